@@ -1,0 +1,196 @@
+//! The views that rules read: what a row is and which columns it has.
+//!
+//! Goes in: the tables. Comes out: [`View`] and its columns with their Arrow types, which the rule checker consults and
+//! the engine fills. Deliberately unknown here: how a column is computed.
+//!
+//! To add a column: a line below, and its computation in `engine::views`.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use arrow::datatypes::DataType;
+
+use super::tables::{Kind, Table};
+
+/// A view of the model: `in = "…"` of a rule names one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum View {
+    /// Every net fee line, widened with its encounter, person, facility and settlement.
+    Line,
+    /// The net fee lines with `inscp_amt` > 0.
+    PaidLine,
+    /// Visits and stays of which something remains after netting, one row an `mdtrt_id`.
+    Encounter,
+    /// Stays, with those that the office cut joined again.
+    Stay,
+    /// Settlements that stand, widened with their encounter.
+    Settlement,
+    /// The paid outpatient and pharmacy drug lines of one generic in one encounter on one day.
+    Fill,
+    /// A person leaves one facility and enters another on the same day.
+    Transfer,
+}
+
+impl View {
+    /// All views.
+    pub const ALL: [View; 7] =
+        [View::Line, View::PaidLine, View::Encounter, View::Stay, View::Settlement, View::Fill, View::Transfer];
+
+    /// The name a rule file uses.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            View::Line => "line",
+            View::PaidLine => "paid_line",
+            View::Encounter => "encounter",
+            View::Stay => "stay",
+            View::Settlement => "settlement",
+            View::Fill => "fill",
+            View::Transfer => "transfer",
+        }
+    }
+
+    /// The view of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<View> {
+        View::ALL.into_iter().find(|v| v.name() == name)
+    }
+
+    /// Columns and types, by name.
+    #[must_use]
+    pub fn columns(self) -> &'static BTreeMap<String, DataType> {
+        static COLUMNS: LazyLock<BTreeMap<View, BTreeMap<String, DataType>>> =
+            LazyLock::new(|| View::ALL.into_iter().map(|v| (v, v.list())).collect());
+        &COLUMNS[&self]
+    }
+
+    /// The column that `with` looks knowledge up by, unless it says otherwise.
+    #[must_use]
+    pub fn code_column(self) -> Option<&'static str> {
+        match self {
+            View::Line | View::PaidLine => Some("hilist_code"),
+            View::Encounter | View::Stay | View::Settlement => Some("dscg_maindiag_code"),
+            View::Fill => Some("generic"),
+            View::Transfer => None,
+        }
+    }
+
+    /// The key of a finding of this view's rows, unless the rule says otherwise.
+    #[must_use]
+    pub fn key(self) -> &'static [&'static str] {
+        match self {
+            View::Line | View::PaidLine => &["mdtrt_id", "feedetl_sn"],
+            View::Encounter | View::Stay => &["mdtrt_id"],
+            View::Settlement => &["setl_id"],
+            View::Fill => &["mdtrt_id", "generic", "day"],
+            View::Transfer => &["psn_no", "day"],
+        }
+    }
+
+    /// First and last day of a row.
+    #[must_use]
+    pub fn days(self) -> (&'static str, &'static str) {
+        match self {
+            View::Encounter | View::Stay => ("begin_day", "end_day"),
+            _ => ("day", "day"),
+        }
+    }
+
+    fn list(self) -> BTreeMap<String, DataType> {
+        let mut columns = BTreeMap::new();
+        let mut add = |name: &str, data_type: DataType| {
+            columns.entry(name.to_owned()).or_insert(data_type);
+        };
+        let (text, day, number, truth) = (DataType::Utf8, DataType::Date32, DataType::Int64, DataType::Boolean);
+        let (money, quantity) = (Kind::Money.data_type(), Kind::Quantity.data_type());
+        match self {
+            View::Line | View::PaidLine => {
+                for c in Table::FeeDetail.columns().iter().chain(Table::Encounter.columns()) {
+                    add(c.name, c.kind.data_type());
+                }
+                for name in ["generic", "atc4", "setting", "diagnoses", "region", "facility_region", "facility_name"] {
+                    add(name, text.clone());
+                }
+                for name in ["fixmedins_type", "stay_id", "items"] {
+                    add(name, text.clone());
+                }
+                for name in ["day", "death_day", "begin_day", "end_day", "stay_begin", "stay_end"] {
+                    add(name, day.clone());
+                }
+                for name in ["level", "age", "age_days", "stay_days"] {
+                    add(name, number.clone());
+                }
+                add("days", quantity);
+                add("days_given", truth.clone());
+                add("stay_open", truth);
+            }
+            View::Encounter => {
+                for c in Table::Encounter.columns() {
+                    add(c.name, c.kind.data_type());
+                }
+                for name in ["setting", "diagnoses", "items", "region", "facility_region", "facility_name"] {
+                    add(name, text.clone());
+                }
+                for name in ["begin_day", "end_day", "death_day"] {
+                    add(name, day.clone());
+                }
+                for name in ["level", "age", "age_days"] {
+                    add(name, number.clone());
+                }
+                add("open", truth);
+            }
+            View::Stay => {
+                for name in ["psn_no", "fixmedins_code", "mdtrt_id", "med_type", "insutype", "dscg_maindiag_code"] {
+                    add(name, text.clone());
+                }
+                for name in ["dscg_way", "diagnoses", "items", "region", "facility_region", "facility_name", "gend"] {
+                    add(name, text.clone());
+                }
+                for name in ["begin_day", "end_day", "brdy"] {
+                    add(name, day.clone());
+                }
+                for name in ["stay_days", "age", "age_days", "level"] {
+                    add(name, number.clone());
+                }
+                add("inscp_amt", money.clone());
+                add("medfee_sumamt", money);
+                add("open", truth);
+            }
+            View::Settlement => {
+                for c in Table::Settlement.columns().iter().chain(Table::Encounter.columns()) {
+                    add(c.name, c.kind.data_type());
+                }
+                for name in ["setting", "region", "facility_region", "facility_name", "diagnoses"] {
+                    add(name, text.clone());
+                }
+                for name in ["day", "begin_day", "end_day"] {
+                    add(name, day.clone());
+                }
+                for name in ["level", "age", "age_days"] {
+                    add(name, number.clone());
+                }
+                add("special_case", truth.clone());
+                add("hardship", truth);
+            }
+            View::Fill => {
+                for name in ["psn_no", "mdtrt_id", "generic", "fixmedins_code", "setting", "region"] {
+                    add(name, text.clone());
+                }
+                for name in ["insutype", "hilist_name", "med_type"] {
+                    add(name, text.clone());
+                }
+                add("level", number);
+                add("day", day);
+                add("days", quantity);
+                add("inscp_amt", money);
+            }
+            View::Transfer => {
+                for name in ["psn_no", "from_facility", "to_facility"] {
+                    add(name, text.clone());
+                }
+                add("day", day);
+            }
+        }
+        columns
+    }
+}
