@@ -1,5 +1,8 @@
 //! fundaudit (基金智审)
 
+pub mod engine;
 pub mod findings;
 pub mod model;
 pub mod progress;
+pub mod rules;
+pub mod span;

@@ -102,7 +102,9 @@ impl View {
             columns.entry(name.to_owned()).or_insert(data_type);
         };
         let (text, day, number, truth) = (DataType::Utf8, DataType::Date32, DataType::Int64, DataType::Boolean);
-        let (money, quantity) = (Kind::Money.data_type(), Kind::Quantity.data_type());
+        let money = Kind::Money.data_type();
+        // Days of supply may be a fraction; eight decimals keep the cents of an amount that divides by them.
+        let quantity = DataType::Decimal128(20, 8);
         match self {
             View::Line | View::PaidLine => {
                 for c in Table::FeeDetail.columns().iter().chain(Table::Encounter.columns()) {

@@ -1,0 +1,381 @@
+//! Claims of some persons, complete: every row of every table that concerns them, netted.
+//!
+//! Goes in: the tables of a unit (person-complete) as Arrow batches. Comes out: [`Claims`]: net lines, settlements that
+//! stand, encounters of which something remains, and how rows refer to each other. Refunds net out here, once, before any
+//! rule looks (RULES: refund settlements before single lines).
+//!
+//! Cost: one pass over the lines, one hash lookup a line for its encounter; about 24 bytes a line beside the columns.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Date32Array, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array};
+use arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
+use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
+
+use crate::model::Table;
+
+/// Text column of a batch.
+pub(super) fn text<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray, ArrowError> {
+    typed(batch, name)
+}
+
+/// Time column of a batch.
+pub(super) fn time<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a TimestampMicrosecondArray, ArrowError> {
+    typed(batch, name)
+}
+
+/// Decimal column of a batch.
+pub(super) fn decimal<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a Decimal128Array, ArrowError> {
+    typed(batch, name)
+}
+
+/// Day column of a batch.
+pub(super) fn day<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a Date32Array, ArrowError> {
+    typed(batch, name)
+}
+
+fn typed<'a, T: Array + 'static>(batch: &'a RecordBatch, name: &str) -> Result<&'a T, ArrowError> {
+    batch
+        .column_by_name(name)
+        .and_then(|c| c.as_any().downcast_ref())
+        .ok_or_else(|| ArrowError::SchemaError(format!("the column `{name}` was not read")))
+}
+
+/// `Some(text)` of a row, unless null.
+pub(super) fn at(array: &StringArray, row: usize) -> Option<&str> {
+    array.is_valid(row).then(|| array.value(row))
+}
+
+/// The day of a time.
+pub(super) fn day_of(micros: i64) -> i32 {
+    i32::try_from(micros.div_euclid(86_400_000_000)).unwrap_or(i32::MAX)
+}
+
+/// What netting did, in rows and fen of `det_item_fee_sumamt`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Netting {
+    /// Lines as they were read.
+    pub lines: Tally,
+    /// Lines of refund settlements and of those they cancel.
+    pub of_refund_settlements: Tally,
+    /// Lines cancelled whole, and the lines that cancelled them.
+    pub cancelled: Tally,
+    /// Negative lines that reduced another line in part; their money is taken off it.
+    pub partial: Tally,
+    /// Negative lines that found no partner.
+    pub unpaired: Tally,
+    /// Lines that remain.
+    pub net: Tally,
+    /// Settlements read, removed as refunds and refunded, unpaired.
+    pub settlements: u64,
+    pub settlements_removed: u64,
+    pub settlements_unpaired: u64,
+}
+
+/// Rows and fen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub rows: u64,
+    pub fen: i128,
+}
+
+impl Tally {
+    fn add(&mut self, fen: i128) {
+        self.rows += 1;
+        self.fen += fen;
+    }
+
+    fn merge(&mut self, other: Tally) {
+        self.rows += other.rows;
+        self.fen += other.fen;
+    }
+}
+
+impl Netting {
+    /// Adds the counts of other persons.
+    pub fn merge(&mut self, other: &Netting) {
+        self.lines.merge(other.lines);
+        self.of_refund_settlements.merge(other.of_refund_settlements);
+        self.cancelled.merge(other.cancelled);
+        self.partial.merge(other.partial);
+        self.unpaired.merge(other.unpaired);
+        self.net.merge(other.net);
+        self.settlements += other.settlements;
+        self.settlements_removed += other.settlements_removed;
+        self.settlements_unpaired += other.settlements_unpaired;
+    }
+
+    /// Rows and money read = removed + cancelled + partial + unpaired + net.
+    #[must_use]
+    pub fn adds_up(&self) -> bool {
+        let mut sum = Tally::default();
+        for part in [self.of_refund_settlements, self.cancelled, self.partial, self.unpaired, self.net] {
+            sum.merge(part);
+        }
+        sum == self.lines
+    }
+}
+
+/// The tables of some persons as they were read, by table; absent tables are empty batches.
+pub type Tables = BTreeMap<Table, RecordBatch>;
+
+/// The claims of some persons after netting.
+#[derive(Debug)]
+pub struct Claims {
+    /// Net lines, in order of person, time, encounter, serial number.
+    pub lines: RecordBatch,
+    /// Settlements that stand.
+    pub settlements: RecordBatch,
+    /// Encounters of which a line or a settlement remains.
+    pub encounters: RecordBatch,
+    pub persons: RecordBatch,
+    pub diagnoses: RecordBatch,
+    pub identities: RecordBatch,
+    pub special_cases: RecordBatch,
+    pub netting: Netting,
+    /// Unpaired reversals by facility.
+    pub unpaired_at: BTreeMap<String, u64>,
+    /// Row of `encounters` by `mdtrt_id`.
+    pub encounter_of: HashMap<String, u32>,
+    /// Row of `persons` by `psn_no`.
+    pub person_of: HashMap<String, u32>,
+    /// Row of `settlements` by `setl_id`.
+    pub settlement_of: HashMap<String, u32>,
+}
+
+impl Claims {
+    /// Nets the tables of some persons.
+    ///
+    /// # Errors
+    /// A column that netting needs was not read.
+    pub fn net(tables: &Tables) -> Result<Claims, ArrowError> {
+        let get = |table: Table| tables.get(&table).cloned().unwrap_or_else(|| RecordBatch::new_empty(table.schema()));
+        let lines = sorted(&get(Table::FeeDetail), &["psn_no", "fee_ocur_time", "mdtrt_id", "feedetl_sn"])?;
+        let settlements = sorted(&get(Table::Settlement), &["psn_no", "setl_time", "setl_id"])?;
+        let encounters = sorted(&get(Table::Encounter), &["psn_no", "begntime", "mdtrt_id"])?;
+        let mut netting = Netting { settlements: settlements.num_rows() as u64, ..Netting::default() };
+        let mut unpaired_at = BTreeMap::new();
+        let (settlements, removed) = standing_settlements(&settlements, &mut netting)?;
+        let lines = net_lines(&lines, &removed, &mut netting, &mut unpaired_at)?;
+        debug_assert!(netting.adds_up(), "netting lost a line: {netting:?}");
+
+        let settlement_of = rows_by(&settlements, "setl_id")?;
+        let encounters = remaining(&encounters, &lines, &settlements)?;
+        let encounter_of = rows_by(&encounters, "mdtrt_id")?;
+        let persons = get(Table::Person);
+        let person_of = rows_by(&persons, "psn_no")?;
+        Ok(Claims {
+            lines,
+            settlements,
+            encounters,
+            persons,
+            diagnoses: get(Table::Diagnosis),
+            identities: get(Table::Identity),
+            special_cases: get(Table::SpecialCase),
+            netting,
+            unpaired_at,
+            encounter_of,
+            person_of,
+            settlement_of,
+        })
+    }
+}
+
+fn rows_by(batch: &RecordBatch, column: &str) -> Result<HashMap<String, u32>, ArrowError> {
+    let ids = text(batch, column)?;
+    Ok((0u32..).zip(ids.iter()).filter_map(|(row, id)| id.map(|id| (id.to_owned(), row))).collect())
+}
+
+/// In the order of the dataset; a dataset is in it already, and the check costs one pass.
+fn sorted(batch: &RecordBatch, by: &[&str]) -> Result<RecordBatch, ArrowError> {
+    let columns: Vec<SortColumn> =
+        by.iter().filter_map(|name| batch.column_by_name(name)).map(|values| SortColumn { values: Arc::clone(values), options: None }).collect();
+    if batch.num_rows() < 2 || columns.is_empty() {
+        return Ok(batch.clone());
+    }
+    let comparator = arrow::compute::LexicographicalComparator::try_new(&columns)?;
+    if (1..batch.num_rows()).all(|row| comparator.compare(row - 1, row).is_le()) {
+        return Ok(batch.clone());
+    }
+    take_record_batch(batch, &lexsort_to_indices(&columns, None)?)
+}
+
+/// Settlements that stand, and the ids of those that do not: refunds and what they name.
+fn standing_settlements(batch: &RecordBatch, netting: &mut Netting) -> Result<(RecordBatch, HashMap<String, ()>), ArrowError> {
+    let ids = text(batch, "setl_id")?;
+    let flags = text(batch, "refd_setl_flag")?;
+    let origins = text(batch, "init_setl_id")?;
+    let totals = decimal(batch, "medfee_sumamt")?;
+    let by_id: HashMap<&str, usize> = ids.iter().enumerate().filter_map(|(row, id)| id.map(|id| (id, row))).collect();
+    let mut gone = vec![false; batch.num_rows()];
+    let mut removed = HashMap::new();
+    for row in 0..batch.num_rows() {
+        let refund = at(flags, row) == Some("1");
+        let negative = totals.is_valid(row) && totals.value(row) < 0;
+        if !refund && !negative {
+            continue;
+        }
+        gone[row] = true;
+        match at(origins, row).and_then(|origin| by_id.get(origin)) {
+            Some(&origin) if origin != row => {
+                gone[origin] = true;
+                removed.insert(ids.value(row).to_owned(), ());
+                removed.insert(ids.value(origin).to_owned(), ());
+            }
+            // Its negative lines may still find their own partners.
+            _ => netting.settlements_unpaired += 1,
+        }
+    }
+    netting.settlements_removed = gone.iter().filter(|g| **g).count() as u64;
+    let keep: UInt32Array = (0u32..).zip(&gone).filter(|(_, gone)| !**gone).map(|(row, _)| row).collect();
+    Ok((take_record_batch(batch, &keep)?, removed))
+}
+
+/// What became of a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Stands,
+    OfRefund,
+    Cancelled,
+    Partial,
+    Unpaired,
+}
+
+const AMOUNTS: [&str; 5] = ["det_item_fee_sumamt", "fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_amt"];
+
+#[expect(clippy::too_many_lines, reason = "the two steps of netting in the order of RULES 1, with their bookkeeping")]
+fn net_lines(
+    batch: &RecordBatch,
+    removed: &HashMap<String, ()>,
+    netting: &mut Netting,
+    unpaired_at: &mut BTreeMap<String, u64>,
+) -> Result<RecordBatch, ArrowError> {
+    let rows = batch.num_rows();
+    let (serials, encounters, settlements) = (text(batch, "feedetl_sn")?, text(batch, "mdtrt_id")?, text(batch, "setl_id")?);
+    let (codes, origins, facilities) = (text(batch, "hilist_code")?, text(batch, "init_feedetl_sn")?, text(batch, "fixmedins_code")?);
+    let times = time(batch, "fee_ocur_time")?;
+    let (counts, prices, totals) = (decimal(batch, "cnt")?, decimal(batch, "pric")?, decimal(batch, "det_item_fee_sumamt")?);
+
+    let mut fate = vec![Fate::Stands; rows];
+    if !removed.is_empty() {
+        for (row, settlement) in settlements.iter().enumerate() {
+            if settlement.is_some_and(|s| removed.contains_key(s)) {
+                fate[row] = Fate::OfRefund;
+            }
+        }
+    }
+    let negatives: Vec<usize> = (0..rows).filter(|&row| fate[row] == Fate::Stands && (counts.value(row) < 0 || totals.value(row) < 0)).collect();
+    // Quantity that is left of a line that was reduced, and the negative lines that reduced it.
+    let mut left: HashMap<usize, (i128, Vec<usize>)> = HashMap::new();
+    if !negatives.is_empty() {
+        let concerned: std::collections::HashSet<&str> = negatives.iter().map(|&row| encounters.value(row)).collect();
+        let mut lines_of: HashMap<&str, Vec<usize>> = HashMap::new();
+        for row in 0..rows {
+            if fate[row] == Fate::Stands && counts.value(row) >= 0 && totals.value(row) >= 0 && concerned.contains(encounters.value(row)) {
+                lines_of.entry(encounters.value(row)).or_default().push(row);
+            }
+        }
+        // Reversals that name their line go first: what is written down goes before what is inferred.
+        let named = negatives.iter().filter(|&&row| origins.is_valid(row));
+        let unnamed = negatives.iter().filter(|&&row| origins.is_null(row));
+        for &row in named.chain(unnamed) {
+            let of_encounter = lines_of.get(encounters.value(row)).map(Vec::as_slice).unwrap_or_default();
+            let quantity = counts.value(row).abs();
+            let partner = if let Some(origin) = at(origins, row) {
+                of_encounter.iter().copied().find(|&other| fate[other] == Fate::Stands && serials.value(other) == origin)
+            } else {
+                of_encounter.iter().copied().rev().find(|&other| {
+                    fate[other] == Fate::Stands
+                        && !left.contains_key(&other)
+                        && times.value(other) <= times.value(row)
+                        && codes.value(other) == codes.value(row)
+                        && prices.is_valid(other) == prices.is_valid(row)
+                        && (prices.is_null(row) || prices.value(other) == prices.value(row))
+                        && counts.value(other) == quantity
+                })
+            };
+            let Some(partner) = partner else {
+                fate[row] = Fate::Unpaired;
+                *unpaired_at.entry(facilities.value(row).to_owned()).or_default() += 1;
+                continue;
+            };
+            let (remaining, by) = left.entry(partner).or_insert_with(|| (counts.value(partner), Vec::new()));
+            by.push(row);
+            if quantity >= *remaining {
+                fate[partner] = Fate::Cancelled;
+                for reversal in left.remove(&partner).map(|(_, by)| by).unwrap_or_default() {
+                    fate[reversal] = Fate::Cancelled;
+                }
+            } else {
+                *remaining -= quantity;
+                fate[row] = Fate::Partial;
+            }
+        }
+    }
+    for row in 0..rows {
+        let fen = totals.value(row);
+        netting.lines.add(fen);
+        match fate[row] {
+            Fate::OfRefund => netting.of_refund_settlements.add(fen),
+            Fate::Cancelled => netting.cancelled.add(fen),
+            Fate::Unpaired => netting.unpaired.add(fen),
+            // The money of a partial reversal is taken off the line it reduces; nothing is left of a negative one.
+            Fate::Partial => netting.partial.add(fen + fen.abs()),
+            Fate::Stands => netting.net.add(fen),
+        }
+    }
+    for (_, by) in left.values() {
+        netting.net.fen += by.iter().map(|&row| -totals.value(row).abs()).sum::<i128>();
+    }
+    let keep: UInt32Array = (0u32..).zip(&fate).filter(|(_, fate)| **fate == Fate::Stands).map(|(row, _)| row).collect();
+    let batch = if left.is_empty() { batch.clone() } else { reduced(batch, &left)? };
+    if keep.len() == rows { Ok(batch) } else { take_record_batch(&batch, &keep) }
+}
+
+/// The batch with quantity, amounts and days of the partly refunded lines reduced.
+fn reduced(batch: &RecordBatch, left: &HashMap<usize, (i128, Vec<usize>)>) -> Result<RecordBatch, ArrowError> {
+    let counts = decimal(batch, "cnt")?.clone();
+    let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
+    for (place, field) in batch.schema().fields().iter().enumerate() {
+        let name = field.name().as_str();
+        let amount = AMOUNTS.contains(&name);
+        if !amount && name != "cnt" && name != "prd_days" {
+            continue;
+        }
+        let old = decimal(batch, name)?;
+        let DataType::Decimal128(precision, scale) = *old.data_type() else { continue };
+        let mut new: Vec<Option<i128>> = old.iter().collect();
+        for (&row, (remaining, by)) in left {
+            let Some(value) = new[row] else { continue };
+            let in_proportion = |value: i128| half_up(value * remaining, counts.value(row));
+            new[row] = Some(if name == "cnt" {
+                *remaining
+            } else if amount && by.iter().all(|&reversal| old.is_valid(reversal)) {
+                value + by.iter().map(|&reversal| -old.value(reversal).abs()).sum::<i128>()
+            } else {
+                in_proportion(value)
+            });
+        }
+        columns[place] = Arc::new(Decimal128Array::from(new).with_precision_and_scale(precision, scale)?);
+    }
+    RecordBatch::try_new(batch.schema(), columns)
+}
+
+fn half_up(numerator: i128, denominator: i128) -> i128 {
+    if denominator == 0 {
+        return 0;
+    }
+    let (quotient, rest) = (numerator / denominator, numerator % denominator);
+    if rest.abs() * 2 >= denominator.abs() { quotient + numerator.signum() * denominator.signum() } else { quotient }
+}
+
+/// Encounters with a net line or a standing settlement: of the others nothing remains, they are no visit and no stay.
+fn remaining(encounters: &RecordBatch, lines: &RecordBatch, settlements: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let mut alive: std::collections::HashSet<&str> = text(lines, "mdtrt_id")?.iter().flatten().collect();
+    alive.extend(text(settlements, "mdtrt_id")?.iter().flatten());
+    let ids = text(encounters, "mdtrt_id")?;
+    let keep: UInt32Array = (0u32..).zip(ids.iter()).filter(|(_, id)| id.is_some_and(|id| alive.contains(id))).map(|(row, _)| row).collect();
+    if keep.len() == encounters.num_rows() { Ok(encounters.clone()) } else { take_record_batch(encounters, &keep) }
+}

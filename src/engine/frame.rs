@@ -1,0 +1,164 @@
+//! Frames: rows of a view with what a rule has joined to them.
+//!
+//! Goes in: a source of columns, a choice of its rows, joined sources under a prefix (`cap.max`, `prior.day`), columns of
+//! its own (`in_hand`, `$rx_days_long`). Comes out: columns by name, gathered when first asked for, and the values of
+//! expressions. Deliberately unknown here: which rule it is.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array};
+use arrow::compute::{concat, take};
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::error::ArrowError;
+use datafusion::physical_plan::PhysicalExpr;
+
+use super::views::Columns;
+
+/// An expression of a rule, ready to be evaluated over a frame.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    /// The columns it reads, as its schema names them.
+    pub schema: SchemaRef,
+    pub expression: Arc<dyn PhysicalExpr>,
+    pub data_type: DataType,
+}
+
+/// Rows with columns under a prefix.
+#[derive(Clone)]
+struct Joined<'a> {
+    prefix: String,
+    source: Rc<dyn Columns + 'a>,
+    /// A row of the source for each row of the frame; null where there is none.
+    rows: UInt32Array,
+}
+
+/// Rows of a source with what was joined to them.
+pub struct Frame<'a> {
+    source: Rc<dyn Columns + 'a>,
+    /// Rows of the source.
+    rows: UInt32Array,
+    joined: Vec<Joined<'a>>,
+    own: HashMap<String, ArrayRef>,
+    gathered: RefCell<HashMap<String, ArrayRef>>,
+}
+
+impl<'a> Frame<'a> {
+    /// All rows of a source.
+    #[must_use]
+    pub fn new(source: Rc<dyn Columns + 'a>) -> Frame<'a> {
+        let rows = UInt32Array::from_iter_values(0..u32::try_from(source.rows()).unwrap_or(u32::MAX));
+        Frame { source, rows, joined: Vec::new(), own: HashMap::new(), gathered: RefCell::default() }
+    }
+
+    /// Rows of the source, one for each row of the frame.
+    #[must_use]
+    pub fn source_rows(&self) -> &UInt32Array {
+        &self.rows
+    }
+
+    /// Adds a column of its own.
+    pub fn put(&mut self, name: &str, column: ArrayRef) {
+        self.own.insert(name.to_owned(), column);
+    }
+
+    /// Joins another source's rows under a prefix, one (or null) for each row of the frame.
+    pub fn join(&mut self, prefix: &str, source: Rc<dyn Columns + 'a>, rows: UInt32Array) {
+        self.joined.push(Joined { prefix: format!("{prefix}."), source, rows });
+    }
+
+    /// The chosen rows, in the chosen order; a row may be chosen more than once.
+    ///
+    /// # Errors
+    /// A row outside the frame.
+    pub fn select(&self, keep: &UInt32Array) -> Result<Frame<'a>, ArrowError> {
+        let pick = |rows: &UInt32Array| -> Result<UInt32Array, ArrowError> { Ok(take(rows, keep, None)?.as_primitive().clone()) };
+        let mut joined = Vec::with_capacity(self.joined.len());
+        for j in &self.joined {
+            joined.push(Joined { prefix: j.prefix.clone(), source: Rc::clone(&j.source), rows: pick(&j.rows)? });
+        }
+        let mut own = HashMap::new();
+        for (name, column) in &self.own {
+            own.insert(name.clone(), take(column, keep, None)?);
+        }
+        Ok(Frame { source: Rc::clone(&self.source), rows: pick(&self.rows)?, joined, own, gathered: RefCell::default() })
+    }
+
+    /// The rows where `mask` is true.
+    ///
+    /// # Errors
+    /// The mask does not fit.
+    pub fn filter(&self, mask: &BooleanArray) -> Result<Frame<'a>, ArrowError> {
+        if mask.true_count() == self.rows() && mask.null_count() == 0 {
+            let all = UInt32Array::from_iter_values(0..u32::try_from(self.rows()).unwrap_or(u32::MAX));
+            return self.select(&all);
+        }
+        self.select(&positions(mask))
+    }
+
+    /// The value of an expression for each row.
+    ///
+    /// A row on which it cannot be computed (a division by zero, a number too large) is null: it is not evaluated.
+    ///
+    /// # Errors
+    /// A column was not read.
+    pub fn evaluate(&self, compiled: &Compiled) -> Result<ArrayRef, ArrowError> {
+        let columns: Result<Vec<ArrayRef>, ArrowError> = compiled.schema.fields().iter().map(|f| self.column(f.name())).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows()));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&compiled.schema), columns?, &options)?;
+        compute(compiled, &batch)
+    }
+
+    /// The value of a condition for each row.
+    ///
+    /// # Errors
+    /// A column was not read.
+    pub fn condition(&self, compiled: &Compiled) -> Result<BooleanArray, ArrowError> {
+        let values = self.evaluate(compiled)?;
+        values.as_boolean_opt().cloned().ok_or_else(|| ArrowError::SchemaError("not a condition".to_owned()))
+    }
+}
+
+impl Columns for Frame<'_> {
+    fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
+        if let Some(own) = self.own.get(name) {
+            return Ok(Arc::clone(own));
+        }
+        if let Some(found) = self.gathered.borrow().get(name) {
+            return Ok(Arc::clone(found));
+        }
+        let joined = self.joined.iter().find_map(|j| name.strip_prefix(j.prefix.as_str()).map(|rest| (j, rest)));
+        let column = match joined {
+            Some((j, "found")) => Arc::new(BooleanArray::from_iter((0..j.rows.len()).map(|row| Some(j.rows.is_valid(row))))),
+            Some((j, rest)) => take(&j.source.column(rest)?, &j.rows, None)?,
+            None => take(&self.source.column(name)?, &self.rows, None)?,
+        };
+        self.gathered.borrow_mut().insert(name.to_owned(), Arc::clone(&column));
+        Ok(column)
+    }
+}
+
+fn compute(compiled: &Compiled, batch: &RecordBatch) -> Result<ArrayRef, ArrowError> {
+    let rows = batch.num_rows();
+    match compiled.expression.evaluate(batch).and_then(|value| value.into_array(rows)) {
+        Ok(values) => Ok(values),
+        Err(_) if rows > 1 => {
+            let half = rows / 2;
+            let (one, other) = (compute(compiled, &batch.slice(0, half))?, compute(compiled, &batch.slice(half, rows - half))?);
+            concat(&[&one, &other])
+        }
+        Err(_) => Ok(new_null_array(&compiled.data_type, rows)),
+    }
+}
+
+/// Positions where a mask is true.
+#[must_use]
+pub fn positions(mask: &BooleanArray) -> UInt32Array {
+    (0u32..).zip(mask.iter()).filter(|(_, keep)| *keep == Some(true)).map(|(row, _)| row).collect()
+}

@@ -1,0 +1,22 @@
+//! The engine: rules → plans → hits. The only floor that names the query engine's plans.
+//!
+//! Goes in: a rule set, and claims person by person. Comes out: hits and answers. One person at a time, a hundred thousand
+//! lines at once: a batch holds whole persons, so every rule about a person is answered inside one batch, and memory does
+//! not grow with the data. Plans are compiled once per run. Deliberately unknown here: files, findings, faces.
+//!
+//! Reading order: `claims` (netting), `views` (the model's columns), `plan` (expressions compiled), `frame` (rows with
+//! what is joined to them), `run` (the words of the language).
+
+pub mod claims;
+mod frame;
+mod functions;
+mod hit;
+mod plan;
+mod run;
+pub mod views;
+
+pub use claims::{Claims, Netting, Tables};
+pub use hit::{Hit, HitLine};
+pub use plan::{Compiler, Plan};
+pub use run::{Answers, Found, Scope, run};
+pub use views::{Facility, Setting, Views};

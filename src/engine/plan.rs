@@ -1,0 +1,408 @@
+//! Plans: rules whose expressions are compiled once per run.
+//!
+//! Goes in: a [`RuleSet`]. Comes out: a [`Plan`] a rule, or every expression that does not have the type its place wants,
+//! with file, line and caret. This is where the query engine is named: its parser's trees become its physical
+//! expressions; its planner never sees a table, because there is none.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::DFSchema;
+use datafusion::config::ConfigOptions;
+use datafusion::execution::SessionState;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::physical_plan::PhysicalExpr;
+use datafusion::prelude::SessionConfig;
+use datafusion::sql::sqlparser::ast::{Expr, ExprWithAlias};
+
+use super::frame::Compiled;
+use super::functions;
+use crate::model::View;
+use crate::rules::expression::{Measure, names_of, take_measures};
+use crate::rules::knowledge::NUMBERS;
+use crate::rules::{Expression, LinesOf, Part, Rule, RuleSet};
+use crate::span::Diagnostic;
+
+/// Type of a number from knowledge or a parameter.
+pub(super) const NUMBER: DataType = DataType::Decimal128(16, 4);
+
+/// A rule ready to run.
+#[derive(Debug)]
+pub struct Plan {
+    pub rule: Rule,
+    pub about: Option<Test>,
+    pub matches: Vec<MatchPlan>,
+    pub per: Vec<Compiled>,
+    /// Aggregated arguments, `#0`, `#1`, …
+    pub measured: Vec<MeasurePlan>,
+    /// Named results over the aggregates.
+    pub measures: Vec<(String, Compiled)>,
+    pub unless: Vec<Compiled>,
+    pub not_evaluated_when: Vec<(Compiled, String)>,
+    pub condition: Test,
+    pub violating: Option<Compiled>,
+    pub involved: Option<Compiled>,
+    pub lines_of: Option<(LinesOf, Compiled)>,
+    pub amount: Compiled,
+    pub key: Vec<(String, Compiled)>,
+    pub finding: Vec<Piece>,
+    /// Shown name and value; parameters are named `$name`.
+    pub evidence: Vec<(String, Compiled)>,
+    pub severity: Option<Compiled>,
+    pub result: Option<Compiled>,
+    /// Parameters it uses.
+    pub parameters: BTreeSet<String>,
+    /// Columns of views it reads, by view: what has to be read from disk.
+    pub reads: BTreeSet<(View, String)>,
+}
+
+/// A condition with the columns whose absence leaves it unanswered.
+#[derive(Debug)]
+pub struct Test {
+    pub compiled: Compiled,
+    /// Shown as the reason when null.
+    pub columns: Vec<String>,
+}
+
+/// A compiled `match`.
+#[derive(Debug)]
+pub struct MatchPlan {
+    pub when: Compiled,
+    pub look_back_days: Option<Compiled>,
+}
+
+/// A compiled aggregate.
+#[derive(Debug)]
+pub struct MeasurePlan {
+    pub function: String,
+    pub distinct: bool,
+    pub argument: Option<Compiled>,
+    pub filter: Option<Compiled>,
+    pub data_type: DataType,
+}
+
+/// A piece of a message.
+#[derive(Debug)]
+pub enum Piece {
+    Text(String),
+    Value(Compiled),
+}
+
+/// Compiles rules.
+pub struct Compiler<'a> {
+    set: &'a RuleSet,
+    state: SessionState,
+    mistakes: Vec<Diagnostic>,
+}
+
+type Types = BTreeMap<String, DataType>;
+
+impl<'a> Compiler<'a> {
+    /// A compiler for the rules of a set.
+    #[must_use]
+    pub fn new(set: &'a RuleSet) -> Compiler<'a> {
+        let mut options = ConfigOptions::new();
+        // `0.10` is a decimal, never a float.
+        options.sql_parser.parse_float_as_decimal = true;
+        options.sql_parser.enable_ident_normalization = false;
+        let state = SessionStateBuilder::new()
+            .with_config(SessionConfig::from(options))
+            .with_expr_planners(datafusion::execution::SessionStateDefaults::default_expr_planners())
+            .with_scalar_functions(functions::allowed())
+            .build();
+        Compiler { set, state, mistakes: Vec::new() }
+    }
+
+    /// Compiles rules; the order is kept.
+    ///
+    /// # Errors
+    /// Every expression that cannot be compiled or has the wrong type.
+    pub fn compile(mut self, rules: &[&Rule]) -> Result<Vec<Plan>, Vec<Diagnostic>> {
+        let plans: Vec<Option<Plan>> = rules.iter().map(|rule| self.rule(rule)).collect();
+        if self.mistakes.is_empty() { Ok(plans.into_iter().flatten().collect()) } else { Err(self.mistakes) }
+    }
+
+    fn rule(&mut self, rule: &Rule) -> Option<Plan> {
+        let before = self.mistakes.len();
+        let find = &rule.find;
+        let mut types: Types = find.view.columns().clone();
+        for name in self.set.parameters.keys() {
+            types.insert(format!("${name}"), NUMBER);
+        }
+        for with in &find.with {
+            let knowledge = self.set.knowledge.get(&with.table)?;
+            types.insert(format!("{}.found", with.name), DataType::Boolean);
+            types.insert(format!("{}.code", with.name), DataType::Utf8);
+            types.insert(format!("{}.side", with.name), DataType::Utf8);
+            for column in &knowledge.columns {
+                let number = NUMBERS.contains(&column.as_str());
+                types.insert(format!("{}.{column}", with.name), if number { NUMBER } else { DataType::Utf8 });
+            }
+        }
+        for found in &find.matches {
+            types.insert(format!("{}.found", found.name), DataType::Boolean);
+            for (column, data_type) in found.view.columns() {
+                types.insert(format!("{}.{column}", found.name), data_type.clone());
+            }
+        }
+        if let Some(sequence) = &find.sequence {
+            types.insert("previous.found".to_owned(), DataType::Boolean);
+            types.insert("nth".to_owned(), DataType::Int64);
+            for column in &sequence.previous {
+                if let Some(data_type) = types.get(column).cloned() {
+                    types.insert(format!("previous.{column}"), data_type);
+                }
+            }
+            if let Some(stack) = &sequence.stack {
+                types.insert(stack.name.clone(), DataType::Decimal128(20, 8));
+            }
+        }
+        // A let is substituted where it is used, so it may speak of anything that is known there.
+        let mut lets: BTreeMap<String, Expr> = BTreeMap::new();
+        for (name, expression) in &find.lets {
+            let meaning = expression.substituted(&lets);
+            lets.insert(name.clone(), meaning);
+        }
+        let mut scope = Scope { rule, types, lets, used: BTreeSet::new() };
+
+        let about = find.about.as_ref().map(|e| self.test(e, &mut scope));
+        let mut matches = Vec::new();
+        for found in &find.matches {
+            matches.push(MatchPlan {
+                when: self.boolean(&found.when, &mut scope)?,
+                look_back_days: found.look_back_days.as_ref().and_then(|e| self.value(e, &mut scope)),
+            });
+        }
+        let per: Vec<Compiled> = find.per.iter().filter_map(|(_, e)| self.value(e, &mut scope)).collect();
+        let mut measured = Vec::new();
+        let mut measures = Vec::new();
+        for (name, expression) in &find.measure {
+            let (rest, calls) = take_measures(&expression.substituted(&scope.lets), measured.len());
+            for (number, call) in calls.iter().enumerate() {
+                let plan = self.measure(call, expression, &mut scope)?;
+                scope.types.insert(format!("#{}", measured.len()), plan.data_type.clone());
+                debug_assert!(number < calls.len(), "calls are numbered as they are taken out");
+                measured.push(plan);
+            }
+            let compiled = self.compiled(&rest, expression, &mut scope)?;
+            scope.types.insert(name.clone(), compiled.data_type.clone());
+            measures.push((name.clone(), compiled));
+        }
+        scope.types.insert("nth_in_group".to_owned(), DataType::Int64);
+        let unless: Vec<Compiled> = find.unless.iter().filter_map(|e| self.boolean(e, &mut scope)).collect();
+        let not_evaluated_when: Vec<(Compiled, String)> =
+            find.not_evaluated_when.iter().filter_map(|(e, why)| self.boolean(e, &mut scope).map(|c| (c, why.clone()))).collect();
+        let condition = self.test(&find.condition, &mut scope);
+        let violating = find.violating.as_ref().and_then(|e| self.boolean(e, &mut scope));
+        let involved = find.involved.as_ref().and_then(|e| self.boolean(e, &mut scope));
+        let lines_of = find.lines_of.as_ref().and_then(|(whose, e)| self.value(e, &mut scope).map(|c| (*whose, c)));
+        let amount = self.value(&find.amount, &mut scope);
+        if let Some(found) = &amount
+            && !found.data_type.is_numeric()
+        {
+            self.wrong(&find.amount, rule, &format!("`amount` is {}, wanted a number", found.data_type));
+        }
+        let key: Vec<(String, Compiled)> =
+            find.key.iter().filter_map(|(name, e)| self.value(e, &mut scope).map(|c| (name.clone(), c))).collect();
+        let finding = rule
+            .says
+            .finding
+            .iter()
+            .filter_map(|part| match part {
+                Part::Text(text) => Some(Piece::Text(text.clone())),
+                Part::Value(e) => self.value(e, &mut scope).map(Piece::Value),
+            })
+            .collect();
+        let evidence = self.evidence(rule, &mut scope);
+        let severity = rule.says.severity.as_ref().and_then(|e| self.value(e, &mut scope));
+        let result = rule.says.result.as_ref().and_then(|e| self.value(e, &mut scope));
+        if self.mistakes.len() > before {
+            return None;
+        }
+        let used = scope.used;
+        Some(Plan {
+            about: about.flatten(),
+            matches,
+            per,
+            measured,
+            measures,
+            unless,
+            not_evaluated_when,
+            condition: condition?,
+            violating,
+            involved,
+            lines_of,
+            amount: amount?,
+            key,
+            finding,
+            evidence,
+            severity,
+            result,
+            parameters: used.iter().filter_map(|n| n.strip_prefix('$').map(str::to_owned)).collect(),
+            reads: reads(rule, &used),
+            rule: rule.clone(),
+        })
+    }
+
+    /// What the file lists, and every column and parameter that the condition used.
+    fn evidence(&mut self, rule: &Rule, scope: &mut Scope<'_>) -> Vec<(String, Compiled)> {
+        let mut named: Vec<(String, Expression)> = rule.says.evidence.clone();
+        let condition = rule.find.condition.substituted(&scope.lets);
+        let about = rule.find.about.as_ref().map(|e| e.substituted(&scope.lets));
+        let mut used: Vec<String> = names_of(&condition);
+        used.extend(about.iter().flat_map(names_of));
+        for name in used {
+            // Joined lists are long and say less than the condition that read them.
+            if named.iter().any(|(n, _)| *n == name) || matches!(name.as_str(), "items" | "psn_no") {
+                continue;
+            }
+            if let Ok(expression) = Expression::parse(&quoted(&name), rule.find.condition.place.clone()) {
+                named.push((name, expression));
+            }
+        }
+        named.into_iter().filter_map(|(name, e)| self.value(&e, scope).map(|c| (name, c))).collect()
+    }
+
+    fn measure(&mut self, call: &Measure, written: &Expression, scope: &mut Scope<'_>) -> Option<MeasurePlan> {
+        let argument = match &call.argument {
+            Some(e) => Some(self.compiled(e, written, scope)?),
+            None => None,
+        };
+        let filter = match &call.filter {
+            Some(e) => Some(self.compiled(e, written, scope)?),
+            None => None,
+        };
+        let of = argument.as_ref().map(|c| c.data_type.clone());
+        let data_type = match (call.function.as_str(), of) {
+            ("count", _) => DataType::Int64,
+            ("sum", Some(DataType::Decimal128(p, s))) => DataType::Decimal128((p + 10).min(38), s),
+            ("sum", Some(DataType::Int64)) => DataType::Int64,
+            ("bool_or" | "bool_and", Some(DataType::Boolean)) => DataType::Boolean,
+            ("min" | "max" | "first", Some(of)) => of,
+            (function, of) => {
+                let of = of.map_or_else(|| "nothing".to_owned(), |t| t.to_string());
+                self.wrong(written, scope.rule, &format!("`{function}` of {of} is not possible"));
+                return None;
+            }
+        };
+        Some(MeasurePlan { function: call.function.clone(), distinct: call.distinct, argument, filter, data_type })
+    }
+
+    fn test(&mut self, e: &Expression, scope: &mut Scope<'_>) -> Option<Test> {
+        let compiled = self.boolean(e, scope)?;
+        let columns = names_of(&e.substituted(&scope.lets));
+        Some(Test { compiled, columns })
+    }
+
+    fn boolean(&mut self, e: &Expression, scope: &mut Scope<'_>) -> Option<Compiled> {
+        let compiled = self.value(e, scope)?;
+        if compiled.data_type != DataType::Boolean {
+            self.wrong(e, scope.rule, &format!("this is {}, wanted a condition (true or false)", compiled.data_type));
+            return None;
+        }
+        Some(compiled)
+    }
+
+    fn value(&mut self, e: &Expression, scope: &mut Scope<'_>) -> Option<Compiled> {
+        let ast = e.substituted(&scope.lets);
+        self.compiled(&ast, e, scope)
+    }
+
+    fn compiled(&mut self, ast: &Expr, written: &Expression, scope: &mut Scope<'_>) -> Option<Compiled> {
+        let names = names_of(ast);
+        let mut fields = Vec::with_capacity(names.len());
+        for name in names {
+            let Some(data_type) = scope.types.get(&name) else {
+                let message = format!("`{name}` is not known here");
+                self.wrong(written, scope.rule, &message);
+                return None;
+            };
+            fields.push(Field::new(&name, data_type.clone(), true));
+            scope.used.insert(name);
+        }
+        let schema = Arc::new(Schema::new(fields));
+        match self.physical(ast, &schema) {
+            Ok((expression, data_type)) => Some(Compiled { schema, expression, data_type }),
+            Err(error) => {
+                let text = error.strip_backtrace();
+                let message = text.lines().next().unwrap_or_default().to_owned();
+                self.wrong(written, scope.rule, &format!("cannot be computed: {message}"));
+                None
+            }
+        }
+    }
+
+    fn physical(&self, ast: &Expr, schema: &Arc<Schema>) -> datafusion::error::Result<(Arc<dyn PhysicalExpr>, DataType)> {
+        let named = DFSchema::try_from(Arc::clone(schema))?;
+        let logical = self.state.create_logical_expr_from_sql_expr(ExprWithAlias { expr: ast.clone(), alias: None }, &named)?;
+        let physical = self.state.create_physical_expr(logical, &named)?;
+        let data_type = physical.data_type(schema)?;
+        Ok((physical, data_type))
+    }
+
+    fn wrong(&mut self, e: &Expression, rule: &Rule, message: &str) {
+        self.mistakes.push(Diagnostic::at(&rule.file, &rule.source, e.place.clone(), message));
+    }
+}
+
+struct Scope<'a> {
+    rule: &'a Rule,
+    types: Types,
+    lets: BTreeMap<String, Expr>,
+    /// Every name that an expression of the rule used.
+    used: BTreeSet<String>,
+}
+
+/// A name as an expression: `cap.max` and `$limit` parse as they are, anything odd in double quotes.
+fn quoted(name: &str) -> String {
+    if name.starts_with('$') || name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.') {
+        name.to_owned()
+    } else {
+        format!("\"{name}\"")
+    }
+}
+
+/// Columns of views that a rule reads, from the names that its expressions used.
+fn reads(rule: &Rule, used: &BTreeSet<String>) -> BTreeSet<(View, String)> {
+    let find = &rule.find;
+    let mut found = BTreeSet::new();
+    let mut note = |view: View, column: &str| {
+        if view.columns().contains_key(column) {
+            found.insert((view, column.to_owned()));
+        }
+    };
+    for name in used {
+        note(find.view, name);
+        for other in &find.matches {
+            if let Some(column) = name.strip_prefix(&format!("{}.", other.name)) {
+                note(other.view, column);
+            }
+        }
+        if name.starts_with('$') {
+            for column in ["region", "insutype", "level"] {
+                note(find.view, column);
+            }
+        }
+    }
+    for with in &find.with {
+        for column in std::iter::once(&with.by).chain(&with.region).chain(&with.level) {
+            note(find.view, column);
+        }
+    }
+    for other in &find.matches {
+        for column in &other.on {
+            note(find.view, column);
+            note(other.view, column);
+        }
+    }
+    if let Some(sequence) = &find.sequence {
+        for column in sequence.per.iter().chain(&sequence.by).chain(&sequence.previous).chain(sequence.stack.iter().flat_map(|s| [&s.from, &s.days])) {
+            note(find.view, column);
+        }
+    }
+    if find.view == View::PaidLine {
+        note(find.view, "inscp_amt");
+    }
+    found
+}

@@ -1,0 +1,914 @@
+//! Running a plan over the claims of some persons.
+//!
+//! Goes in: a [`Plan`] and [`Views`]. Comes out: [`Hit`]s and what could not be answered. Every word of the language has its
+//! meaning here, in the order in which a rule applies them: `with`, `about`, `match`, `sequence`, `per` and `measure`,
+//! `unless`, `not_evaluated_when`, `where`, `amount`, lines. Deliberately unknown here: any single rule.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int64Array, StringArray, UInt32Array,
+};
+use arrow::compute::{cast, take};
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type};
+use arrow::error::ArrowError;
+use arrow::row::{RowConverter, SortField};
+use rust_decimal::Decimal;
+
+use super::frame::{Compiled, Frame, positions};
+use super::hit::{Hit, HitLine, show};
+use super::plan::{MeasurePlan, NUMBER, Piece, Plan};
+use super::views::{Columns, ViewRows, Views, nulls};
+use crate::model::{View, money};
+use crate::rules::knowledge::{Cell, Knowledge, NUMBERS, Place};
+use crate::rules::parameters::Asked;
+use crate::rules::{LinesOf, RuleSet, With};
+
+/// Which units a run answers for; everything else is history.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// First and last day; a unit that touches the period is in it.
+    pub from: Option<i32>,
+    pub until: Option<i32>,
+    /// Empty: all.
+    pub facilities: Vec<String>,
+}
+
+/// What a rule could say at one facility.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answers {
+    pub evaluated: u64,
+    pub hit: u64,
+    pub not_evaluated: u64,
+    pub reasons: BTreeMap<String, u64>,
+}
+
+impl Answers {
+    /// Adds the answers for other persons.
+    pub fn merge(&mut self, other: Answers) {
+        self.evaluated += other.evaluated;
+        self.hit += other.hit;
+        self.not_evaluated += other.not_evaluated;
+        for (reason, units) in other.reasons {
+            *self.reasons.entry(reason).or_default() += units;
+        }
+    }
+}
+
+/// Hits and answers of one rule over some persons; answers by facility (empty: none).
+#[derive(Debug, Default)]
+pub struct Found {
+    pub hits: Vec<Hit>,
+    pub answers: BTreeMap<String, Answers>,
+}
+
+/// Pairs that one `match` looks at in one go: about 4 million rows of a few columns.
+const PAIRS: usize = 1 << 20;
+
+/// Runs one plan.
+///
+/// # Errors
+/// A column was not read. A value that cannot be computed is not an error but *not evaluated*.
+pub fn run<'a>(plan: &'a Plan, set: &'a RuleSet, views: &Rc<Views<'a>>, scope: &Scope) -> Result<Found, ArrowError> {
+    let run = Run { plan, set, views, scope };
+    let mut found = Found::default();
+    let mut frame = Frame::new(Rc::new(ViewRows::new(views, plan.rule.find.view)?));
+    if frame.rows() == 0 {
+        return Ok(found);
+    }
+    frame = run.in_force(&frame)?;
+    for with in &plan.rule.find.with {
+        frame = run.with(&frame, with)?;
+        if frame.rows() == 0 {
+            return Ok(found);
+        }
+    }
+    run.parameters(&mut frame)?;
+    frame = run.paid(frame, &mut found)?;
+    frame = run.about(frame, &mut found)?;
+    frame = run.matches(frame)?;
+    frame = run.sequence(frame)?;
+    if frame.rows() == 0 {
+        return Ok(found);
+    }
+    if plan.per.is_empty() {
+        let units = Units { rows: None, frame };
+        run.answer(&units, &mut found)?;
+    } else {
+        let units = run.groups(&frame)?;
+        run.answer(&units, &mut found)?;
+    }
+    Ok(found)
+}
+
+struct Run<'r, 'a> {
+    plan: &'a Plan,
+    set: &'a RuleSet,
+    views: &'r Rc<Views<'a>>,
+    scope: &'r Scope,
+}
+
+/// What the condition is asked of: rows, or groups of rows.
+struct Units<'a> {
+    /// For groups: the rows, sorted by group, and where each group begins (one more entry than groups).
+    rows: Option<(Frame<'a>, Vec<usize>)>,
+    frame: Frame<'a>,
+}
+
+impl<'a> Run<'_, 'a> {
+    fn view(&self) -> View {
+        self.plan.rule.find.view
+    }
+
+    fn in_force(&self, frame: &Frame<'a>) -> Result<Frame<'a>, ArrowError> {
+        let (from, until) = self.plan.rule.in_force;
+        if from.is_none() && until.is_none() {
+            return frame.filter(&BooleanArray::from(vec![true; frame.rows()]));
+        }
+        let days = frame.column(self.view().days().0)?;
+        let mask: BooleanArray = days
+            .as_primitive::<Date32Type>()
+            .iter()
+            .map(|day| Some(day.is_none_or(|day| from.is_none_or(|from| day >= from) && until.is_none_or(|until| day <= until))))
+            .collect();
+        frame.filter(&mask)
+    }
+
+    /// Joins knowledge: rows without a match go, unless it is optional; one row for each thing a code speaks of.
+    fn with(&self, frame: &Frame<'a>, with: &With) -> Result<Frame<'a>, ArrowError> {
+        let Some(knowledge) = self.set.knowledge.get(&with.table) else { return Ok(frame.filter(&BooleanArray::from(vec![false; frame.rows()]))?) };
+        let codes = frame.column(&with.by)?;
+        let codes = codes.as_string::<i32>();
+        let days = frame.column(self.view().days().0)?;
+        let days = days.as_primitive::<Date32Type>();
+        let region = with.region.as_ref().map(|c| frame.column(c)).transpose()?;
+        let level = with.level.as_ref().map(|c| frame.column(c)).transpose()?;
+        let turned = with.other_side.as_deref().and_then(|side| knowledge.turned(side));
+        let sides: Vec<(&str, &Knowledge, bool)> = match &turned {
+            Some(turned) => vec![("A", knowledge, false), ("B", turned, true)],
+            None => vec![("", knowledge, false)],
+        };
+        let mut keep: Vec<u32> = Vec::new();
+        let mut matched: Vec<Option<u32>> = Vec::new();
+        let mut side_of: Vec<&str> = Vec::new();
+        // Knowledge is asked once a distinct code, not once a line; and most codes are in no table.
+        let mut candidates: HashMap<(usize, &str), Rc<Vec<Vec<usize>>>> = HashMap::new();
+        for (row, code) in (0u32..).zip(codes.iter()) {
+            let at = row as usize;
+            let before = keep.len();
+            if let (Some(code), true) = (code, days.is_valid(at)) {
+                let place = Place {
+                    region: region.as_ref().and_then(|r| r.as_string::<i32>().iter().nth(at).flatten()),
+                    level: level.as_ref().and_then(|l| l.as_primitive::<Int64Type>().is_valid(at).then(|| l.as_primitive::<Int64Type>().value(at))),
+                };
+                for (number, (side, table, every)) in sides.iter().enumerate() {
+                    let lists = candidates.entry((number, code)).or_insert_with(|| Rc::new(code.split('|').map(|c| table.candidates(c)).collect()));
+                    if lists.iter().all(Vec::is_empty) {
+                        continue;
+                    }
+                    for found in best_of(table, lists, days.value(at), place, *every) {
+                        keep.push(row);
+                        matched.push(u32::try_from(found).ok());
+                        side_of.push(side);
+                    }
+                }
+            }
+            if keep.len() == before && with.optional {
+                keep.push(row);
+                matched.push(None);
+                side_of.push("");
+            }
+        }
+        let mut chosen = frame.select(&UInt32Array::from(keep))?;
+        chosen.join(&with.name, Rc::new(KnowledgeColumns::new(knowledge)), UInt32Array::from(matched));
+        if turned.is_some() {
+            chosen.put(&format!("{}.side", with.name), Arc::new(StringArray::from(side_of)));
+        }
+        Ok(chosen)
+    }
+
+    /// Parameters are values of the row's day and place.
+    fn parameters(&self, frame: &mut Frame<'a>) -> Result<(), ArrowError> {
+        if self.plan.parameters.is_empty() {
+            return Ok(());
+        }
+        let columns = self.view().columns();
+        let optional = |name: &str| -> Result<Option<ArrayRef>, ArrowError> {
+            if columns.contains_key(name) { frame.column(name).map(Some) } else { Ok(None) }
+        };
+        let days = frame.column(self.view().days().0)?;
+        let (region, insutype, level) = (optional("region")?, optional("insutype")?, optional("level")?);
+        let mut made: Vec<(String, ArrayRef)> = Vec::new();
+        for name in &self.plan.parameters {
+            let Some(parameter) = self.set.parameters.get(name) else { continue };
+            let mut known: HashMap<(i32, Option<&str>, Option<&str>, Option<i64>), Option<usize>> = HashMap::new();
+            let mut values = Vec::with_capacity(frame.rows());
+            let mut sources: Vec<Option<u32>> = Vec::with_capacity(frame.rows());
+            for row in 0..frame.rows() {
+                let found = self.asked(row, &days, region.as_ref(), insutype.as_ref(), level.as_ref()).and_then(|asked| {
+                    *known.entry((asked.day, asked.region, asked.insutype, asked.level)).or_insert_with(|| parameter.in_force(asked))
+                });
+                values.push(found.and_then(|at| scaled(parameter.values[at].value, 4)));
+                sources.push(found.and_then(|at| u32::try_from(at).ok()));
+            }
+            made.push((format!("${name}"), Arc::new(Decimal128Array::from(values).with_precision_and_scale(16, 4)?)));
+            made.push((format!("${name} at"), Arc::new(UInt32Array::from(sources))));
+        }
+        for (name, column) in made {
+            frame.put(&name, column);
+        }
+        Ok(())
+    }
+
+    fn asked<'c>(
+        &self,
+        row: usize,
+        days: &ArrayRef,
+        region: Option<&'c ArrayRef>,
+        insutype: Option<&'c ArrayRef>,
+        level: Option<&ArrayRef>,
+    ) -> Option<Asked<'c>> {
+        let days = days.as_primitive::<Date32Type>();
+        let word = |array: Option<&'c ArrayRef>| {
+            array.map(|a| a.as_string::<i32>()).and_then(|a| a.is_valid(row).then(|| a.value(row)))
+        };
+        Some(Asked {
+            day: days.is_valid(row).then(|| days.value(row))?,
+            region: word(region),
+            insutype: word(insutype),
+            level: level.map(|a| a.as_primitive::<Int64Type>()).and_then(|a| a.is_valid(row).then(|| a.value(row))),
+        })
+    }
+
+    /// `paid_line`: lines with `inscp_amt` > 0; an unknown amount is not evaluated.
+    fn paid(&self, frame: Frame<'a>, found: &mut Found) -> Result<Frame<'a>, ArrowError> {
+        if self.view() != View::PaidLine {
+            return Ok(frame);
+        }
+        let amounts = frame.column("inscp_amt")?;
+        let amounts = amounts.as_primitive::<Decimal128Type>();
+        if amounts.null_count() > 0 {
+            // Only lines that the rule would otherwise speak of are missed.
+            let unknown = frame.filter(&arrow::compute::is_null(amounts)?)?;
+            let asked = match &self.plan.about {
+                Some(about) => unknown.filter(&not_false(&unknown.condition(&about.compiled)?))?,
+                None => unknown,
+            };
+            self.unanswered(&asked, &["inscp_amt".to_owned()], found)?;
+        }
+        let mask: BooleanArray = amounts.iter().map(|a| Some(a.is_some_and(|a| a > 0))).collect();
+        frame.filter(&mask)
+    }
+
+    fn about(&self, frame: Frame<'a>, found: &mut Found) -> Result<Frame<'a>, ArrowError> {
+        let Some(about) = &self.plan.about else { return Ok(frame) };
+        let mask = frame.condition(&about.compiled)?;
+        if mask.null_count() > 0 {
+            let unknown = frame.filter(&arrow::compute::is_null(&mask)?)?;
+            self.unanswered(&unknown, &about.columns, found)?;
+        }
+        frame.filter(&mask)
+    }
+
+    /// Counts rows that a missing value leaves unanswered, with the columns that are null.
+    fn unanswered(&self, frame: &Frame<'a>, columns: &[String], found: &mut Found) -> Result<(), ArrowError> {
+        let inside = self.in_scope(frame, None)?;
+        let facilities = self.facilities(frame)?;
+        let arrays: Vec<(&String, ArrayRef)> = columns.iter().filter_map(|c| frame.column(c).ok().map(|a| (c, a))).collect();
+        for row in 0..frame.rows() {
+            if !inside.value(row) {
+                continue;
+            }
+            let missing: Vec<&str> = arrays.iter().filter(|(_, a)| a.is_null(row)).map(|(c, _)| c.as_str()).collect();
+            let reason = if missing.is_empty() { "无法计算".to_owned() } else { format!("缺少 {}", missing.join("、")) };
+            let answers = found.answers.entry(facilities(row)).or_default();
+            answers.not_evaluated += 1;
+            *answers.reasons.entry(reason).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    fn matches(&self, mut frame: Frame<'a>) -> Result<Frame<'a>, ArrowError> {
+        for (number, found) in self.plan.rule.find.matches.iter().enumerate() {
+            let plan = &self.plan.matches[number];
+            let other: Rc<dyn Columns + 'a> = Rc::new(ViewRows::new(self.views, found.view)?);
+            let pairs = candidate_pairs(&frame, other.as_ref(), &found.on)?;
+            let mut lefts: Vec<u32> = Vec::new();
+            let mut rights: Vec<u32> = Vec::new();
+            for chunk in pairs.chunks(PAIRS) {
+                let (left, right): (Vec<u32>, Vec<u32>) = chunk.iter().copied().unzip();
+                let mut joined = frame.select(&UInt32Array::from(left.clone()))?;
+                joined.join(&found.name, Rc::clone(&other), UInt32Array::from(right.clone()));
+                let mut mask = joined.condition(&plan.when)?;
+                if found.view == View::PaidLine {
+                    let amounts = joined.column(&format!("{}.inscp_amt", found.name))?;
+                    let paid: BooleanArray = amounts.as_primitive::<Decimal128Type>().iter().map(|a| Some(a.is_some_and(|a| a > 0))).collect();
+                    mask = arrow::compute::and_kleene(&mask, &paid)?;
+                }
+                for at in positions(&mask).values() {
+                    lefts.push(left[*at as usize]);
+                    rights.push(right[*at as usize]);
+                }
+            }
+            if found.each {
+                frame = frame.select(&UInt32Array::from(lefts))?;
+                frame.join(&found.name, other, UInt32Array::from(rights));
+                continue;
+            }
+            let mut first: Vec<Option<u32>> = vec![None; frame.rows()];
+            for (left, right) in lefts.into_iter().zip(rights) {
+                let known = &mut first[left as usize];
+                *known = Some(known.map_or(right, |k| k.min(right)));
+            }
+            let mut answers: Vec<Option<bool>> = first.iter().map(|f| Some(f.is_some())).collect();
+            if let Some(look_back) = &plan.look_back_days {
+                let back = cast(&frame.evaluate(look_back)?, &DataType::Int64)?;
+                let back = back.as_primitive::<Int64Type>();
+                let days = frame.column(self.view().days().0)?;
+                let days = days.as_primitive::<Date32Type>();
+                for (row, answer) in answers.iter_mut().enumerate() {
+                    let begins = i64::from(days.value(row)) - back.value(row);
+                    if *answer == Some(false) && begins < i64::from(self.views.setting.first_day) {
+                        *answer = None;
+                    }
+                }
+            }
+            frame.put(&format!("{}.found", found.name), Arc::new(BooleanArray::from(answers)));
+            frame.join(&found.name, other, UInt32Array::from(first));
+        }
+        Ok(frame)
+    }
+
+    fn sequence(&self, frame: Frame<'a>) -> Result<Frame<'a>, ArrowError> {
+        let Some(sequence) = &self.plan.rule.find.sequence else { return Ok(frame) };
+        let column = |names: &[String]| -> Result<Vec<ArrayRef>, ArrowError> { names.iter().map(|n| frame.column(n)).collect() };
+        let order = {
+            let all: Vec<ArrayRef> = column(&sequence.per)?.into_iter().chain(column(&sequence.by)?).collect();
+            let rows = converted(&all)?;
+            let mut order: Vec<u32> = (0..u32::try_from(frame.rows()).unwrap_or(u32::MAX)).collect();
+            order.sort_by(|a, b| rows.row(*a as usize).cmp(&rows.row(*b as usize)));
+            order
+        };
+        let mut frame = frame.select(&UInt32Array::from(order))?;
+        let runs: Vec<bool> = {
+            let all: Result<Vec<ArrayRef>, ArrowError> = sequence.per.iter().map(|n| frame.column(n)).collect();
+            let rows = converted(&all?)?;
+            (0..frame.rows()).map(|row| row > 0 && rows.row(row) == rows.row(row - 1)).collect()
+        };
+        let before: UInt32Array = (0u32..).zip(&runs).map(|(row, same)| same.then(|| row - 1)).collect();
+        for name in &sequence.previous {
+            let column = take(&frame.column(name)?, &before, None)?;
+            frame.put(&format!("previous.{name}"), column);
+        }
+        frame.put("previous.found", Arc::new(BooleanArray::from(runs.clone())));
+        let mut nth = 0;
+        let places: Int64Array = runs
+            .iter()
+            .map(|same| {
+                nth = if *same { nth + 1 } else { 1 };
+                Some(nth)
+            })
+            .collect();
+        frame.put("nth", Arc::new(places));
+        if let Some(stack) = &sequence.stack {
+            let from = frame.column(&stack.from)?;
+            let from = from.as_primitive::<Date32Type>();
+            let days = cast(&frame.column(&stack.days)?, &DataType::Decimal128(20, 8))?;
+            let days = days.as_primitive::<Decimal128Type>();
+            const ONE: i128 = 100_000_000;
+            let mut end: Option<i128> = None;
+            let in_hand: Vec<Option<i128>> = (0..frame.rows())
+                .map(|row| {
+                    if !runs[row] {
+                        end = None;
+                    }
+                    let begin = i128::from(from.is_valid(row).then(|| from.value(row))?) * ONE;
+                    let left = end.map_or(0, |end| end - begin);
+                    if days.is_valid(row) {
+                        end = Some(end.map_or(begin, |end| end.max(begin)) + days.value(row));
+                    }
+                    Some(left.max(0))
+                })
+                .collect();
+            frame.put(&stack.name, Arc::new(Decimal128Array::from(in_hand).with_precision_and_scale(20, 8)?));
+        }
+        Ok(frame)
+    }
+
+    fn groups(&self, frame: &Frame<'a>) -> Result<Units<'a>, ArrowError> {
+        let keys: Result<Vec<ArrayRef>, ArrowError> = self.plan.per.iter().map(|c| frame.evaluate(c)).collect();
+        let rows = converted(&keys?)?;
+        let mut numbers: HashMap<arrow::row::Row<'_>, usize> = HashMap::new();
+        let mut members: Vec<Vec<u32>> = Vec::new();
+        for row in 0..frame.rows() {
+            let number = *numbers.entry(rows.row(row)).or_insert_with(|| {
+                members.push(Vec::new());
+                members.len() - 1
+            });
+            members[number].push(u32::try_from(row).unwrap_or(u32::MAX));
+        }
+        let mut starts = Vec::with_capacity(members.len() + 1);
+        let mut order = Vec::with_capacity(frame.rows());
+        for group in &members {
+            starts.push(order.len());
+            order.extend_from_slice(group);
+        }
+        starts.push(order.len());
+        let sorted = frame.select(&UInt32Array::from(order))?;
+        let firsts = UInt32Array::from_iter_values(starts[..members.len()].iter().map(|s| u32::try_from(*s).unwrap_or(u32::MAX)));
+        let mut groups = sorted.select(&firsts)?;
+        for (number, measure) in self.plan.measured.iter().enumerate() {
+            let column = aggregate(&sorted, measure, &starts)?;
+            groups.put(&format!("#{number}"), column);
+        }
+        for (name, compiled) in &self.plan.measures {
+            let column = groups.evaluate(compiled)?;
+            groups.put(name, column);
+        }
+        Ok(Units { rows: Some((sorted, starts)), frame: groups })
+    }
+
+    fn answer(&self, units: &Units<'a>, found: &mut Found) -> Result<(), ArrowError> {
+        let frame = &units.frame;
+        let inside = self.in_scope(frame, units.rows.as_ref())?;
+        let facilities = self.facilities(frame)?;
+        let mut silent = vec![false; frame.rows()];
+        for unless in &self.plan.unless {
+            for (row, value) in frame.condition(unless)?.iter().enumerate() {
+                silent[row] |= value == Some(true);
+            }
+        }
+        let mut excused: Vec<Option<&str>> = vec![None; frame.rows()];
+        for (when, why) in &self.plan.not_evaluated_when {
+            for (row, value) in frame.condition(when)?.iter().enumerate() {
+                if value == Some(true) && excused[row].is_none() {
+                    excused[row] = Some(why);
+                }
+            }
+        }
+        let answers = frame.condition(&self.plan.condition.compiled)?;
+        let reasons: Vec<(&String, ArrayRef)> =
+            self.plan.condition.columns.iter().filter_map(|c| frame.column(c).ok().map(|a| (c, a))).collect();
+        let mut hits: Vec<u32> = Vec::new();
+        for row in 0..frame.rows() {
+            if !inside.value(row) {
+                continue;
+            }
+            let counted = found.answers.entry(facilities(row)).or_default();
+            let reason = if silent[row] {
+                None
+            } else if let Some(why) = excused[row] {
+                Some(why.to_owned())
+            } else if answers.is_null(row) {
+                let missing: Vec<String> = reasons
+                    .iter()
+                    .filter(|(_, a)| a.is_null(row))
+                    .map(|(c, _)| if c.ends_with(".found") { format!("{c}（回溯期早于数据起始日）") } else { (*c).clone() })
+                    .collect();
+                Some(if missing.is_empty() { "无法计算".to_owned() } else { format!("缺少 {}", missing.join("、")) })
+            } else {
+                None
+            };
+            if let Some(reason) = reason {
+                counted.not_evaluated += 1;
+                *counted.reasons.entry(reason).or_default() += 1;
+                continue;
+            }
+            counted.evaluated += 1;
+            if !silent[row] && answers.value(row) {
+                counted.hit += 1;
+                hits.push(u32::try_from(row).unwrap_or(u32::MAX));
+            }
+        }
+        if !hits.is_empty() {
+            self.hits(units, &hits, &mut found.hits)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a unit touches the period and the facilities that were asked for.
+    fn in_scope(&self, frame: &Frame<'a>, rows: Option<&(Frame<'a>, Vec<usize>)>) -> Result<BooleanArray, ArrowError> {
+        let scope = self.scope;
+        if scope.from.is_none() && scope.until.is_none() && scope.facilities.is_empty() {
+            return Ok(BooleanArray::from(vec![true; frame.rows()]));
+        }
+        let days = self.days(frame, rows)?;
+        let facilities = self.facilities(frame)?;
+        Ok((0..frame.rows())
+            .map(|row| {
+                let (first, last) = days[row];
+                let in_time = last.is_none_or(|last| scope.from.is_none_or(|from| last >= from))
+                    && first.is_none_or(|first| scope.until.is_none_or(|until| first <= until));
+                let in_place = scope.facilities.is_empty() || scope.facilities.contains(&facilities(row));
+                Some(in_time && in_place)
+            })
+            .collect())
+    }
+
+    /// First and last day of each unit.
+    fn days(&self, frame: &Frame<'a>, rows: Option<&(Frame<'a>, Vec<usize>)>) -> Result<Vec<(Option<i32>, Option<i32>)>, ArrowError> {
+        let (first, last) = self.view().days();
+        let read = |frame: &Frame<'a>| -> Result<(Date32Array, Date32Array), ArrowError> {
+            Ok((frame.column(first)?.as_primitive().clone(), frame.column(last)?.as_primitive().clone()))
+        };
+        match rows {
+            None => {
+                let (first, last) = read(frame)?;
+                Ok(first.iter().zip(last.iter()).collect())
+            }
+            Some((rows, starts)) => {
+                let (first, last) = read(rows)?;
+                Ok(starts
+                    .windows(2)
+                    .map(|w| ((w[0]..w[1]).filter_map(|r| first.iter().nth(r).flatten()).min(), (w[0]..w[1]).filter_map(|r| last.iter().nth(r).flatten()).max()))
+                    .collect())
+            }
+        }
+    }
+
+    fn facilities(&self, frame: &Frame<'a>) -> Result<impl Fn(usize) -> String + use<'a>, ArrowError> {
+        let known = self.view().columns().contains_key("fixmedins_code");
+        let column = if known { frame.column("fixmedins_code")? } else { nulls(&DataType::Utf8, frame.rows()) };
+        Ok(move |row: usize| {
+            let column = column.as_string::<i32>();
+            if column.is_valid(row) { column.value(row).to_owned() } else { String::new() }
+        })
+    }
+
+    fn hits(&self, units: &Units<'a>, hits: &[u32], into: &mut Vec<Hit>) -> Result<(), ArrowError> {
+        let plan = self.plan;
+        let chosen = units.frame.select(&UInt32Array::from(hits.to_vec()))?;
+        let amounts = to_money(&chosen.evaluate(&plan.amount)?)?;
+        let evaluate = |compiled: &Compiled| chosen.evaluate(compiled);
+        let key: Vec<(&str, ArrayRef)> = plan.key.iter().map(|(n, c)| evaluate(c).map(|a| (n.as_str(), a))).collect::<Result<_, _>>()?;
+        let pieces: Vec<Result<ArrayRef, &str>> = plan
+            .finding
+            .iter()
+            .map(|p| match p {
+                Piece::Text(text) => Ok(Err(text.as_str())),
+                Piece::Value(c) => evaluate(c).map(Ok),
+            })
+            .collect::<Result<_, ArrowError>>()?;
+        let evidence: Vec<(&str, ArrayRef)> = plan.evidence.iter().map(|(n, c)| evaluate(c).map(|a| (n.as_str(), a))).collect::<Result<_, _>>()?;
+        let sources: Vec<(String, ArrayRef)> =
+            plan.parameters.iter().filter_map(|p| chosen.column(&format!("${p} at")).ok().map(|a| (p.clone(), a))).collect();
+        let severity = plan.severity.as_ref().map(evaluate).transpose()?;
+        let result = plan.result.as_ref().map(evaluate).transpose()?;
+        let lines_of = plan.lines_of.as_ref().map(|(whose, c)| evaluate(c).map(|a| (*whose, a))).transpose()?;
+        let days = match &units.rows {
+            None => self.days(&chosen, None)?,
+            Some(rows) => {
+                let all = self.days(&units.frame, Some(rows))?;
+                hits.iter().map(|h| all[*h as usize]).collect()
+            }
+        };
+        let columns = self.view().columns();
+        let optional = |name: &str| -> Result<Option<ArrayRef>, ArrowError> {
+            if columns.contains_key(name) { chosen.column(name).map(Some) } else { Ok(None) }
+        };
+        let (person, encounter) = (optional("psn_no")?, optional("mdtrt_id")?);
+        let (settlement, facility) = (optional("setl_id")?, optional("fixmedins_code")?);
+        let lines = self.lines(units, hits)?;
+        for (at, (violating, involved)) in lines.into_iter().enumerate() {
+            let violating = match &lines_of {
+                Some((whose, ids)) if ids.is_valid(at) => self.paid_lines(*whose, ids.as_string::<i32>().value(at))?,
+                Some(_) => Vec::new(),
+                None => violating,
+            };
+            let word = |array: &Option<ArrayRef>| array.as_ref().and_then(|a| show(a, at));
+            let mut message = String::new();
+            for piece in &pieces {
+                match piece {
+                    Err(text) => message.push_str(text),
+                    Ok(array) => message.push_str(&show(array, at).unwrap_or_else(|| "—".to_owned())),
+                }
+            }
+            let mut facts = serde_json::Map::new();
+            for (name, array) in &evidence {
+                let value = show(array, at).map_or(serde_json::Value::Null, serde_json::Value::String);
+                let fact = match name.strip_prefix('$') {
+                    Some(parameter) => self.cited(parameter, value, &sources, at),
+                    None => value,
+                };
+                facts.insert((*name).to_owned(), fact);
+            }
+            let mut key_json = serde_json::Map::new();
+            for (name, array) in &key {
+                if let Some(text) = show(array, at) {
+                    key_json.insert((*name).to_owned(), serde_json::Value::String(text));
+                }
+            }
+            into.push(Hit {
+                key: serde_json::Value::Object(key_json).to_string(),
+                result: word(&result).unwrap_or_else(|| plan.rule.result.clone()),
+                severity: word(&severity).unwrap_or_else(|| plan.rule.severity.clone()),
+                psn_no: word(&person),
+                mdtrt_id: word(&encounter),
+                setl_id: word(&settlement),
+                fixmedins_code: word(&facility),
+                from_day: days[at].0,
+                until_day: days[at].1,
+                amount: amounts[at],
+                message: message.chars().take(500).collect(),
+                evidence: serde_json::Value::Object(facts).to_string(),
+                violating: self.hit_lines(&violating)?,
+                involved: self.hit_lines(&involved)?,
+            });
+        }
+        Ok(())
+    }
+
+    /// A parameter's value with where it comes from.
+    fn cited(&self, name: &str, value: serde_json::Value, sources: &[(String, ArrayRef)], at: usize) -> serde_json::Value {
+        let mut fact = serde_json::Map::new();
+        fact.insert("value".to_owned(), value);
+        let source = sources.iter().find(|(n, _)| n == name).map(|(_, a)| a.as_primitive::<arrow::datatypes::UInt32Type>());
+        if let (Some(source), Some(parameter)) = (source, self.set.parameters.get(name))
+            && source.is_valid(at)
+        {
+            let chosen = &parameter.values[source.value(at) as usize];
+            fact.insert("source".to_owned(), chosen.source().into());
+            if let Some(region) = &chosen.region {
+                fact.insert("region".to_owned(), region.clone().into());
+            }
+        }
+        serde_json::Value::Object(fact)
+    }
+
+    /// Violating and involved net lines of each hit.
+    fn lines(&self, units: &Units<'a>, hits: &[u32]) -> Result<Vec<(Vec<u32>, Vec<u32>)>, ArrowError> {
+        let view = self.view();
+        let Some((rows, starts)) = &units.rows else {
+            let of = units.frame.source_rows();
+            return hits.iter().map(|h| Ok((self.views.members(view, of.value(*h as usize))?, Vec::new()))).collect();
+        };
+        // The rows of the groups that were hit, with the measures of their group.
+        let mut keep = Vec::new();
+        let mut group = Vec::new();
+        let mut nth = Vec::new();
+        for hit in hits {
+            let (start, end) = (starts[*hit as usize], starts[*hit as usize + 1]);
+            for (place, row) in (start..end).enumerate() {
+                keep.push(u32::try_from(row).unwrap_or(u32::MAX));
+                group.push(*hit);
+                nth.push(i64::try_from(place + 1).unwrap_or(i64::MAX));
+            }
+        }
+        let mut frame = rows.select(&UInt32Array::from(keep))?;
+        let group_rows = UInt32Array::from(group.clone());
+        for (name, _) in &self.plan.measures {
+            let column = take(&units.frame.column(name)?, &group_rows, None)?;
+            frame.put(name, column);
+        }
+        frame.put("nth_in_group", Arc::new(Int64Array::from(nth)));
+        let violating = self.plan.violating.as_ref().map(|c| frame.condition(c)).transpose()?;
+        let involved = self.plan.involved.as_ref().map(|c| frame.condition(c)).transpose()?;
+        let of = frame.source_rows();
+        let mut found: Vec<(Vec<u32>, Vec<u32>)> = Vec::with_capacity(hits.len());
+        let mut last = None;
+        for (row, number) in group.iter().enumerate() {
+            if last != Some(number) {
+                found.push((Vec::new(), Vec::new()));
+                last = Some(number);
+            }
+            let Some((bad, other)) = found.last_mut() else { continue };
+            let is = |mask: &Option<BooleanArray>, otherwise: bool| mask.as_ref().map_or(otherwise, |m| m.is_valid(row) && m.value(row));
+            let members = self.views.members(view, of.value(row))?;
+            if is(&violating, true) {
+                bad.extend(&members);
+            } else if is(&involved, false) {
+                other.extend(&members);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The net paid lines of a stay, an encounter or a settlement.
+    fn paid_lines(&self, whose: LinesOf, id: &str) -> Result<Vec<u32>, ArrowError> {
+        let lines = match whose {
+            LinesOf::Stay => self.views.lines_of_stay(id)?,
+            LinesOf::Encounter => self.views.lines_of_encounter(id)?.to_vec(),
+            LinesOf::Settlement => self.views.lines_of_settlement(id)?.to_vec(),
+        };
+        let amounts = self.views.column(View::Line, "inscp_amt")?;
+        let amounts = amounts.as_primitive::<Decimal128Type>();
+        Ok(lines.into_iter().filter(|line| amounts.is_valid(*line as usize) && amounts.value(*line as usize) > 0).collect())
+    }
+
+    fn hit_lines(&self, lines: &[u32]) -> Result<Vec<HitLine>, ArrowError> {
+        let mut sorted = lines.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let amounts = self.views.column(View::Line, "inscp_amt")?;
+        let amounts = amounts.as_primitive::<Decimal128Type>();
+        let column = |name: &str| self.views.column(View::Line, name);
+        let (ids, serials, settled, places) = (column("mdtrt_id")?, column("feedetl_sn")?, column("setl_id")?, column("fixmedins_code")?);
+        let word = |array: &ArrayRef, at: usize| show(array, at);
+        sorted
+            .into_iter()
+            .map(|line| {
+                let at = line as usize;
+                Ok(HitLine {
+                    mdtrt_id: word(&ids, at).unwrap_or_default(),
+                    feedetl_sn: word(&serials, at).unwrap_or_default(),
+                    setl_id: word(&settled, at),
+                    fixmedins_code: word(&places, at),
+                    inscp_amt: Decimal::from_i128_with_scale(if amounts.is_valid(at) { amounts.value(at) } else { 0 }, 2),
+                    fund_share: self
+                        .views
+                        .fund_share(line)?
+                        .map(|(paid, scope)| (Decimal::from_i128_with_scale(paid, 2), Decimal::from_i128_with_scale(scope, 2))),
+                })
+            })
+            .collect()
+    }
+}
+
+/// Rows of a table that hold for any of a list's codes: one a dimension value, the longest prefix first.
+fn best_of(table: &Knowledge, lists: &[Vec<usize>], on: i32, place: Place<'_>, every: bool) -> Vec<usize> {
+    if let [one] = lists {
+        return table.valid(one, on, place, every);
+    }
+    let mut all: Vec<usize> = lists.iter().flatten().copied().collect();
+    all.sort_by_key(|&row| (std::cmp::Reverse(table.rows[row].code.len()), row));
+    all.dedup();
+    table.valid(&all, on, place, every)
+}
+
+/// Rows of the frame with the rows of another source that agree in some columns; in order of both.
+fn candidate_pairs(frame: &Frame<'_>, other: &dyn Columns, on: &[String]) -> Result<Vec<(u32, u32)>, ArrowError> {
+    let left: Vec<ArrayRef> = on.iter().map(|c| frame.column(c)).collect::<Result<_, _>>()?;
+    let right: Vec<ArrayRef> = on.iter().map(|c| other.column(c)).collect::<Result<_, _>>()?;
+    let fields = left.iter().map(|a| SortField::new(a.data_type().clone())).collect();
+    let converter = RowConverter::new(fields)?;
+    let (left_rows, right_rows) = (converter.convert_columns(&left)?, converter.convert_columns(&right)?);
+    let complete = |arrays: &[ArrayRef], row: usize| arrays.iter().all(|a| a.is_valid(row));
+    let mut index: HashMap<arrow::row::Row<'_>, Vec<u32>> = HashMap::new();
+    for row in 0..other.rows() {
+        if complete(&right, row) {
+            index.entry(right_rows.row(row)).or_default().push(u32::try_from(row).unwrap_or(u32::MAX));
+        }
+    }
+    let mut pairs = Vec::new();
+    for row in 0..frame.rows() {
+        if complete(&left, row)
+            && let Some(partners) = index.get(&left_rows.row(row))
+        {
+            let row = u32::try_from(row).unwrap_or(u32::MAX);
+            pairs.extend(partners.iter().map(|partner| (row, *partner)));
+        }
+    }
+    Ok(pairs)
+}
+
+fn converted(columns: &[ArrayRef]) -> Result<arrow::row::Rows, ArrowError> {
+    let fields = columns.iter().map(|a| SortField::new(a.data_type().clone())).collect();
+    RowConverter::new(fields)?.convert_columns(columns)
+}
+
+fn not_false(mask: &BooleanArray) -> BooleanArray {
+    mask.iter().map(|v| Some(v != Some(false))).collect()
+}
+
+fn scaled(value: Decimal, scale: u32) -> Option<i128> {
+    let mut value = value;
+    value.rescale(scale);
+    (value.scale() == scale).then(|| value.mantissa())
+}
+
+/// Any numeric array as money, half up to the cent; null is 0.
+fn to_money(array: &ArrayRef) -> Result<Vec<Decimal>, ArrowError> {
+    let zero = Decimal::new(0, 2);
+    match array.data_type() {
+        DataType::Decimal128(_, scale) => {
+            let scale = u32::try_from(*scale).unwrap_or(0);
+            Ok(array
+                .as_primitive::<Decimal128Type>()
+                .iter()
+                .map(|v| {
+                    let Some(mut v) = v else { return zero };
+                    let mut scale = scale;
+                    // Digits far behind the cent do not change it, and 28 digits must hold the rest.
+                    while scale > 12 {
+                        v /= 10;
+                        scale -= 1;
+                    }
+                    Decimal::try_from_i128_with_scale(v, scale).map_or(zero, money::to_cent)
+                })
+                .collect())
+        }
+        _ => {
+            let cents = cast(array, &DataType::Decimal128(38, 2))?;
+            to_money(&cents)
+        }
+    }
+}
+
+/// One aggregate over each run `starts[i]..starts[i + 1]`.
+///
+/// A sum over an unknown value is unknown; a sum over nothing is 0. `bool_or` and `bool_and` answer as `or` and `and` do.
+fn aggregate(rows: &Frame<'_>, measure: &MeasurePlan, starts: &[usize]) -> Result<ArrayRef, ArrowError> {
+    let argument = measure.argument.as_ref().map(|c| rows.evaluate(c)).transpose()?;
+    let filter = measure.filter.as_ref().map(|c| rows.condition(c)).transpose()?;
+    let counted = |row: usize| filter.as_ref().is_none_or(|f| f.is_valid(row) && f.value(row));
+    let runs = || starts.windows(2).map(|w| (w[0]..w[1]).filter(|row| counted(*row)));
+    let Some(argument) = argument else {
+        return Ok(Arc::new(runs().map(|run| i64::try_from(run.count()).ok()).collect::<Int64Array>()));
+    };
+    let known = |row: &usize| argument.is_valid(*row);
+    match measure.function.as_str() {
+        "count" if measure.distinct => {
+            let values = converted(&[Arc::clone(&argument)])?;
+            let count = |run: Vec<usize>| {
+                let mut seen: Vec<_> = run.into_iter().map(|row| values.row(row)).collect();
+                seen.sort();
+                seen.dedup();
+                i64::try_from(seen.len()).ok()
+            };
+            Ok(Arc::new(runs().map(|run| count(run.filter(known).collect())).collect::<Int64Array>()))
+        }
+        "count" => Ok(Arc::new(runs().map(|run| i64::try_from(run.filter(known).count()).ok()).collect::<Int64Array>())),
+        "sum" => {
+            if let DataType::Decimal128(precision, scale) = measure.data_type {
+                let values = argument.as_primitive::<Decimal128Type>();
+                let sums = runs().map(|mut run| run.try_fold(0_i128, |sum, row| values.is_valid(row).then(|| sum + values.value(row))));
+                Ok(Arc::new(sums.collect::<Decimal128Array>().with_precision_and_scale(precision, scale)?))
+            } else {
+                let values = argument.as_primitive::<Int64Type>();
+                Ok(Arc::new(
+                    runs().map(|mut run| run.try_fold(0_i64, |sum, row| values.is_valid(row).then(|| sum.saturating_add(values.value(row))))).collect::<Int64Array>(),
+                ))
+            }
+        }
+        "bool_or" | "bool_and" => {
+            let values = argument.as_boolean();
+            let decides = measure.function == "bool_or";
+            let answers = runs().map(|run| {
+                let mut unknown = false;
+                for row in run {
+                    if values.is_null(row) {
+                        unknown = true;
+                    } else if values.value(row) == decides {
+                        return Some(decides);
+                    }
+                }
+                (!unknown).then_some(!decides)
+            });
+            Ok(Arc::new(answers.collect::<BooleanArray>()))
+        }
+        name => {
+            // min, max, first: a row of the run that has the value.
+            let values = converted(&[Arc::clone(&argument)])?;
+            let chosen: UInt32Array = runs()
+                .map(|mut run| {
+                    let row = match name {
+                        "first" => run.next(),
+                        "min" => run.filter(known).min_by(|a, b| values.row(*a).cmp(&values.row(*b))),
+                        _ => run.filter(known).max_by(|a, b| values.row(*a).cmp(&values.row(*b))),
+                    };
+                    row.and_then(|row| u32::try_from(row).ok())
+                })
+                .collect();
+            take(&argument, &chosen, None)
+        }
+    }
+}
+
+/// A knowledge table as rows with columns.
+struct KnowledgeColumns<'a> {
+    knowledge: &'a Knowledge,
+}
+
+impl<'a> KnowledgeColumns<'a> {
+    fn new(knowledge: &'a Knowledge) -> KnowledgeColumns<'a> {
+        KnowledgeColumns { knowledge }
+    }
+}
+
+impl Columns for KnowledgeColumns<'_> {
+    fn rows(&self) -> usize {
+        self.knowledge.rows.len()
+    }
+
+    fn column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
+        if name == "code" {
+            return Ok(Arc::new(self.knowledge.rows.iter().map(|r| Some(r.code.as_str())).collect::<StringArray>()));
+        }
+        let at = self.knowledge.position(name).ok_or_else(|| ArrowError::SchemaError(format!("knowledge has no column `{name}`")))?;
+        if NUMBERS.contains(&name) {
+            let values = self.knowledge.rows.iter().map(|r| match &r.cells[at] {
+                Cell::Number(n) => scaled(*n, 4),
+                _ => None,
+            });
+            debug_assert_eq!(NUMBER, DataType::Decimal128(16, 4), "knowledge numbers have the type the compiler gave them");
+            return Ok(Arc::new(values.collect::<Decimal128Array>().with_precision_and_scale(16, 4)?));
+        }
+        let values = self.knowledge.rows.iter().map(|r| match &r.cells[at] {
+            Cell::Text(t) => Some(t.as_str()),
+            _ => None,
+        });
+        Ok(Arc::new(values.collect::<StringArray>()))
+    }
+}

@@ -1,0 +1,987 @@
+//! The views of the model over the claims of some persons: columns are computed when a rule first asks, and once.
+//!
+//! Goes in: [`Claims`], the facilities, the rule library's code tables, the run's as-of day and region. Comes out: for a
+//! view, rows and columns as Arrow arrays; for a row, the net lines that it stands for. Deliberately unknown here: rules.
+//!
+//! To add a column: its type in `model::views`, its computation in the `match` of its view below.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray, UInt32Array, new_null_array,
+};
+use arrow::compute::take;
+use arrow::error::ArrowError;
+use rust_decimal::Decimal;
+
+use super::claims::{Claims, at, day, day_of, decimal, text, time};
+use crate::model::{View, codes, day as calendar, supply};
+use crate::rules::knowledge::{Cell, Knowledge, Place};
+
+/// What holds for a whole run.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// Open stays run to this day.
+    pub as_of: i32,
+    /// First day in the data; look-backs that begin before it are not evaluated when something is absent.
+    pub first_day: i32,
+    /// Region of rows that have none.
+    pub region: Option<String>,
+    pub facilities: HashMap<String, Facility>,
+    /// `care_setting_of_med_type` and `identity_group` of the rule library.
+    pub care_settings: Option<Knowledge>,
+    pub identity_groups: Option<Knowledge>,
+}
+
+/// A designated facility.
+#[derive(Debug, Clone, Default)]
+pub struct Facility {
+    pub name: Option<String>,
+    pub kind: Option<String>,
+    pub level: Option<i64>,
+    pub region: Option<String>,
+}
+
+impl Setting {
+    /// Reads the facility table.
+    ///
+    /// # Errors
+    /// A column is missing.
+    pub fn facilities_of(batch: &RecordBatch) -> Result<HashMap<String, Facility>, ArrowError> {
+        let (ids, names, kinds) = (text(batch, "fixmedins_code")?, text(batch, "fixmedins_name")?, text(batch, "fixmedins_type")?);
+        let (levels, regions) = (text(batch, "hosp_lv")?, text(batch, "admdvs")?);
+        let owned = |array: &StringArray, row| at(array, row).map(str::to_owned);
+        Ok((0..batch.num_rows())
+            .filter_map(|row| {
+                let facility = Facility {
+                    name: owned(names, row),
+                    kind: owned(kinds, row),
+                    level: at(levels, row).and_then(codes::level),
+                    region: owned(regions, row),
+                };
+                at(ids, row).map(|id| (id.to_owned(), facility))
+            })
+            .collect())
+    }
+}
+
+/// Rows and columns of something.
+pub trait Columns {
+    /// Number of rows.
+    fn rows(&self) -> usize;
+    /// A column by name.
+    ///
+    /// # Errors
+    /// There is no such column, or it was not read.
+    fn column(&self, name: &str) -> Result<ArrayRef, ArrowError>;
+}
+
+/// The views over one batch of persons.
+pub struct Views<'a> {
+    pub claims: &'a Claims,
+    pub setting: &'a Setting,
+    cache: RefCell<HashMap<(View, String), ArrayRef>>,
+    visits: OnceCell<Vec<Visit>>,
+    stays: OnceCell<Vec<Stay>>,
+    fills: OnceCell<Vec<Fill>>,
+    transfers: OnceCell<Vec<(String, i32, String, String)>>,
+    line_links: OnceCell<Links>,
+    lines_by_encounter: OnceCell<HashMap<String, Vec<u32>>>,
+    lines_by_settlement: OnceCell<HashMap<String, Vec<u32>>>,
+}
+
+/// What an encounter says once its gaps are filled from person and facility.
+#[derive(Debug, Clone, Default)]
+struct Visit {
+    setting: Option<String>,
+    begin_day: Option<i32>,
+    end_day: Option<i32>,
+    level: Option<i64>,
+    gend: Option<String>,
+    brdy: Option<i32>,
+    region: Option<String>,
+    insutype: Option<String>,
+    main_diagnosis: Option<String>,
+    diagnoses: Option<String>,
+}
+
+/// A stay after joining: rows of the encounter table, first part first.
+#[derive(Debug, Clone)]
+struct Stay {
+    parts: Vec<u32>,
+    begin_day: i32,
+    end_day: i32,
+    open: bool,
+}
+
+/// Lines of one generic in one encounter on one day.
+#[derive(Debug, Clone)]
+struct Fill {
+    lines: Vec<u32>,
+    generic: String,
+    day: i32,
+    /// In 10⁻⁸ days.
+    days: Option<i128>,
+    fen: i128,
+}
+
+/// For each net line: its encounter, person and settlement.
+#[derive(Debug)]
+struct Links {
+    encounter: Vec<Option<u32>>,
+    person: Vec<Option<u32>>,
+    settlement: Vec<Option<u32>>,
+}
+
+const DAYS_SCALE: u32 = 8;
+
+impl<'a> Views<'a> {
+    /// Views over netted claims.
+    #[must_use]
+    pub fn new(claims: &'a Claims, setting: &'a Setting) -> Views<'a> {
+        Views {
+            claims,
+            setting,
+            cache: RefCell::default(),
+            visits: OnceCell::new(),
+            stays: OnceCell::new(),
+            fills: OnceCell::new(),
+            transfers: OnceCell::new(),
+            line_links: OnceCell::new(),
+            lines_by_encounter: OnceCell::new(),
+            lines_by_settlement: OnceCell::new(),
+        }
+    }
+
+    /// Number of rows of a view.
+    ///
+    /// # Errors
+    /// A column that the view rests on was not read.
+    pub fn rows(&self, view: View) -> Result<usize, ArrowError> {
+        Ok(match view {
+            View::Line | View::PaidLine => self.claims.lines.num_rows(),
+            View::Encounter => self.claims.encounters.num_rows(),
+            View::Stay => self.stays()?.len(),
+            View::Settlement => self.claims.settlements.num_rows(),
+            View::Fill => self.fills()?.len(),
+            View::Transfer => self.transfers()?.len(),
+        })
+    }
+
+    /// A column of a view.
+    ///
+    /// # Errors
+    /// There is no such column, or it was not read.
+    pub fn column(&self, view: View, name: &str) -> Result<ArrayRef, ArrowError> {
+        // Both views of lines are the same rows; `paid_line` adds a condition.
+        let view = if view == View::PaidLine { View::Line } else { view };
+        let key = (view, name.to_owned());
+        if let Some(found) = self.cache.borrow().get(&key) {
+            return Ok(Arc::clone(found));
+        }
+        let made = match view {
+            View::Line | View::PaidLine => self.line_column(name),
+            View::Encounter => self.encounter_column(name),
+            View::Stay => self.stay_column(name),
+            View::Settlement => self.settlement_column(name),
+            View::Fill => self.fill_column(name),
+            View::Transfer => self.transfer_column(name),
+        }?;
+        self.cache.borrow_mut().insert(key, Arc::clone(&made));
+        Ok(made)
+    }
+
+    /// The net lines that a row of a view stands for; none for views that are not made of lines.
+    ///
+    /// # Errors
+    /// A column that the view rests on was not read.
+    pub fn members(&self, view: View, row: u32) -> Result<Vec<u32>, ArrowError> {
+        Ok(match view {
+            View::Line | View::PaidLine => vec![row],
+            View::Fill => self.fills()?[row as usize].lines.clone(),
+            _ => Vec::new(),
+        })
+    }
+
+    /// Net lines of an encounter.
+    ///
+    /// # Errors
+    /// A column was not read.
+    pub fn lines_of_encounter(&self, mdtrt_id: &str) -> Result<&[u32], ArrowError> {
+        let index = get_or_try(&self.lines_by_encounter, || by_id(text(&self.claims.lines, "mdtrt_id")?))?;
+        Ok(index.get(mdtrt_id).map(Vec::as_slice).unwrap_or_default())
+    }
+
+    /// Net lines of a settlement.
+    ///
+    /// # Errors
+    /// A column was not read.
+    pub fn lines_of_settlement(&self, setl_id: &str) -> Result<&[u32], ArrowError> {
+        let index = get_or_try(&self.lines_by_settlement, || by_id(text(&self.claims.lines, "setl_id")?))?;
+        Ok(index.get(setl_id).map(Vec::as_slice).unwrap_or_default())
+    }
+
+    /// Net lines of the joined stay that begins with this encounter.
+    ///
+    /// # Errors
+    /// A column was not read.
+    pub fn lines_of_stay(&self, first_mdtrt_id: &str) -> Result<Vec<u32>, ArrowError> {
+        let ids = text(&self.claims.encounters, "mdtrt_id")?;
+        let Some(&row) = self.claims.encounter_of.get(first_mdtrt_id) else { return Ok(Vec::new()) };
+        self.stays()?;
+        let Some(stay) = self.visits()?.get(row as usize).and_then(|_| self.stay_of_encounter(row)) else {
+            return Ok(self.lines_of_encounter(first_mdtrt_id)?.to_vec());
+        };
+        let mut lines = Vec::new();
+        for &part in &self.stays()?[stay as usize].parts {
+            lines.extend_from_slice(self.lines_of_encounter(ids.value(part as usize))?);
+        }
+        Ok(lines)
+    }
+
+    /// Share of the fund in a line's money, as (hifp_pay, inscp_amt) of its settlement in fen, where both are known.
+    ///
+    /// # Errors
+    /// A column was not read.
+    pub fn fund_share(&self, line: u32) -> Result<Option<(i128, i128)>, ArrowError> {
+        let Some(row) = self.links()?.settlement[line as usize] else { return Ok(None) };
+        let (paid, scope) = (decimal(&self.claims.settlements, "hifp_pay")?, self.column(View::Settlement, "inscp_amt")?);
+        let scope = as_decimal(&scope)?;
+        let row = row as usize;
+        Ok((paid.is_valid(row) && scope.is_valid(row) && scope.value(row) > 0).then(|| (paid.value(row), scope.value(row))))
+    }
+
+    fn links(&self) -> Result<&Links, ArrowError> {
+        get_or_try(&self.line_links, || {
+            let lines = &self.claims.lines;
+            let (encounters, persons, settlements) = (text(lines, "mdtrt_id")?, text(lines, "psn_no")?, text(lines, "setl_id")?);
+            let find = |ids: &StringArray, index: &HashMap<String, u32>| -> Vec<Option<u32>> {
+                // Rows of one person and encounter are neighbours: most look-ups repeat the last.
+                let mut last: (Option<&str>, Option<u32>) = (None, None);
+                ids.iter()
+                    .map(|id| {
+                        if id != last.0 {
+                            last = (id, id.and_then(|id| index.get(id).copied()));
+                        }
+                        last.1
+                    })
+                    .collect()
+            };
+            Ok(Links {
+                encounter: find(encounters, &self.claims.encounter_of),
+                person: find(persons, &self.claims.person_of),
+                settlement: find(settlements, &self.claims.settlement_of),
+            })
+        })
+    }
+
+    fn care_setting(&self, med_type: Option<&str>, on: i32) -> Option<String> {
+        let table = self.setting.care_settings.as_ref()?;
+        let rows = table.valid(&table.candidates(med_type?), on, Place::default(), false);
+        match table.rows[*rows.first()?].cells.first()? {
+            Cell::Text(setting) => Some(setting.clone()),
+            _ => None,
+        }
+    }
+
+    fn visits(&self) -> Result<&Vec<Visit>, ArrowError> {
+        get_or_try(&self.visits, || {
+            let batch = &self.claims.encounters;
+            let (ids, people, facilities) = (text(batch, "mdtrt_id")?, text(batch, "psn_no")?, text(batch, "fixmedins_code")?);
+            let (med_types, insutypes, regions) = (text(batch, "med_type")?, text(batch, "insutype")?, text(batch, "insu_admdvs")?);
+            let (genders, births, levels) = (text(batch, "gend")?, day(batch, "brdy")?, text(batch, "hosp_lv")?);
+            let (begins, ends, mains) = (time(batch, "begntime")?, time(batch, "endtime")?, text(batch, "dscg_maindiag_code")?);
+            let persons = &self.claims.persons;
+            let (person_gend, person_brdy) = (text(persons, "gend")?, day(persons, "brdy")?);
+            let (person_region, person_insu) = (text(persons, "insu_admdvs")?, text(persons, "insutype")?);
+            let diagnoses = self.diagnoses_by_encounter()?;
+            let mut settings: HashMap<(String, i32), Option<String>> = HashMap::new();
+            let mut visits = Vec::with_capacity(batch.num_rows());
+            for row in 0..batch.num_rows() {
+                let person = at(people, row).and_then(|p| self.claims.person_of.get(p).copied());
+                let of_person = |array: &StringArray| person.and_then(|p| at(array, p as usize).map(str::to_owned));
+                let facility = at(facilities, row).and_then(|f| self.setting.facilities.get(f));
+                let begin_day = begins.is_valid(row).then(|| day_of(begins.value(row)));
+                let med_type = at(med_types, row);
+                let setting = med_type.zip(begin_day).and_then(|(m, on)| {
+                    settings.entry((m.to_owned(), on)).or_insert_with(|| self.care_setting(Some(m), on)).clone()
+                });
+                let own_birth = births.is_valid(row).then(|| births.value(row));
+                let persons_birth = person.and_then(|p| person_brdy.is_valid(p as usize).then(|| person_brdy.value(p as usize)));
+                let listed = at(ids, row).and_then(|id| diagnoses.get(id));
+                let main_diagnosis = at(mains, row).map(str::to_owned).or_else(|| listed.and_then(|d| d.main.clone()));
+                let mut all: Vec<&str> = main_diagnosis.as_deref().into_iter().collect();
+                if let Some(listed) = listed {
+                    for code in &listed.codes {
+                        if !all.contains(&code.as_str()) {
+                            all.push(code);
+                        }
+                    }
+                }
+                visits.push(Visit {
+                    setting,
+                    begin_day,
+                    end_day: ends.is_valid(row).then(|| day_of(ends.value(row))),
+                    level: at(levels, row).and_then(codes::level).or_else(|| facility.and_then(|f| f.level)),
+                    gend: agreed(known_sex(at(genders, row)), known_sex(of_person(person_gend).as_deref())),
+                    brdy: agreed(own_birth, persons_birth),
+                    region: at(regions, row)
+                        .map(str::to_owned)
+                        .or_else(|| of_person(person_region))
+                        .or_else(|| facility.and_then(|f| f.region.clone()))
+                        .or_else(|| self.setting.region.clone()),
+                    insutype: at(insutypes, row).map(str::to_owned).or_else(|| of_person(person_insu)),
+                    diagnoses: (!all.is_empty()).then(|| all.join("|")),
+                    main_diagnosis,
+                });
+            }
+            Ok(visits)
+        })
+    }
+
+    fn diagnoses_by_encounter(&self) -> Result<HashMap<String, Listed>, ArrowError> {
+        let batch = &self.claims.diagnoses;
+        let (ids, diagnosed, mains) = (text(batch, "mdtrt_id")?, text(batch, "diag_code")?, text(batch, "maindiag_flag")?);
+        let mut found: HashMap<String, Listed> = HashMap::new();
+        for row in 0..batch.num_rows() {
+            if let (Some(id), Some(code)) = (at(ids, row), at(diagnosed, row)) {
+                let listed = found.entry(id.to_owned()).or_default();
+                if at(mains, row) == Some("1") && listed.main.is_none() {
+                    listed.main = Some(code.to_owned());
+                }
+                listed.codes.push(code.to_owned());
+            }
+        }
+        for listed in found.values_mut() {
+            listed.codes.sort();
+        }
+        Ok(found)
+    }
+
+    fn stays(&self) -> Result<&Vec<Stay>, ArrowError> {
+        get_or_try(&self.stays, || {
+            let batch = &self.claims.encounters;
+            let (ids, people, facilities) = (text(batch, "mdtrt_id")?, text(batch, "psn_no")?, text(batch, "fixmedins_code")?);
+            let across = text(batch, "ars_year_ipt_flag")?;
+            let visits = self.visits()?;
+            let settlements = &self.claims.settlements;
+            let (settled, midway) = (text(settlements, "mdtrt_id")?, text(settlements, "mid_setl_flag")?);
+            let cut: std::collections::HashSet<&str> =
+                (0..settlements.num_rows()).filter(|&row| at(midway, row) == Some("1")).filter_map(|row| at(settled, row)).collect();
+            let mut inpatient: Vec<u32> = (0u32..)
+                .zip(visits)
+                .filter(|(_, v)| v.setting.as_deref() == Some("inpatient") && v.begin_day.is_some())
+                .map(|(row, _)| row)
+                .collect();
+            let order = |row: &u32| {
+                let row = *row as usize;
+                (at(people, row), at(facilities, row), visits[row].begin_day, at(ids, row))
+            };
+            inpatient.sort_by(|a, b| order(a).cmp(&order(b)));
+            let mut stays: Vec<Stay> = Vec::new();
+            for row in inpatient {
+                let visit = &visits[row as usize];
+                let begin_day = visit.begin_day.unwrap_or(self.setting.as_of);
+                let open = visit.end_day.is_none();
+                let end_day = visit.end_day.unwrap_or(self.setting.as_of).max(begin_day);
+                if let Some(last) = stays.last_mut() {
+                    let earlier = *last.parts.last().unwrap_or(&row) as usize;
+                    let same = at(people, earlier) == at(people, row as usize) && at(facilities, earlier) == at(facilities, row as usize);
+                    let follows = !last.open && (0..=1).contains(&(begin_day - last.end_day));
+                    let marked = at(across, earlier) == Some("1") || at(across, row as usize) == Some("1");
+                    if same && follows && (marked || at(ids, earlier).is_some_and(|id| cut.contains(id))) {
+                        last.parts.push(row);
+                        last.end_day = end_day;
+                        last.open = open;
+                        continue;
+                    }
+                }
+                stays.push(Stay { parts: vec![row], begin_day, end_day, open });
+            }
+            // In the order in which a person lived them, whatever the facility.
+            let order = |stay: &Stay| {
+                let row = stay.parts[0] as usize;
+                (at(people, row), stay.begin_day, at(ids, row))
+            };
+            stays.sort_by(|a, b| order(a).cmp(&order(b)));
+            Ok(stays)
+        })
+    }
+
+    fn stay_of_encounter(&self, row: u32) -> Option<u32> {
+        let stays = self.stays.get()?;
+        (0u32..).zip(stays).find(|(_, stay)| stay.parts.contains(&row)).map(|(number, _)| number)
+    }
+
+    /// For each encounter its joined stay.
+    fn stay_numbers(&self) -> Result<Vec<Option<u32>>, ArrowError> {
+        let mut numbers = vec![None; self.claims.encounters.num_rows()];
+        for (number, stay) in (0u32..).zip(self.stays()?) {
+            for &part in &stay.parts {
+                numbers[part as usize] = Some(number);
+            }
+        }
+        Ok(numbers)
+    }
+
+    fn fills(&self) -> Result<&Vec<Fill>, ArrowError> {
+        get_or_try(&self.fills, || {
+            let lines = &self.claims.lines;
+            let (ids, codes_of, kinds) = (text(lines, "mdtrt_id")?, text(lines, "hilist_code")?, text(lines, "list_type")?);
+            let settings = self.column(View::Line, "setting")?;
+            let settings = as_text(&settings)?;
+            let amounts = self.column(View::Line, "inscp_amt")?;
+            let amounts = as_decimal(&amounts)?;
+            let supplies = self.column(View::Line, "days")?;
+            let supplies = as_decimal(&supplies)?;
+            let times = time(lines, "fee_ocur_time")?;
+            let mut found: BTreeMap<(u32, &str, i32), Fill> = BTreeMap::new();
+            let mut first_of: HashMap<&str, u32> = HashMap::new();
+            for row in 0..lines.num_rows() {
+                let drug = at(kinds, row).map(|k| k.starts_with('1'));
+                let place = at(settings, row).map(|s| matches!(s, "outpatient" | "pharmacy"));
+                let paid = amounts.is_valid(row).then(|| amounts.value(row) > 0);
+                let all = [drug, place, paid];
+                if all.contains(&Some(false)) {
+                    continue;
+                }
+                // Whether it belongs here is not known: the fill it would belong to is not evaluated.
+                let unknown = all.contains(&None);
+                let line = u32::try_from(row).map_err(|e| ArrowError::ComputeError(e.to_string()))?;
+                // Encounters in the order of their first line; the view is sorted by time below.
+                let encounter = *first_of.entry(ids.value(row)).or_insert(line);
+                let generic = codes::generic(codes_of.value(row));
+                let fill = found.entry((encounter, generic, day_of(times.value(row)))).or_insert_with(|| Fill {
+                    lines: Vec::new(),
+                    generic: generic.to_owned(),
+                    day: day_of(times.value(row)),
+                    days: Some(0),
+                    fen: 0,
+                });
+                fill.days = fill.days.zip((!unknown && supplies.is_valid(row)).then(|| supplies.value(row))).map(|(a, b)| a + b);
+                if !unknown {
+                    fill.fen += amounts.value(row);
+                }
+                fill.lines.push(line);
+            }
+            let people = text(lines, "psn_no")?;
+            let mut fills: Vec<Fill> = found.into_values().collect();
+            let order = |fill: &Fill| {
+                let line = fill.lines[0] as usize;
+                (at(people, line), fill.day, at(ids, line))
+            };
+            fills.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.generic.cmp(&b.generic)));
+            Ok(fills)
+        })
+    }
+
+    fn transfers(&self) -> Result<&Vec<(String, i32, String, String)>, ArrowError> {
+        get_or_try(&self.transfers, || {
+            let batch = &self.claims.encounters;
+            let (people, facilities) = (text(batch, "psn_no")?, text(batch, "fixmedins_code")?);
+            let mut by_person: BTreeMap<&str, Vec<&Stay>> = BTreeMap::new();
+            for stay in self.stays()? {
+                if let Some(person) = at(people, stay.parts[0] as usize) {
+                    by_person.entry(person).or_default().push(stay);
+                }
+            }
+            let mut found = Vec::new();
+            for (person, stays) in by_person {
+                for left in stays.iter().filter(|s| !s.open) {
+                    for entered in &stays {
+                        let (from, to) = (at(facilities, left.parts[0] as usize), at(facilities, entered.parts[0] as usize));
+                        if let (Some(from), Some(to)) = (from, to)
+                            && from != to
+                            && left.end_day == entered.begin_day
+                        {
+                            found.push((person.to_owned(), left.end_day, from.to_owned(), to.to_owned()));
+                        }
+                    }
+                }
+            }
+            found.sort();
+            found.dedup();
+            Ok(found)
+        })
+    }
+
+    /// Death of each person: the earliest of the days that person and encounters give.
+    fn deaths(&self) -> Result<HashMap<String, i32>, ArrowError> {
+        let mut found: HashMap<String, i32> = HashMap::new();
+        let mut note = |person: Option<&str>, on: Option<i32>| {
+            if let (Some(person), Some(on)) = (person, on) {
+                let known = found.entry(person.to_owned()).or_insert(on);
+                *known = (*known).min(on);
+            }
+        };
+        let persons = &self.claims.persons;
+        let (ids, dates) = (text(persons, "psn_no")?, day(persons, "die_date")?);
+        for row in 0..persons.num_rows() {
+            note(at(ids, row), dates.is_valid(row).then(|| dates.value(row)));
+        }
+        let batch = &self.claims.encounters;
+        let (people, dates, ways, ends) = (text(batch, "psn_no")?, day(batch, "die_date")?, text(batch, "dscg_way")?, time(batch, "endtime")?);
+        for row in 0..batch.num_rows() {
+            note(at(people, row), dates.is_valid(row).then(|| dates.value(row)));
+            if at(ways, row) == Some("5") {
+                note(at(people, row), ends.is_valid(row).then(|| day_of(ends.value(row))));
+            }
+        }
+        Ok(found)
+    }
+
+    fn items_of(&self, encounters: &[&str]) -> Result<Option<String>, ArrowError> {
+        let item = text(&self.claims.lines, "hilist_code")?;
+        let mut codes: Vec<&str> = Vec::new();
+        for id in encounters {
+            codes.extend(self.lines_of_encounter(id)?.iter().filter_map(|&line| at(item, line as usize)));
+        }
+        codes.sort_unstable();
+        codes.dedup();
+        Ok((!codes.is_empty()).then(|| codes.join("|")))
+    }
+
+    /// A value of each line's encounter, or of `otherwise` for lines without one.
+    fn through_visit<T, A: FromIterator<Option<T>> + Array + 'static>(
+        &self,
+        of_visit: impl Fn(&Visit) -> Option<T>,
+        otherwise: impl Fn(usize) -> Option<T>,
+    ) -> Result<ArrayRef, ArrowError> {
+        let visits = self.visits()?;
+        let links = self.links()?;
+        Ok(Arc::new(
+            links.encounter.iter().enumerate().map(|(line, e)| e.map_or_else(|| otherwise(line), |e| of_visit(&visits[e as usize]))).collect::<A>(),
+        ))
+    }
+
+    #[expect(clippy::too_many_lines, reason = "one arm a column, read as a table")]
+    fn line_column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
+        let lines = &self.claims.lines;
+        let rows = lines.num_rows();
+        let times = time(lines, "fee_ocur_time")?;
+        let on = |line: usize| day_of(times.value(line));
+        let links = self.links()?;
+        let persons = &self.claims.persons;
+        let (facilities, items) = (text(lines, "fixmedins_code")?, text(lines, "hilist_code")?);
+        let facility = |line: usize| at(facilities, line).and_then(|f| self.setting.facilities.get(f));
+        let of_encounter = |column: &str| -> Result<ArrayRef, ArrowError> {
+            let from = self.column(View::Encounter, column)?;
+            Ok(take(&from, &UInt32Array::from(links.encounter.clone()), None)?)
+        };
+        Ok(match name {
+            "day" => Arc::new((0..rows).map(|line| Some(on(line))).collect::<Date32Array>()),
+            "generic" => Arc::new(items.iter().map(|c| c.map(codes::generic)).collect::<StringArray>()),
+            "atc4" => Arc::new(items.iter().map(|c| c.and_then(codes::atc4)).collect::<StringArray>()),
+            "inscp_amt" => scope_amount(lines, "det_item_fee_sumamt")?,
+            "med_type" => {
+                let own = text(lines, "med_type")?;
+                let theirs = of_encounter("med_type")?;
+                let theirs = as_text(&theirs)?;
+                Arc::new((0..rows).map(|line| at(theirs, line).or_else(|| at(own, line))).collect::<StringArray>())
+            }
+            "setting" => {
+                let own = text(lines, "med_type")?;
+                self.through_visit::<String, StringArray>(|v| v.setting.clone(), |line| self.care_setting(at(own, line), on(line)))?
+            }
+            "level" => self.through_visit::<i64, Int64Array>(|v| v.level, |line| facility(line).and_then(|f| f.level))?,
+            "gend" => {
+                let of_person = text(persons, "gend")?;
+                self.through_visit::<String, StringArray>(
+                    |v| v.gend.clone(),
+                    |line| known_sex(links.person[line].and_then(|p| at(of_person, p as usize))),
+                )?
+            }
+            "brdy" => {
+                let of_person = day(persons, "brdy")?;
+                self.through_visit::<i32, Date32Array>(
+                    |v| v.brdy,
+                    |line| links.person[line].and_then(|p| of_person.is_valid(p as usize).then(|| of_person.value(p as usize))),
+                )?
+            }
+            "age" | "age_days" => {
+                let births = self.column(View::Line, "brdy")?;
+                ages(as_day(&births)?, &(0..rows).map(|line| Some(on(line))).collect(), name == "age")
+            }
+            "death_day" => {
+                let deaths = self.deaths()?;
+                let people = text(lines, "psn_no")?;
+                Arc::new(people.iter().map(|p| p.and_then(|p| deaths.get(p).copied())).collect::<Date32Array>())
+            }
+            "region" => {
+                let own = text(&self.claims.settlements, "insu_admdvs")?;
+                let visits = self.visits()?;
+                let of_person = text(persons, "insu_admdvs")?;
+                let region = |line: usize| -> Option<&str> {
+                    links.settlement[line]
+                        .and_then(|s| at(own, s as usize))
+                        .or_else(|| links.encounter[line].and_then(|e| visits[e as usize].region.as_deref()))
+                        .or_else(|| links.person[line].and_then(|p| at(of_person, p as usize)))
+                        .or_else(|| facility(line).and_then(|f| f.region.as_deref()))
+                        .or(self.setting.region.as_deref())
+                };
+                Arc::new((0..rows).map(region).collect::<StringArray>())
+            }
+            "facility_region" => {
+                let region = |line: usize| facility(line).and_then(|f| f.region.as_deref()).or(self.setting.region.as_deref());
+                Arc::new((0..rows).map(region).collect::<StringArray>())
+            }
+            "facility_name" => Arc::new((0..rows).map(|line| facility(line).and_then(|f| f.name.as_deref())).collect::<StringArray>()),
+            "fixmedins_type" => Arc::new((0..rows).map(|line| facility(line).and_then(|f| f.kind.as_deref())).collect::<StringArray>()),
+            "insutype" => {
+                let own = text(&self.claims.settlements, "insutype")?;
+                let visits = self.visits()?;
+                let of_person = text(persons, "insutype")?;
+                let kind = |line: usize| -> Option<&str> {
+                    links.settlement[line]
+                        .and_then(|s| at(own, s as usize))
+                        .or_else(|| links.encounter[line].and_then(|e| visits[e as usize].insutype.as_deref()))
+                        .or_else(|| links.person[line].and_then(|p| at(of_person, p as usize)))
+                };
+                Arc::new((0..rows).map(kind).collect::<StringArray>())
+            }
+            "days" => {
+                let (given, counts) = (decimal(lines, "prd_days")?, decimal(lines, "cnt")?);
+                let (units, specs) = (text(lines, "cnt_prcunt")?, text(lines, "spec")?);
+                let (doses, frequencies) = (text(lines, "sin_dos_dscr")?, text(lines, "used_frqu_dscr")?);
+                let days = (0..rows).map(|line| {
+                    if given.is_valid(line) && given.value(line) > 0 {
+                        return Some(given.value(line) * 10_i128.pow(DAYS_SCALE - 4));
+                    }
+                    let (unit, spec, dose, often) = (at(units, line)?, at(specs, line)?, at(doses, line)?, at(frequencies, line)?);
+                    let cnt = Decimal::try_from_i128_with_scale(counts.value(line), 4).ok()?;
+                    let mut days = supply::days_of_supply(cnt, Some(unit), Some(spec), Some(dose), Some(often))?;
+                    days.rescale(DAYS_SCALE);
+                    Some(days.mantissa())
+                });
+                Arc::new(days.collect::<Decimal128Array>().with_precision_and_scale(20, 8)?)
+            }
+            "days_given" => {
+                let given = decimal(lines, "prd_days")?;
+                Arc::new((0..rows).map(|line| Some(given.is_valid(line) && given.value(line) > 0)).collect::<BooleanArray>())
+            }
+            "stay_id" | "stay_begin" | "stay_end" | "stay_days" | "stay_open" => {
+                let of_encounter = self.stay_numbers()?;
+                let numbers: UInt32Array = links.encounter.iter().map(|e| e.and_then(|e| of_encounter[e as usize])).collect();
+                let column = match name {
+                    "stay_id" => "mdtrt_id",
+                    "stay_begin" => "begin_day",
+                    "stay_end" => "end_day",
+                    "stay_open" => "open",
+                    _ => "stay_days",
+                };
+                take(&self.column(View::Stay, column)?, &numbers, None)?
+            }
+            _ => match lines.column_by_name(name) {
+                Some(column) => Arc::clone(column),
+                None => of_encounter(name)?,
+            },
+        })
+    }
+
+    fn encounter_column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
+        let batch = &self.claims.encounters;
+        let rows = batch.num_rows();
+        let facilities = text(batch, "fixmedins_code")?;
+        let facility = |row: usize| at(facilities, row).and_then(|f| self.setting.facilities.get(f));
+        let visits = self.visits()?;
+        let texts = |of: &dyn Fn(&Visit) -> Option<String>| -> ArrayRef { Arc::new(visits.iter().map(of).collect::<StringArray>()) };
+        Ok(match name {
+            "setting" => texts(&|v| v.setting.clone()),
+            "gend" => texts(&|v| v.gend.clone()),
+            "region" => texts(&|v| v.region.clone()),
+            "insutype" => texts(&|v| v.insutype.clone()),
+            "diagnoses" => texts(&|v| v.diagnoses.clone()),
+            "dscg_maindiag_code" => texts(&|v| v.main_diagnosis.clone()),
+            "brdy" => Arc::new(visits.iter().map(|v| v.brdy).collect::<Date32Array>()),
+            "begin_day" => Arc::new(visits.iter().map(|v| v.begin_day).collect::<Date32Array>()),
+            "end_day" => Arc::new(visits.iter().map(|v| v.end_day.or(Some(self.setting.as_of))).collect::<Date32Array>()),
+            "open" => Arc::new(visits.iter().map(|v| Some(v.end_day.is_none())).collect::<BooleanArray>()),
+            "level" => Arc::new(visits.iter().map(|v| v.level).collect::<Int64Array>()),
+            "age" | "age_days" => {
+                let births: Date32Array = visits.iter().map(|v| v.brdy).collect();
+                ages(&births, &visits.iter().map(|v| v.begin_day).collect(), name == "age")
+            }
+            "death_day" => {
+                let deaths = self.deaths()?;
+                let people = text(batch, "psn_no")?;
+                Arc::new(people.iter().map(|p| p.and_then(|p| deaths.get(p).copied())).collect::<Date32Array>())
+            }
+            "facility_region" => Arc::new((0..rows).map(|row| facility(row).and_then(|f| f.region.as_deref())).collect::<StringArray>()),
+            "facility_name" => Arc::new((0..rows).map(|row| facility(row).and_then(|f| f.name.as_deref())).collect::<StringArray>()),
+            "items" => {
+                let ids = text(batch, "mdtrt_id")?;
+                let items: Result<Vec<Option<String>>, ArrowError> = ids.iter().map(|id| self.items_of(&[id.unwrap_or_default()])).collect();
+                Arc::new(items?.into_iter().collect::<StringArray>())
+            }
+            _ => plain(batch, name)?,
+        })
+    }
+
+    fn stay_column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
+        let stays = self.stays()?;
+        let batch = &self.claims.encounters;
+        let ids = text(batch, "mdtrt_id")?;
+        let first = || stays.iter().map(|s| Some(s.parts[0])).collect::<UInt32Array>();
+        let last = || stays.iter().map(|s| s.parts.last().copied()).collect::<UInt32Array>();
+        let days = |s: &Stay| i64::from((s.end_day - s.begin_day).max(1));
+        Ok(match name {
+            "begin_day" => Arc::new(stays.iter().map(|s| Some(s.begin_day)).collect::<Date32Array>()),
+            "end_day" => Arc::new(stays.iter().map(|s| Some(s.end_day)).collect::<Date32Array>()),
+            "open" => Arc::new(stays.iter().map(|s| Some(s.open)).collect::<BooleanArray>()),
+            "stay_days" => Arc::new(stays.iter().map(|s| Some(days(s))).collect::<Int64Array>()),
+            "dscg_maindiag_code" | "dscg_way" => take(&self.column(View::Encounter, name)?, &last(), None)?,
+            "diagnoses" => {
+                let visits = self.visits()?;
+                let joined = stays.iter().map(|s| {
+                    let mut all: Vec<&str> = Vec::new();
+                    for &part in s.parts.iter().rev() {
+                        for code in visits[part as usize].diagnoses.iter().flat_map(|d| d.split('|')) {
+                            if !all.contains(&code) {
+                                all.push(code);
+                            }
+                        }
+                    }
+                    (!all.is_empty()).then(|| all.join("|"))
+                });
+                Arc::new(joined.collect::<StringArray>())
+            }
+            "items" => {
+                let items: Result<Vec<Option<String>>, ArrowError> = stays
+                    .iter()
+                    .map(|s| self.items_of(&s.parts.iter().map(|&p| ids.value(p as usize)).collect::<Vec<_>>()))
+                    .collect();
+                Arc::new(items?.into_iter().collect::<StringArray>())
+            }
+            "inscp_amt" | "medfee_sumamt" => {
+                let amounts = self.column(View::Settlement, name)?;
+                let amounts = as_decimal(&amounts)?;
+                let settled = text(&self.claims.settlements, "mdtrt_id")?;
+                let mut by_encounter: HashMap<&str, Option<i128>> = HashMap::new();
+                for row in 0..settled.len() {
+                    if let Some(id) = at(settled, row) {
+                        let sum = by_encounter.entry(id).or_insert(Some(0));
+                        // One unknown part makes the sum unknown.
+                        *sum = sum.zip(amounts.is_valid(row).then(|| amounts.value(row))).map(|(a, b)| a + b);
+                    }
+                }
+                let sums = stays.iter().map(|s| {
+                    s.parts.iter().try_fold(0, |sum, &part| by_encounter.get(ids.value(part as usize)).copied().unwrap_or(Some(0)).map(|a| sum + a))
+                });
+                Arc::new(sums.collect::<Decimal128Array>().with_precision_and_scale(16, 2)?)
+            }
+            _ => take(&self.column(View::Encounter, name)?, &first(), None)?,
+        })
+    }
+
+    fn settlement_column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
+        let batch = &self.claims.settlements;
+        let rows = batch.num_rows();
+        let times = time(batch, "setl_time")?;
+        let encounters = text(batch, "mdtrt_id")?;
+        let link = || encounters.iter().map(|id| id.and_then(|id| self.claims.encounter_of.get(id).copied())).collect::<UInt32Array>();
+        let of_encounter = |column: &str| -> Result<ArrayRef, ArrowError> { Ok(take(&self.column(View::Encounter, column)?, &link(), None)?) };
+        Ok(match name {
+            "day" => Arc::new(times.iter().map(|t| t.map(day_of)).collect::<Date32Array>()),
+            "inscp_amt" => scope_amount(batch, "medfee_sumamt")?,
+            "region" | "insutype" | "med_type" => {
+                let own = text(batch, if name == "region" { "insu_admdvs" } else { name })?;
+                let theirs = of_encounter(name)?;
+                let theirs = as_text(&theirs)?;
+                let otherwise = if name == "region" { self.setting.region.as_deref() } else { None };
+                Arc::new((0..rows).map(|row| at(own, row).or_else(|| at(theirs, row)).or(otherwise)).collect::<StringArray>())
+            }
+            "setting" => {
+                let theirs = of_encounter("setting")?;
+                let theirs = as_text(&theirs)?;
+                let own = text(batch, "med_type")?;
+                let setting = (0..rows).map(|row| at(theirs, row).map(str::to_owned).or_else(|| self.care_setting(at(own, row), day_of(times.value(row)))));
+                Arc::new(setting.collect::<StringArray>())
+            }
+            "special_case" => {
+                let registered: std::collections::HashSet<&str> = text(&self.claims.special_cases, "mdtrt_id")?.iter().flatten().collect();
+                Arc::new(encounters.iter().map(|id| Some(id.is_some_and(|id| registered.contains(id)))).collect::<BooleanArray>())
+            }
+            "hardship" => Arc::new(self.hardship(text(batch, "psn_no")?, &times.iter().map(|t| t.map(day_of)).collect())?),
+            "begin_day" | "end_day" | "level" | "age" | "age_days" | "facility_region" | "facility_name" | "diagnoses" | "gend" | "brdy" => of_encounter(name)?,
+            _ => match batch.column_by_name(name) {
+                Some(column) => Arc::clone(column),
+                None => of_encounter(name)?,
+            },
+        })
+    }
+
+    fn hardship(&self, people: &StringArray, days: &Vec<Option<i32>>) -> Result<BooleanArray, ArrowError> {
+        let batch = &self.claims.identities;
+        let (ids, kinds, begins, ends) = (text(batch, "psn_no")?, text(batch, "psn_idet_type")?, time(batch, "begntime")?, time(batch, "endtime")?);
+        let mut known: HashMap<&str, Vec<(&str, i32, i32)>> = HashMap::new();
+        for row in 0..batch.num_rows() {
+            if let (Some(id), Some(kind)) = (at(ids, row), at(kinds, row)) {
+                let end = if ends.is_valid(row) { day_of(ends.value(row)) } else { i32::MAX };
+                known.entry(id).or_default().push((kind, day_of(begins.value(row)), end));
+            }
+        }
+        let groups = self.setting.identity_groups.as_ref();
+        Ok(people
+            .iter()
+            .zip(days)
+            .map(|(person, on)| {
+                let on = (*on)?;
+                let of_person = person.and_then(|p| known.get(p)).map(Vec::as_slice).unwrap_or_default();
+                Some(of_person.iter().any(|(kind, from, until)| {
+                    *from <= on && on <= *until && groups.is_some_and(|g| !g.valid(&g.candidates(kind), on, Place::default(), false).is_empty())
+                }))
+            })
+            .collect())
+    }
+
+    fn fill_column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
+        let fills = self.fills()?;
+        Ok(match name {
+            "generic" => Arc::new(fills.iter().map(|f| Some(f.generic.as_str())).collect::<StringArray>()),
+            "day" => Arc::new(fills.iter().map(|f| Some(f.day)).collect::<Date32Array>()),
+            "days" => Arc::new(fills.iter().map(|f| f.days).collect::<Decimal128Array>().with_precision_and_scale(20, 8)?),
+            "inscp_amt" => Arc::new(fills.iter().map(|f| Some(f.fen)).collect::<Decimal128Array>().with_precision_and_scale(16, 2)?),
+            _ => {
+                let first: UInt32Array = fills.iter().map(|f| Some(f.lines[0])).collect();
+                take(&self.column(View::Line, name)?, &first, None)?
+            }
+        })
+    }
+
+    fn transfer_column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
+        let rows = self.transfers()?;
+        Ok(match name {
+            "psn_no" => Arc::new(rows.iter().map(|r| Some(r.0.as_str())).collect::<StringArray>()),
+            "day" => Arc::new(rows.iter().map(|r| Some(r.1)).collect::<Date32Array>()),
+            "from_facility" => Arc::new(rows.iter().map(|r| Some(r.2.as_str())).collect::<StringArray>()),
+            _ => Arc::new(rows.iter().map(|r| Some(r.3.as_str())).collect::<StringArray>()),
+        })
+    }
+}
+
+/// Diagnoses that the diagnosis table lists for an encounter.
+#[derive(Default)]
+struct Listed {
+    main: Option<String>,
+    codes: Vec<String>,
+}
+
+/// A view as something with rows and columns.
+pub struct ViewRows<'a> {
+    views: Rc<Views<'a>>,
+    view: View,
+    rows: usize,
+}
+
+impl<'a> ViewRows<'a> {
+    /// All rows of a view.
+    ///
+    /// # Errors
+    /// A column that the view rests on was not read.
+    pub fn new(views: &Rc<Views<'a>>, view: View) -> Result<ViewRows<'a>, ArrowError> {
+        Ok(ViewRows { views: Rc::clone(views), view, rows: views.rows(view)? })
+    }
+}
+
+impl Columns for ViewRows<'_> {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
+        self.views.column(self.view, name)
+    }
+}
+
+fn get_or_try<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T, ArrowError>) -> Result<&T, ArrowError> {
+    if let Some(found) = cell.get() {
+        return Ok(found);
+    }
+    let made = make()?;
+    Ok(cell.get_or_init(|| made))
+}
+
+fn by_id(ids: &StringArray) -> Result<HashMap<String, Vec<u32>>, ArrowError> {
+    let mut found: HashMap<String, Vec<u32>> = HashMap::new();
+    for (row, id) in (0u32..).zip(ids.iter()) {
+        if let Some(id) = id {
+            match found.get_mut(id) {
+                Some(rows) => rows.push(row),
+                None => {
+                    found.insert(id.to_owned(), vec![row]);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn plain(batch: &RecordBatch, name: &str) -> Result<ArrayRef, ArrowError> {
+    batch.column_by_name(name).cloned().ok_or_else(|| ArrowError::SchemaError(format!("the column `{name}` was not read")))
+}
+
+fn as_text(array: &ArrayRef) -> Result<&StringArray, ArrowError> {
+    array.as_any().downcast_ref().ok_or_else(|| ArrowError::SchemaError("not a text column".to_owned()))
+}
+
+fn as_decimal(array: &ArrayRef) -> Result<&Decimal128Array, ArrowError> {
+    array.as_any().downcast_ref().ok_or_else(|| ArrowError::SchemaError("not a decimal column".to_owned()))
+}
+
+fn as_day(array: &ArrayRef) -> Result<&Date32Array, ArrowError> {
+    array.as_any().downcast_ref().ok_or_else(|| ArrowError::SchemaError("not a day column".to_owned()))
+}
+
+/// 1 or 2; anything else is unknown.
+fn known_sex(gend: Option<&str>) -> Option<String> {
+    gend.filter(|g| matches!(*g, "1" | "2")).map(str::to_owned)
+}
+
+/// What both say; the one that is known; nothing where they differ.
+fn agreed<T: PartialEq>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(a), Some(b)) => (a == b).then_some(a),
+        (a, b) => a.or(b),
+    }
+}
+
+/// `inscp_amt`, or total − own pay − over limit − pre-selfpay where it is absent and all four are there.
+fn scope_amount(batch: &RecordBatch, total: &str) -> Result<ArrayRef, ArrowError> {
+    let given = decimal(batch, "inscp_amt")?;
+    if given.null_count() == 0 {
+        return plain(batch, "inscp_amt");
+    }
+    let parts = [decimal(batch, total)?, decimal(batch, "fulamt_ownpay_amt")?, decimal(batch, "overlmt_selfpay")?, decimal(batch, "preselfpay_amt")?];
+    if parts.iter().any(|p| p.null_count() == p.len()) {
+        return plain(batch, "inscp_amt");
+    }
+    let amounts = (0..batch.num_rows()).map(|row| {
+        if given.is_valid(row) {
+            return Some(given.value(row));
+        }
+        parts.iter().all(|p| p.is_valid(row)).then(|| parts[0].value(row) - parts[1].value(row) - parts[2].value(row) - parts[3].value(row))
+    });
+    Ok(Arc::new(amounts.collect::<Decimal128Array>().with_precision_and_scale(16, 2)?))
+}
+
+/// Age in whole years or days; null where birth is unknown or impossible (before 0 or over 130 years).
+fn ages(births: &Date32Array, days: &Vec<Option<i32>>, in_years: bool) -> ArrayRef {
+    let of = |row: usize| -> Option<i64> {
+        let (birth, on) = (births.is_valid(row).then(|| births.value(row))?, days[row]?);
+        let years = calendar::age(birth, on);
+        if on < birth || years > 130 {
+            return None;
+        }
+        Some(i64::from(if in_years { years } else { on - birth }))
+    };
+    Arc::new((0..days.len()).map(of).collect::<Int64Array>())
+}
+
+/// A column of nulls, for what a view cannot know.
+#[must_use]
+pub(super) fn nulls(data_type: &arrow::datatypes::DataType, rows: usize) -> ArrayRef {
+    new_null_array(data_type, rows)
+}
