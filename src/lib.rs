@@ -2,6 +2,7 @@
 
 pub mod engine;
 pub mod findings;
+pub mod ingest;
 pub mod model;
 pub mod progress;
 pub mod rules;
