@@ -4,6 +4,7 @@ pub mod engine;
 pub mod findings;
 pub mod ingest;
 pub mod model;
+pub mod operations;
 pub mod progress;
 pub mod rules;
 pub mod span;

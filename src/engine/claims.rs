@@ -49,7 +49,7 @@ pub(super) fn at(array: &StringArray, row: usize) -> Option<&str> {
 }
 
 /// The day of a time.
-pub(super) fn day_of(micros: i64) -> i32 {
+pub fn day_of(micros: i64) -> i32 {
     i32::try_from(micros.div_euclid(86_400_000_000)).unwrap_or(i32::MAX)
 }
 

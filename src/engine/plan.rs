@@ -32,6 +32,8 @@ pub(super) const NUMBER: DataType = DataType::Decimal128(16, 4);
 pub struct Plan {
     pub rule: Rule,
     pub about: Option<Test>,
+    /// Whether `about` speaks of columns that `match` or `sequence` make; else it is asked before them.
+    pub about_comes_last: bool,
     pub matches: Vec<MatchPlan>,
     pub per: Vec<Compiled>,
     /// Aggregated arguments, `#0`, `#1`, …
@@ -221,8 +223,16 @@ impl<'a> Compiler<'a> {
             return None;
         }
         let used = scope.used;
+        let about = about.flatten();
+        let made = |name: &String| {
+            find.matches.iter().any(|m| name.starts_with(&format!("{}.", m.name)))
+                || find.sequence.as_ref().is_some_and(|s| {
+                    name.starts_with("previous.") || name == "nth" || s.stack.as_ref().is_some_and(|stack| stack.name == *name)
+                })
+        };
         Some(Plan {
-            about: about.flatten(),
+            about_comes_last: about.as_ref().is_some_and(|a| a.columns.iter().any(made)),
+            about,
             matches,
             per,
             measured,

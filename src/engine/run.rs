@@ -87,9 +87,14 @@ pub fn run<'a>(plan: &'a Plan, set: &'a RuleSet, views: &Rc<Views<'a>>, scope: &
     }
     run.parameters(&mut frame)?;
     frame = run.paid(frame, &mut found)?;
-    frame = run.about(frame, &mut found)?;
+    if !plan.about_comes_last {
+        frame = run.about(frame, &mut found)?;
+    }
     frame = run.matches(frame)?;
     frame = run.sequence(frame)?;
+    if plan.about_comes_last {
+        frame = run.about(frame, &mut found)?;
+    }
     if frame.rows() == 0 {
         return Ok(found);
     }

@@ -84,3 +84,7 @@ pub struct Outcome {
     pub lines: Vec<FindingLine>,
     pub coverage: Vec<Coverage>,
 }
+
+pub mod assemble;
+
+pub use assemble::{RuleFacts, assemble};

@@ -7,6 +7,7 @@
 //! To add a word to the language: a field in [`Find`], its reading in `file`, its meaning in `engine::run`, its paragraph
 //! in `audit_rules/README.md`.
 
+pub mod book;
 pub mod expression;
 mod file;
 pub mod knowledge;

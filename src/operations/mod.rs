@@ -1,0 +1,3 @@
+//! Operations: one file a verb; plain options in, outcome out. Every face calls these.
+
+pub mod cases;

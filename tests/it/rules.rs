@@ -1,0 +1,42 @@
+//! Every rule over every case book; mistakes in rule files.
+
+use std::fs;
+use std::path::PathBuf;
+
+use fundaudit::engine::Compiler;
+use fundaudit::operations::cases;
+use fundaudit::rules::book::Book;
+use fundaudit::rules::{Files, load};
+
+fn books() -> Vec<Book> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut found = Vec::new();
+    for family in fs::read_dir(root).unwrap() {
+        let family = family.unwrap().path();
+        if !family.is_dir() {
+            continue;
+        }
+        for file in fs::read_dir(family).unwrap() {
+            let file = file.unwrap().path();
+            if file.extension().is_some_and(|e| e == "md") && file.file_stem().is_some_and(|s| s != "README") {
+                let text = fs::read_to_string(&file).unwrap();
+                found.push(Book::read(&file.display().to_string(), &text).unwrap_or_else(|m| panic!("{}", m[0])));
+            }
+        }
+    }
+    found.sort_by(|a, b| a.file.cmp(&b.file));
+    found
+}
+
+#[test]
+fn every_rule_runs_over_every_book() {
+    let set = load(&Files::built_in()).unwrap_or_else(|mistakes| {
+        panic!("{}", mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n"))
+    });
+    let rules: Vec<_> = set.rules.iter().collect();
+    let plans = Compiler::new(&set).compile(&rules).unwrap_or_else(|mistakes| {
+        panic!("{}", mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n"))
+    });
+    let failures: Vec<_> = books().iter().flat_map(|book| cases::test(book, &set, &plans)).collect();
+    assert!(failures.is_empty(), "{}", failures.iter().map(ToString::to_string).collect::<String>());
+}
