@@ -3,3 +3,4 @@
 pub mod findings;
 pub mod model;
 pub mod progress;
+pub mod report;
