@@ -192,7 +192,7 @@ fn overview(report: &Report<'_>, page: &mut Markup) {
         chart_of(page, "机构", facilities, "家机构未画出");
     });
     page.element("figure", &[], |page| {
-        page.leaf("figcaption", &[], "各月计入金额（按疑点起始日）");
+        page.leaf("figcaption", &[], "各月计入金额（元；按疑点起始日归月，数字为计入金额）");
         chart::columns(page, "各月计入金额", &month_bars(tally));
     });
     page.element("p", &[("class", "legend")], |page| {
@@ -619,29 +619,35 @@ fn body(report: &Report<'_>, page: &mut Markup, finding: &Finding) {
         fact("豁免", &hide(finding.exempted_by.as_deref().unwrap_or("")));
         fact("疑点编号", &finding.finding_id);
     });
-    for (heading, json) in [("定位", &finding.key), ("证据", &finding.evidence)] {
-        let members = members(json, psn_no, false);
-        if members.is_empty() {
-            continue;
+    let tables = [("定位", &finding.key), ("证据", &finding.evidence)];
+    page.element("div", &[("class", "pair")], |page| {
+        for (heading, json) in tables {
+            let members = members(json, psn_no, false);
+            if !members.is_empty() {
+                page.element("div", &[], |page| evidence(page, heading, &members));
+            }
         }
-        page.leaf("h4", &[], heading);
-        page.element("table", &[("class", "evidence")], |page| {
-            page.element("tbody", &[], |page| {
-                for (name, words) in &members {
-                    row(page, |page| {
-                        page.element("th", &[("scope", "row")], |page| {
-                            if let Some(label) = label(name) {
-                                page.text(label);
-                                page.text(" ");
-                            }
-                            page.leaf("code", &[], name);
-                        });
-                        page.leaf("td", &[], words);
+    });
+}
+
+fn evidence(page: &mut Markup, heading: &str, members: &[(String, String)]) {
+    page.leaf("h4", &[], heading);
+    page.element("table", &[("class", "evidence")], |page| {
+        page.element("tbody", &[], |page| {
+            for (name, words) in members {
+                row(page, |page| {
+                    page.element("th", &[("scope", "row")], |page| {
+                        if let Some(label) = label(name) {
+                            page.text(label);
+                            page.text(" ");
+                        }
+                        page.leaf("code", &[], name);
                     });
-                }
-            });
+                    page.leaf("td", &[], words);
+                });
+            }
         });
-    }
+    });
 }
 
 fn lines_of(page: &mut Markup, finding: &Finding, lines: &[&FindingLine], number: u64) {

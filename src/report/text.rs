@@ -41,14 +41,14 @@ pub fn headlines(outcome: &Outcome, context: &Context, lang: Lang) -> String {
         let weight = |rule: &RuleTally| (severity_rank(&rule.rule.severity), std::cmp::Reverse(rule.share.allocated));
         weight(a).cmp(&weight(b)).then_with(|| a.rule.code.cmp(&b.rule.code))
     });
-    let rows: Vec<[String; 5]> = rules.iter().map(|rule| headline(rule, lang)).collect();
+    let rows: Vec<[String; 6]> = rules.iter().map(|rule| headline(rule, lang)).collect();
     let widest = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
-    let widths: [usize; 5] = std::array::from_fn(widest);
+    let widths: [usize; 6] = std::array::from_fn(widest);
 
     let mut text = String::new();
-    for [rule, title, findings, amount, allocated] in &rows {
+    for [rule, title, findings, amount, allocated, note] in &rows {
         let line = format!(
-            "{}  {}  {}  {} {}  {} {}",
+            "{}  {}  {}  {} {}  {} {}  {note}",
             left(rule, widths[0]),
             left(title, widths[1]),
             right(findings, widths[2]),
@@ -68,7 +68,7 @@ pub fn headlines(outcome: &Outcome, context: &Context, lang: Lang) -> String {
     text
 }
 
-fn headline(rule: &RuleTally, lang: Lang) -> [String; 5] {
+fn headline(rule: &RuleTally, lang: Lang) -> [String; 6] {
     let share = &rule.share;
     let RuleMeta { code, name, title, severity, .. } = &rule.rule;
     let title = if lang == Lang::En && !name.is_empty() { name } else { title };
@@ -81,6 +81,7 @@ fn headline(rule: &RuleTally, lang: Lang) -> [String; 5] {
         },
         money(share.amount + share.apart),
         money(share.allocated),
+        if share.apart_findings > 0 { lang.of("另列", "apart").to_owned() } else { String::new() },
     ]
 }
 
