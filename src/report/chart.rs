@@ -21,15 +21,15 @@ pub(super) struct Bar {
 
 /// Horizontal bars, label above, value at the right.
 pub(super) fn bars(markup: &mut Markup, title: &str, bars: &[Bar]) {
-    const WIDTH: f64 = 540.0;
+    const WIDTH: f64 = 460.0;
     const STEP: f64 = 36.0;
     let top = largest(bars);
     let height = STEP * px(bars.len()) + 2.0;
-    figure(markup, title, (WIDTH, height), bars, |markup| {
+    figure(markup, "chart", title, (WIDTH, height), bars, |markup| {
         for (place, bar) in bars.iter().enumerate() {
             let y = STEP * px(place);
             let value = format!("{} 元 · {} 条", shown::money(bar.counted), shown::count(bar.findings));
-            let room = 76_usize.saturating_sub(width(&value));
+            let room = 68_usize.saturating_sub(width(&value));
             markup.leaf("text", &[("x", "0"), ("y", &n(y + 13.0)), ("class", "label")], &cut(&bar.label, room));
             markup.leaf(
                 "text",
@@ -52,9 +52,9 @@ pub(super) fn columns(markup: &mut Markup, title: &str, bars: &[Bar]) {
     let top = largest(bars);
     let step = (WIDTH / px(bars.len().max(1))).min(160.0);
     let thick = (step * 0.56).min(56.0);
-    // Labels are some 60 wide: where columns are thinner, every second or third has one.
-    let every = if step >= 64.0 { 1 } else { (64.0 / step).ceil().to_usize().unwrap_or(1).max(1) };
-    figure(markup, title, (WIDTH, 192.0), bars, |markup| {
+    // Labels are some 65 wide: where columns are thinner, every second or third has one.
+    let every = if step >= 72.0 { 1 } else { (72.0 / step).ceil().to_usize().unwrap_or(1).max(1) };
+    figure(markup, "chart wide", title, (WIDTH, 192.0), bars, |markup| {
         for (place, bar) in bars.iter().enumerate() {
             let middle = step * (px(place) + 0.5);
             let left = n(middle - thick / 2.0);
@@ -82,12 +82,8 @@ pub(super) fn columns(markup: &mut Markup, title: &str, bars: &[Bar]) {
 pub(super) fn strip(markup: &mut Markup, hit: u64, clean: u64, not_evaluated: u64) {
     const WIDTH: f64 = 150.0;
     let whole = Decimal::from(hit) + Decimal::from(clean) + Decimal::from(not_evaluated);
-    let title = format!(
-        "命中 {}，未见异常 {}，未评估 {}",
-        shown::count(hit),
-        shown::count(clean),
-        shown::count(not_evaluated)
-    );
+    let title =
+        format!("命中 {}，未见异常 {}，未评估 {}", shown::count(hit), shown::count(clean), shown::count(not_evaluated));
     let size = [("viewBox", "0 0 150 10"), ("class", "strip"), ("role", "img"), ("aria-label", title.as_str())];
     markup.element("svg", &size, |markup| {
         rect(markup, "track", ("0", "0"), (WIDTH, 10.0));
@@ -104,12 +100,18 @@ pub(super) fn strip(markup: &mut Markup, hit: u64, clean: u64, not_evaluated: u6
     });
 }
 
-fn figure(markup: &mut Markup, title: &str, (wide, high): (f64, f64), bars: &[Bar], body: impl FnOnce(&mut Markup)) {
-    let told: Vec<String> =
-        bars.iter().map(|bar| format!("{} {} 元", bar.label, shown::money(bar.counted))).collect();
+fn figure(
+    markup: &mut Markup,
+    class: &str,
+    title: &str,
+    (wide, high): (f64, f64),
+    bars: &[Bar],
+    body: impl FnOnce(&mut Markup),
+) {
+    let told: Vec<String> = bars.iter().map(|bar| format!("{} {} 元", bar.label, shown::money(bar.counted))).collect();
     let view = format!("0 0 {} {}", n(wide), n(high));
     let label = format!("{title}：{}", told.join("；"));
-    markup.element("svg", &[("viewBox", &view), ("class", "chart"), ("role", "img"), ("aria-label", &label)], body);
+    markup.element("svg", &[("viewBox", &view), ("class", class), ("role", "img"), ("aria-label", &label)], body);
 }
 
 fn rect(markup: &mut Markup, class: &'static str, (x, y): (&str, &str), (wide, high): (f64, f64)) {

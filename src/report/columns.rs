@@ -82,7 +82,9 @@ pub(super) static COLUMNS: [Column; 23] = [
     may("until_day", "截止日", Kind::Day, 11.5, |f| Cell::may(f.until_day.as_deref())),
     must("amount", "涉及金额", Kind::Money, 14.0, |f| Cell::Money(f.amount)),
     must("allocated", "计入金额", Kind::Money, 14.0, |f| Cell::Money(f.allocated)),
-    may("fund_loss_est", "基金损失估算", Kind::Money, 14.0, |f| f.fund_loss_est.map_or(Cell::Absent, Cell::Money)),
+    may("fund_loss_est", "基金损失估算", Kind::Money, 14.0, |f| {
+        f.fund_loss_est.map_or(Cell::Absent, Cell::Money)
+    }),
     must("message", "说明", Kind::Text, 56.0, |f| Cell::Text(&f.message)),
     must("basis", "依据", Kind::Text, 40.0, |f| Cell::Text(&f.basis)),
     must("evidence", "证据", Kind::Json, 56.0, |f| Cell::Text(&f.evidence)),

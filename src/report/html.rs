@@ -163,8 +163,7 @@ fn overview(report: &Report<'_>, page: &mut Markup) {
             });
         };
         figure("figure main", "计入金额（元）", &money(all.allocated), "同一笔钱只计一次");
-        let kinds =
-            format!("明确违规 {}，可疑 {}", count(tally.certain.findings), count(tally.suspected.findings));
+        let kinds = format!("明确违规 {}，可疑 {}", count(tally.certain.findings), count(tally.suspected.findings));
         figure("figure", "疑点（条）", &count(all.findings), &kinds);
         let hit = tally.by_rule.iter().filter(|rule| rule.share.findings > 0).count() as u64;
         figure("figure", "涉及机构（家）", &count(tally.facilities), &format!("{} 条规则有疑点", count(hit)));
@@ -199,7 +198,7 @@ fn overview(report: &Report<'_>, page: &mut Markup) {
         page.leaf("span", &[("class", "key full")], "");
         page.text("计入金额：同一笔钱只计一次");
         page.leaf("span", &[("class", "key pale")], "");
-        page.text("涉及金额：每条规则单独看，不可相加");
+        page.text("涉及金额：每条规则单独看，规则之间有重复");
     });
 }
 
@@ -216,18 +215,20 @@ fn in_words(tally: &Tally) -> String {
         money(tally.suspected.allocated),
     );
     if all.apart_findings > 0 {
-        words.push_str(&format!(
+        let apart = format!(
             "另有 {} 条疑点的 {} 元不是基金支出，单独列出，不计入合计。",
             count(all.apart_findings),
             money(all.apart)
-        ));
+        );
+        words.push_str(&apart);
     }
     if all.exempted > 0 {
-        words.push_str(&format!(
-            "其中 {} 条疑点 {} 元有有效豁免，仍列出、仍在合计之内。",
+        let exempted = format!(
+            "全部疑点中有 {} 条、{} 元有有效豁免，仍列出、仍在合计之内。",
             count(all.exempted),
             money(all.exempted_allocated)
-        ));
+        );
+        words.push_str(&exempted);
     }
     words
 }
@@ -253,8 +254,12 @@ fn chart_of(page: &mut Markup, what: &str, mut bars: Vec<Bar>, left_out: &str) {
 
 /// A column for each month from the first to the last, empty ones between too, unless that would be very many.
 fn month_bars(tally: &Tally) -> Vec<Bar> {
-    let dated: BTreeMap<&str, &Share> =
-        tally.by_month.iter().filter(|(month, _)| !month.is_empty()).map(|(month, share)| (month.as_str(), share)).collect();
+    let dated: BTreeMap<&str, &Share> = tally
+        .by_month
+        .iter()
+        .filter(|(month, _)| !month.is_empty())
+        .map(|(month, share)| (month.as_str(), share))
+        .collect();
     let number = |month: &str| -> Option<u32> {
         let (year, month) = month.split_once('-')?;
         Some(year.parse::<u32>().ok()? * 12 + month.parse::<u32>().ok()?.checked_sub(1)?)
@@ -283,7 +288,8 @@ fn rules(report: &Report<'_>, page: &mut Markup) {
             .cmp(&(a.share.allocated, a.share.amount, a.share.findings))
             .then_with(|| a.rule.code.cmp(&b.rule.code))
     });
-    let (found, silent): (Vec<&RuleTally>, Vec<&RuleTally>) = rules.into_iter().partition(|rule| rule.share.findings > 0);
+    let (found, silent): (Vec<&RuleTally>, Vec<&RuleTally>) =
+        rules.into_iter().partition(|rule| rule.share.findings > 0);
     let heads = ["规则", "结论", "程度", "#疑点", "#机构", "#涉及金额", "#计入金额", "#已评估", "#命中", "#未评估"];
     table(page, &heads, |page| {
         for rule in &found {
@@ -304,26 +310,32 @@ fn rules(report: &Report<'_>, page: &mut Markup) {
                 } else {
                     numbers(page, &[money(rule.share.amount)]);
                 }
-                numbers(page, &[
-                    money(rule.share.allocated),
-                    count(rule.answers.evaluated),
-                    count(rule.answers.hit),
-                    count(rule.answers.not_evaluated),
-                ]);
+                numbers(
+                    page,
+                    &[
+                        money(rule.share.allocated),
+                        count(rule.answers.evaluated),
+                        count(rule.answers.hit),
+                        count(rule.answers.not_evaluated),
+                    ],
+                );
             });
         }
         let all = &report.tally.all;
         page.element("tr", &[("class", "sum")], |page| {
             page.leaf("th", &[("scope", "row"), ("colspan", "3")], "合计");
-            numbers(page, &[
-                count(all.findings),
-                count(report.tally.facilities),
-                money(all.amount),
-                money(all.allocated),
-                count(report.tally.answers.evaluated),
-                count(report.tally.answers.hit),
-                count(report.tally.answers.not_evaluated),
-            ]);
+            numbers(
+                page,
+                &[
+                    count(all.findings),
+                    count(report.tally.facilities),
+                    money(all.amount),
+                    money(all.allocated),
+                    count(report.tally.answers.evaluated),
+                    count(report.tally.answers.hit),
+                    count(report.tally.answers.not_evaluated),
+                ],
+            );
         });
     });
     if !silent.is_empty() {
@@ -345,7 +357,8 @@ fn rules(report: &Report<'_>, page: &mut Markup) {
 }
 
 fn facilities(report: &Report<'_>, page: &mut Markup) {
-    let mut facilities: Vec<&FacilityTally> = report.tally.by_facility.iter().filter(|f| f.share.findings > 0).collect();
+    let mut facilities: Vec<&FacilityTally> =
+        report.tally.by_facility.iter().filter(|f| f.share.findings > 0).collect();
     facilities.sort_by(|a, b| {
         (b.share.allocated, b.share.amount).cmp(&(a.share.allocated, a.share.amount)).then_with(|| a.code.cmp(&b.code))
     });
@@ -355,28 +368,35 @@ fn facilities(report: &Report<'_>, page: &mut Markup) {
         page.leaf("p", &[], "没有机构有疑点。");
         return;
     }
-    table(page, &["机构", "#疑点", "#规则", "#涉及金额", "#计入金额", "#占比", "#已评估", "#未评估"], |page| {
-        for facility in &facilities {
-            row(page, |page| {
-                page.element("th", &[("scope", "row")], |page| {
-                    page.text(report.facility(&facility.code));
-                    if report.context.facilities.contains_key(&facility.code) {
-                        page.text(" ");
-                        page.leaf("span", &[("class", "code")], &facility.code);
-                    }
+    table(
+        page,
+        &["机构", "#疑点", "#规则", "#涉及金额", "#计入金额", "#占比", "#已评估", "#未评估"],
+        |page| {
+            for facility in &facilities {
+                row(page, |page| {
+                    page.element("th", &[("scope", "row")], |page| {
+                        page.text(report.facility(&facility.code));
+                        if report.context.facilities.contains_key(&facility.code) {
+                            page.text(" ");
+                            page.leaf("span", &[("class", "code")], &facility.code);
+                        }
+                    });
+                    numbers(
+                        page,
+                        &[
+                            count(facility.share.findings),
+                            count(facility.rules),
+                            money(facility.share.amount),
+                            money(facility.share.allocated),
+                            percent(facility.share.allocated, report.tally.all.allocated),
+                            count(facility.answers.evaluated),
+                            count(facility.answers.not_evaluated),
+                        ],
+                    );
                 });
-                numbers(page, &[
-                    count(facility.share.findings),
-                    count(facility.rules),
-                    money(facility.share.amount),
-                    money(facility.share.allocated),
-                    percent(facility.share.allocated, report.tally.all.allocated),
-                    count(facility.answers.evaluated),
-                    count(facility.answers.not_evaluated),
-                ]);
-            });
-        }
-    });
+            }
+        },
+    );
     if hidden > 0 {
         page.leaf(
             "p",
@@ -395,12 +415,15 @@ fn months(report: &Report<'_>, page: &mut Markup) {
         for (month, share) in &report.tally.by_month {
             row(page, |page| {
                 page.leaf("th", &[("scope", "row")], if month.is_empty() { "（无日期）" } else { month });
-                numbers(page, &[
-                    count(share.findings),
-                    money(share.amount),
-                    money(share.allocated),
-                    percent(share.allocated, report.tally.all.allocated),
-                ]);
+                numbers(
+                    page,
+                    &[
+                        count(share.findings),
+                        money(share.amount),
+                        money(share.allocated),
+                        percent(share.allocated, report.tally.all.allocated),
+                    ],
+                );
             });
         }
     });
@@ -698,7 +721,11 @@ fn reading(report: &Report<'_>, page: &mut Markup) {
             format!("{} 条疑点未逐条列出，在 findings 文件中。", count(beyond as u64)),
             format!("{} 家有疑点的机构未列入机构表。", count(facilities.saturating_sub(FACILITIES) as u64)),
             format!("{} 家审核过而没有疑点的机构。", count(quiet as u64)),
-            format!("{} 次未评估，{} 行未审核：本报告对它们没有结论。", count(tally.answers.not_evaluated), count(tally.quarantined)),
+            format!(
+                "{} 次未评估，{} 行未审核：本报告对它们没有结论。",
+                count(tally.answers.not_evaluated),
+                count(tally.quarantined)
+            ),
             "运行用时与内存、输入文件的摘要值，在 run.json 中。".to_owned(),
         ] {
             page.leaf("li", &[], &hidden);

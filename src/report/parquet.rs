@@ -8,14 +8,14 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Date32Array, Decimal128Array, Int32Array, StringArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use arrow::error::ArrowError;
-use arrow::record_batch::RecordBatch;
 use ::parquet::arrow::ArrowWriter;
 use ::parquet::basic::{Compression, ZstdLevel};
 use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::WriterProperties;
+use arrow::array::{ArrayRef, Date32Array, Decimal128Array, Int32Array, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
 
 use super::Error;
 use super::columns::{COLUMNS, Cell, Column, Kind, cents, epoch_day};
@@ -26,7 +26,7 @@ const BATCH_ROWS: usize = 65_536;
 /// Writes `findings.parquet`.
 pub(super) fn findings(findings: &[Finding], to: impl Write + Send) -> Result<(), Error> {
     let fields: Vec<Field> = COLUMNS.iter().map(|c| Field::new(c.name, data_type(c.kind), c.nullable)).collect();
-    write("findings.parquet", Arc::new(Schema::new(fields)), findings, to, |chunk| {
+    write("findings.parquet", &Arc::new(Schema::new(fields)), findings, to, |chunk| {
         COLUMNS.iter().map(|column| array(column, chunk)).collect()
     })
 }
@@ -40,7 +40,7 @@ pub(super) fn lines(lines: &[FindingLine], to: impl Write + Send) -> Result<(), 
         Field::new("kind", DataType::Int32, false),
         Field::new("amount", data_type(Kind::Money), false),
     ];
-    write("finding_lines.parquet", Arc::new(Schema::new(fields)), lines, to, |chunk| {
+    write("finding_lines.parquet", &Arc::new(Schema::new(fields)), lines, to, |chunk| {
         let money: Decimal128Array = chunk.iter().map(|line| Some(cents(line.amount))).collect();
         Ok(vec![
             Arc::new(StringArray::from_iter_values(chunk.iter().map(|line| &line.finding_id))) as ArrayRef,
@@ -93,15 +93,14 @@ fn array(column: &Column, findings: &[Finding]) -> Result<ArrayRef, Error> {
 
 fn write<T>(
     file: &str,
-    schema: SchemaRef,
+    schema: &SchemaRef,
     rows: &[T],
     to: impl Write + Send,
     arrays: impl Fn(&[T]) -> Result<Vec<ArrayRef>, Error>,
 ) -> Result<(), Error> {
     let failed = |source: ParquetError| Error::Parquet { file: file.to_owned(), source };
     let batch_failed = |source: ArrowError| failed(source.into());
-    let properties =
-        WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
     let mut writer = ArrowWriter::try_new(to, schema.clone(), Some(properties)).map_err(failed)?;
     for chunk in rows.chunks(BATCH_ROWS) {
         let batch = RecordBatch::try_new(schema.clone(), arrays(chunk)?).map_err(batch_failed)?;

@@ -35,11 +35,16 @@ pub(super) fn person(psn_no: &str) -> String {
 /// The text without characters that are not seen but do something: controls, and marks that turn the direction of reading.
 /// Line ends and tabs become spaces.
 pub(super) fn visible(text: &str) -> Cow<'_, str> {
-    let acts = |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let acts = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
     if !text.contains(acts) {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(text.chars().map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c }).filter(|c| !acts(*c)).collect())
+    Cow::Owned(
+        text.chars().map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c }).filter(|c| !acts(*c)).collect(),
+    )
 }
 
 /// The text with the person's number masked wherever it stands as a word of its own.

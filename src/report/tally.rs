@@ -72,7 +72,8 @@ impl Answers {
     /// Reasons, the most frequent first.
     #[must_use]
     pub fn top_reasons(&self) -> Vec<(&str, u64)> {
-        let mut reasons: Vec<(&str, u64)> = self.reasons.iter().map(|(reason, units)| (reason.as_str(), *units)).collect();
+        let mut reasons: Vec<(&str, u64)> =
+            self.reasons.iter().map(|(reason, units)| (reason.as_str(), *units)).collect();
         reasons.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         reasons
     }
@@ -183,7 +184,8 @@ pub fn tally(outcome: &Outcome, context: &Context) -> Tally {
     whole.by_facility =
         facilities.into_iter().map(|(code, sums)| FacilityTally { code: code.to_owned(), ..sums }).collect();
     whole.facilities =
-        whole.by_facility.iter().filter(|facility| facility.share.findings > 0 && !facility.code.is_empty()).count() as u64;
+        whole.by_facility.iter().filter(|facility| facility.share.findings > 0 && !facility.code.is_empty()).count()
+            as u64;
     whole
 }
 

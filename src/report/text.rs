@@ -93,58 +93,84 @@ fn totals(text: &mut String, tally: &super::tally::Tally, lang: Lang) {
     }
     let (findings, facilities) = (count(all.findings), count(tally.facilities));
     let (allocated, amount) = (money(all.allocated), money(all.amount));
-    say(text, &match lang {
-        Lang::Zh => format!("合计 {findings} 条疑点，{facilities} 家机构，计入金额 {allocated} 元（同一笔钱只计一次）"),
-        Lang::En => format!("total {findings} findings at {facilities} facilities, {allocated} yuan, each yuan counted once"),
-    });
+    say(
+        text,
+        &match lang {
+            Lang::Zh => {
+                format!("合计 {findings} 条疑点，{facilities} 家机构，计入金额 {allocated} 元（同一笔钱只计一次）")
+            }
+            Lang::En => format!(
+                "total {findings} findings at {facilities} facilities, {allocated} yuan, each yuan counted once"
+            ),
+        },
+    );
     let (certain, suspected) = (&tally.certain, &tally.suspected);
-    say(text, &match lang {
-        Lang::Zh => format!(
-            "     明确违规 {} 条 {} 元，可疑 {} 条 {} 元；各规则涉及金额相加 {amount} 元",
-            count(certain.findings),
-            money(certain.allocated),
-            count(suspected.findings),
-            money(suspected.allocated),
-        ),
-        Lang::En => format!(
-            "      certain {} ({} yuan), suspected {} ({} yuan); rules' own amounts add up to {amount} yuan",
-            count(certain.findings),
-            money(certain.allocated),
-            count(suspected.findings),
-            money(suspected.allocated),
-        ),
-    });
+    say(
+        text,
+        &match lang {
+            Lang::Zh => format!(
+                "     明确违规 {} 条 {} 元，可疑 {} 条 {} 元；各规则涉及金额相加 {amount} 元",
+                count(certain.findings),
+                money(certain.allocated),
+                count(suspected.findings),
+                money(suspected.allocated),
+            ),
+            Lang::En => format!(
+                "      certain {} ({} yuan), suspected {} ({} yuan); rules' own amounts add up to {amount} yuan",
+                count(certain.findings),
+                money(certain.allocated),
+                count(suspected.findings),
+                money(suspected.allocated),
+            ),
+        },
+    );
     if all.apart_findings > 0 {
         let (findings, apart) = (count(all.apart_findings), money(all.apart));
-        say(text, &match lang {
-            Lang::Zh => format!("另列 {findings} 条疑点的 {apart} 元不是基金支出，未计入合计"),
-            Lang::En => format!("apart {findings} findings speak of {apart} yuan that is not the fund's, not in the total"),
-        });
+        say(
+            text,
+            &match lang {
+                Lang::Zh => format!("另列 {findings} 条疑点的 {apart} 元不是基金支出，未计入合计"),
+                Lang::En => {
+                    format!("apart {findings} findings speak of {apart} yuan that is not the fund's, not in the total")
+                }
+            },
+        );
     }
     if all.exempted > 0 {
         let (findings, exempted) = (count(all.exempted), money(all.exempted_allocated));
-        say(text, &match lang {
-            Lang::Zh => format!("豁免 其中 {findings} 条疑点 {exempted} 元有有效豁免，仍在合计之内"),
-            Lang::En => format!("exempt {findings} of these findings, {exempted} yuan, are covered by an exemption and still in the total"),
-        });
+        say(
+            text,
+            &match lang {
+                Lang::Zh => format!("豁免 其中 {findings} 条疑点 {exempted} 元有有效豁免，仍在合计之内"),
+                Lang::En => format!(
+                    "exempt {findings} of these findings, {exempted} yuan, are covered by an exemption and still in the total"
+                ),
+            },
+        );
     }
 }
 
 fn hidden(text: &mut String, tally: &super::tally::Tally, context: &Context, lang: Lang) {
     let silent = tally.by_rule.iter().filter(|rule| rule.share.findings == 0).count() as u64;
     if silent > 0 {
-        say(text, &match lang {
-            Lang::Zh => format!("另有 {} 条规则未发现疑点", count(silent)),
-            Lang::En => format!("{} more rules found nothing", count(silent)),
-        });
+        say(
+            text,
+            &match lang {
+                Lang::Zh => format!("另有 {} 条规则未发现疑点", count(silent)),
+                Lang::En => format!("{} more rules found nothing", count(silent)),
+            },
+        );
     }
     if tally.answers.not_evaluated > 0 {
         let reasons = top(&tally.answers.top_reasons(), lang);
         let units = count(tally.answers.not_evaluated);
-        say(text, &match lang {
-            Lang::Zh => format!("未评估 {units} 次（缺数据，不等于没有问题）：{reasons}"),
-            Lang::En => format!("not evaluated {units} times (data missing, which is not a clean bill): {reasons}"),
-        });
+        say(
+            text,
+            &match lang {
+                Lang::Zh => format!("未评估 {units} 次（缺数据，不等于没有问题）：{reasons}"),
+                Lang::En => format!("not evaluated {units} times (data missing, which is not a clean bill): {reasons}"),
+            },
+        );
     }
     if tally.quarantined > 0 {
         let mut sets: Vec<(String, u64)> =
@@ -152,10 +178,13 @@ fn hidden(text: &mut String, tally: &super::tally::Tally, context: &Context, lan
         sets.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         let sets: Vec<(&str, u64)> = sets.iter().map(|(set, rows)| (set.as_str(), *rows)).collect();
         let (rows, sets) = (count(tally.quarantined), top(&sets, lang));
-        say(text, &match lang {
-            Lang::Zh => format!("未审核 {rows} 行（已隔离，见 quarantine.csv）：{sets}"),
-            Lang::En => format!("not audited {rows} rows (set aside, see quarantine.csv): {sets}"),
-        });
+        say(
+            text,
+            &match lang {
+                Lang::Zh => format!("未审核 {rows} 行（已隔离，见 quarantine.csv）：{sets}"),
+                Lang::En => format!("not audited {rows} rows (set aside, see quarantine.csv): {sets}"),
+            },
+        );
     }
 }
 
@@ -163,19 +192,33 @@ fn directions(text: &mut String, rules: &[&RuleTally], context: &Context, lang: 
     if let Some(out) = &context.out {
         text.push('\n');
         let out = out.display().to_string();
-        say(text, &match lang {
-            Lang::Zh => format!("结果在 {out}，先打开 {out}/report.html"),
-            Lang::En => format!("results are in {out}; open {out}/report.html first"),
-        });
+        say(
+            text,
+            &match lang {
+                Lang::Zh => format!("结果在 {out}，先打开 {out}/report.html"),
+                Lang::En => format!("results are in {out}; open {out}/report.html first"),
+            },
+        );
     }
     if let Some(rule) = rules.first() {
         let code = &rule.rule.code;
-        say(text, &match lang {
-            Lang::Zh => format!("help: `fundaudit rules explain {code}` 说明规则、依据与可能合理的情形"),
-            Lang::En => format!("help: `fundaudit rules explain {code}` tells the rule, its law and when the charge may be right"),
-        });
+        say(
+            text,
+            &match lang {
+                Lang::Zh => format!("help: `fundaudit rules explain {code}` 说明规则、依据与可能合理的情形"),
+                Lang::En => format!(
+                    "help: `fundaudit rules explain {code}` tells the rule, its law and when the charge may be right"
+                ),
+            },
+        );
     } else if tally_is_thin(context) {
-        say(text, lang.of("help: `fundaudit doctor <EXPORT>` 查看哪些文件、哪些列没有读到", "help: `fundaudit doctor <EXPORT>` shows which files and columns were not read"));
+        say(
+            text,
+            lang.of(
+                "help: `fundaudit doctor <EXPORT>` 查看哪些文件、哪些列没有读到",
+                "help: `fundaudit doctor <EXPORT>` shows which files and columns were not read",
+            ),
+        );
     }
 }
 
@@ -209,12 +252,15 @@ pub fn finding(finding: &Finding, context: &Context, lang: Lang) -> String {
         say(&mut text, &format!("   |{line}"));
     }
     let (amount, allocated) = (yuan(finding.amount), yuan(finding.allocated));
-    say(&mut text, &match (finding.fund_money, lang) {
-        (true, Lang::Zh) => format!("   = 涉及金额 {amount} (计入 {allocated})"),
-        (true, Lang::En) => format!("   = amount {amount} (counted {allocated})"),
-        (false, Lang::Zh) => format!("   = 涉及金额 {amount} (不是基金支出，另列)"),
-        (false, Lang::En) => format!("   = amount {amount} (not the fund's money, shown apart)"),
-    });
+    say(
+        &mut text,
+        &match (finding.fund_money, lang) {
+            (true, Lang::Zh) => format!("   = 涉及金额 {amount} (计入 {allocated})"),
+            (true, Lang::En) => format!("   = amount {amount} (counted {allocated})"),
+            (false, Lang::Zh) => format!("   = 涉及金额 {amount} (不是基金支出，另列)"),
+            (false, Lang::En) => format!("   = amount {amount} (not the fund's money, shown apart)"),
+        },
+    );
     if let Some(loss) = finding.fund_loss_est {
         say(&mut text, &format!("   = {} {}", lang.of("基金损失估算", "fund loss, estimated"), yuan(loss)));
     }

@@ -13,8 +13,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 use rust_xlsxwriter::{
     Color, DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError,
 };
@@ -60,7 +60,12 @@ const ORDER: [&str; 24] = [
 ];
 
 /// Writes the workbook; `scratch` is a directory for the rows under way.
-pub(super) fn workbook(outcome: &Outcome, context: &Context, scratch: &Path, to: impl Write + Send) -> Result<(), Error> {
+pub(super) fn workbook(
+    outcome: &Outcome,
+    context: &Context,
+    scratch: &Path,
+    to: impl Write + Send,
+) -> Result<(), Error> {
     build(outcome, context, scratch, to).map_err(|source| Error::Xlsx { file: "findings.xlsx".to_owned(), source })
 }
 
@@ -72,7 +77,9 @@ fn build(outcome: &Outcome, context: &Context, scratch: &Path, to: impl Write + 
     let created = ExcelDateTime::from_ymd(u16::try_from(year).unwrap_or(2000), month, day)?;
     let program = format!("fundaudit {}", context.program_version);
     let title = if context.title.is_empty() { "医保基金审核疑点" } else { &context.title };
-    book.set_properties(&DocProperties::new().set_title(title).set_author(program.trim()).set_creation_datetime(&created));
+    book.set_properties(
+        &DocProperties::new().set_title(title).set_author(program.trim()).set_creation_datetime(&created),
+    );
 
     let style = Style::new();
     findings(&mut book, outcome, context, &style)?;
@@ -260,8 +267,19 @@ fn sums(book: &mut Workbook, tally: &Tally, context: &Context, style: &Style) ->
     let mut row = 0;
     sheet.write_string_with_format(row, 0, "按规则", &style.title)?;
     row += 1;
-    let titles =
-        ["规则编码", "规则名称", "结论", "严重程度", "疑点", "涉及金额", "计入金额", "另列金额", "涉及机构", "已评估", "未评估"];
+    let titles = [
+        "规则编码",
+        "规则名称",
+        "结论",
+        "严重程度",
+        "疑点",
+        "涉及金额",
+        "计入金额",
+        "另列金额",
+        "涉及机构",
+        "已评估",
+        "未评估",
+    ];
     head(sheet, row, &titles)?;
     for rule in &tally.by_rule {
         row += 1;
@@ -275,9 +293,8 @@ fn sums(book: &mut Workbook, tally: &Tally, context: &Context, style: &Style) ->
         count(sheet, row, 10, rule.answers.not_evaluated, &style.count)?;
     }
     row += 1;
-    for place in [1, 2, 3] {
-        text(sheet, row, 0, "合计", &style.bold)?;
-        text(sheet, row, place, "", &style.bold)?;
+    for (place, words) in (0..).zip(["合计", "", "", ""]) {
+        text(sheet, row, place, words, &style.bold)?;
     }
     figures(sheet, row, &tally.all, (&style.bold_count, &style.bold_money))?;
     count(sheet, row, 8, tally.facilities, &style.bold_count)?;
@@ -340,7 +357,10 @@ fn notes(
         ("基金损失估算", "按所在结算的统筹支付比例折算；结算未给出比例时为空。"),
         ("已豁免", "有有效豁免的疑点仍列出、仍计数，“豁免”一列写明豁免编号。"),
         ("明细", "违规项承担疑点的金额；涉及项是作证的明细，金额为其医保范围内金额。按疑点编号与“疑点”表对应。"),
-        ("已评估、未评估", "每条规则对每个判断单元只有三种回答：命中、未见异常、未评估（缺数据）。未评估不等于没有问题，原因见 coverage.csv。"),
+        (
+            "已评估、未评估",
+            "每条规则对每个判断单元只有三种回答：命中、未见异常、未评估（缺数据）。未评估不等于没有问题，原因见 coverage.csv。",
+        ),
         ("个人信息", masked),
     ];
     let sheet = book.add_worksheet_with_constant_memory()?;

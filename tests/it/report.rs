@@ -86,7 +86,8 @@ fn sample() -> (Outcome, Context) {
         finding.until_day = Some(format!("2025-{month:02}-{}", 11 + number % 5));
         finding.fixmedins_code = Some(format!("H3303000{facility}"));
         finding.amount = Decimal::new(i64::try_from(number * number * 31 % 900_000 + 1_200).expect("small"), 2);
-        finding.allocated = if number % 3 == 0 { finding.amount / Decimal::from(2) } else { finding.amount }.round_dp(2);
+        finding.allocated =
+            if number % 3 == 0 { finding.amount / Decimal::from(2) } else { finding.amount }.round_dp(2);
         if which == 2 {
             finding.fund_money = false;
             finding.allocated = Decimal::ZERO;
@@ -113,11 +114,23 @@ fn sample() -> (Outcome, Context) {
                 hit: if place == 4 { 0 } else { 10 },
                 exempted: 0,
                 not_evaluated,
-                reason: if place == 3 { format!("缺少 gend {}；缺少 brdy 5", not_evaluated - 5) } else { "缺少 cnt".to_owned() },
+                reason: if place == 3 {
+                    format!("缺少 gend {}；缺少 brdy 5", not_evaluated - 5)
+                } else {
+                    "缺少 cnt".to_owned()
+                },
             });
         }
     }
-    let names = ["温州医学院附属第一医院", "瓯海区第三人民医院", "永嘉县中医院", "苍南康宁医院", "平阳老年护理院", "大参林药房人民路店", "洞头海岛卫生院"];
+    let names = [
+        "温州医学院附属第一医院",
+        "瓯海区第三人民医院",
+        "永嘉县中医院",
+        "苍南康宁医院",
+        "平阳老年护理院",
+        "大参林药房人民路店",
+        "洞头海岛卫生院",
+    ];
     let step = |rows, sum: &str| Step { rows, sum: Some(yuan(sum)) };
     let context = Context {
         title: "温州市 2025 年度医保基金审核报告".to_owned(),
@@ -222,7 +235,17 @@ fn formats_are_named_in_a_list() {
 fn the_directory_speaks_of_one_run() {
     let (outcome, context) = sample();
     let out = tempfile::tempdir().expect("a directory");
-    let all = ["report.html", "findings.parquet", "findings.csv", "findings.xlsx", "findings.json", "finding_lines.parquet", "finding_lines.csv", "coverage.csv", "run.json"];
+    let all = [
+        "report.html",
+        "findings.parquet",
+        "findings.csv",
+        "findings.xlsx",
+        "findings.json",
+        "finding_lines.parquet",
+        "finding_lines.csv",
+        "coverage.csv",
+        "run.json",
+    ];
     assert_eq!(write(&outcome, &context, "parquet,csv,xlsx,json", out.path()), all);
     fs::write(out.path().join("quarantine.csv"), "not ours").expect("a file");
     fs::create_dir(out.path().join(".unfinished-report")).expect("the remains of an interrupted run");
@@ -236,7 +259,10 @@ fn the_directory_speaks_of_one_run() {
         .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
         .collect();
     left.sort();
-    assert_eq!(left, ["coverage.csv", "finding_lines.parquet", "findings.parquet", "quarantine.csv", "report.html", "run.json"]);
+    assert_eq!(
+        left,
+        ["coverage.csv", "finding_lines.parquet", "findings.parquet", "quarantine.csv", "report.html", "run.json"]
+    );
 }
 
 #[test]
@@ -245,7 +271,8 @@ fn a_report_that_cannot_be_written_leaves_the_earlier_one() {
     write(&one(|_| ()), &Context::default(), "parquet", out.path());
     let before = fs::read(out.path().join("findings.parquet")).expect("a file");
     let wrong = one(|finding| finding.from_day = Some("2026-02-30".to_owned()));
-    let error = report::write(&wrong, &Context::default(), &[Format::Parquet], out.path(), &Silent).expect_err("no such day");
+    let error =
+        report::write(&wrong, &Context::default(), &[Format::Parquet], out.path(), &Silent).expect_err("no such day");
     insta::assert_snapshot!(error.to_string(), @"finding `f000000000000001` has `from_day` = `2026-02-30`, wanted a day such as `2026-03-11`: its rule makes a wrong day");
     assert_eq!(fs::read(out.path().join("findings.parquet")).expect("a file"), before);
     assert_eq!(fs::read_dir(out.path()).expect("a listing").count(), 5, "nothing unfinished is left");
@@ -296,7 +323,7 @@ fn csv_of_lines_and_coverage() {
     outcome.coverage.truncate(2);
     let out = tempfile::tempdir().expect("a directory");
     write(&outcome, &context, "csv", out.path());
-    let read = |file: &str| fs::read_to_string(out.path().join(file)).expect("UTF-8").replace('\u{feff}', "").replace('\r', "");
+    let read = |file: &str| fs::read_to_string(out.path().join(file)).expect("UTF-8").replace(['\u{feff}', '\r'], "");
     insta::assert_snapshot!(read("finding_lines.csv"), @r"
     finding_id,mdtrt_id,feedetl_sn,kind,amount
     f000000000000000,S-104482,000000,2,12.00
@@ -326,7 +353,10 @@ fn parquet_has_text_ids_decimal_money_and_days() {
     assert_eq!(column("psn_no").as_string::<i32>().value(1), "33030000037", "whole, because inspectors join on it");
     assert_eq!(column("amount").data_type(), &DataType::Decimal128(16, 2));
     assert_eq!(column("amount").as_primitive::<Decimal128Type>().value_as_string(1), "12.31");
-    assert_eq!(column("from_day").as_primitive::<Date32Type>().value_as_date(1).map(|day| day.to_string()), Some("2025-08-11".to_owned()));
+    assert_eq!(
+        column("from_day").as_primitive::<Date32Type>().value_as_date(1).map(|day| day.to_string()),
+        Some("2025-08-11".to_owned())
+    );
     assert!(column("setl_id").is_null(0));
     let lines = open("finding_lines.parquet");
     assert_eq!(lines.schema().field(4).data_type(), &DataType::Decimal128(16, 2));
@@ -414,7 +444,8 @@ fn the_page_is_only_text_whatever_the_names_are() {
     let mut hostile = one(|finding| {
         finding.rule_title = "<script>alert(1)</script>".to_owned();
         finding.message = "\"><img src=x onerror=alert(2)> 33030000123 号".to_owned();
-        finding.evidence = r#"{"<b>x":"</td><script>","psn_name":"张三","prior.psn_no":"33030000999","list":["</style>"]}"#.to_owned();
+        finding.evidence =
+            r#"{"<b>x":"</td><script>","psn_name":"张三","prior.psn_no":"33030000999","list":["</style>"]}"#.to_owned();
         finding.mdtrt_id = Some("'><svg/onload=alert(3)>".to_owned());
     });
     hostile.coverage.push(Coverage {
@@ -428,14 +459,32 @@ fn the_page_is_only_text_whatever_the_names_are() {
     });
     let context = Context {
         title: "</title><script>".to_owned(),
-        facilities: BTreeMap::from([("H33030001".to_owned(), "<a href=javascript:alert(4)>医院</a> & \"科\"".to_owned())]),
+        facilities: BTreeMap::from([(
+            "H33030001".to_owned(),
+            "<a href=javascript:alert(4)>医院</a> & \"科\"".to_owned(),
+        )]),
         quarantined: vec![Quarantined { file: "<x>.csv".to_owned(), reason: "</table>".to_owned(), rows: 1 }],
         ..Context::default()
     };
     let out = tempfile::tempdir().expect("a directory");
     write(&hostile, &context, "parquet", out.path());
     let page = fs::read_to_string(out.path().join("report.html")).expect("UTF-8");
-    for raw in ["<script", "<img", "<svg/", "<a href=j", "<i>", "<u>", "<x>", "<b>", "张三", "33030000123", "33030000999", "http://", "https://", " style="] {
+    for raw in [
+        "<script",
+        "<img",
+        "<svg/",
+        "<a href=j",
+        "<i>",
+        "<u>",
+        "<x>",
+        "<b>",
+        "张三",
+        "33030000123",
+        "33030000999",
+        "http://",
+        "https://",
+        " style=",
+    ] {
         let found = page.match_indices(raw).count();
         assert_eq!(found, 0, "{raw} in the page");
     }
@@ -455,7 +504,14 @@ fn the_page_counts_money_once_and_says_what_it_hides() {
     let once: Decimal = outcome.findings.iter().map(|finding| finding.allocated).sum();
     let plain = page.replace(',', "");
     assert!(plain.contains(&format!("<p class=\"value\">{once}</p>")), "{once}");
-    for hidden in ["60 条疑点未逐条列出", "另列，非基金支出", "未发现疑点的规则（1 条）", "缺少 gend 1,085；缺少 brdy 35", "已豁免", "12 行"] {
+    for hidden in [
+        "60 条疑点未逐条列出",
+        "另列，非基金支出",
+        "未发现疑点的规则（1 条）",
+        "缺少 gend 1,085；缺少 brdy 35",
+        "已豁免",
+        "12 行",
+    ] {
         assert!(page.contains(hidden), "{hidden}");
     }
     assert!(!page.contains("33030000037"));
@@ -463,7 +519,9 @@ fn the_page_counts_money_once_and_says_what_it_hides() {
 
 #[test]
 fn short_numbers_are_masked_too() {
-    for (psn_no, shown) in [("1", "***"), ("P1", "***"), ("P12", "P***2"), ("1234567", "1***7"), ("12345678", "123***78")] {
+    for (psn_no, shown) in
+        [("1", "***"), ("P1", "***"), ("P12", "P***2"), ("1234567", "1***7"), ("12345678", "123***78")]
+    {
         let one = one(|finding| finding.psn_no = Some(psn_no.to_owned()));
         let text = text::finding(&one.findings[0], &Context::default(), Lang::En);
         assert!(text.contains(&format!("person {shown}, ")), "{text}");
