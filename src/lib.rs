@@ -6,5 +6,6 @@ pub mod ingest;
 pub mod model;
 pub mod operations;
 pub mod progress;
+pub mod report;
 pub mod rules;
 pub mod span;
