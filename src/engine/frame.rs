@@ -153,7 +153,11 @@ fn compute(compiled: &Compiled, batch: &RecordBatch) -> Result<ArrayRef, ArrowEr
             let (one, other) = (compute(compiled, &batch.slice(0, half))?, compute(compiled, &batch.slice(half, rows - half))?);
             concat(&[&one, &other])
         }
-        Err(_) => Ok(new_null_array(&compiled.data_type, rows)),
+        Err(error) => {
+            // The row is not evaluated; the log says why, without the row's values.
+            tracing::debug!(error = %error, "a value could not be computed");
+            Ok(new_null_array(&compiled.data_type, rows))
+        }
     }
 }
 

@@ -12,6 +12,8 @@ use datafusion::common::DFSchema;
 use datafusion::config::ConfigOptions;
 use datafusion::execution::SessionState;
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::sqlparser::ast::{Expr, ExprWithAlias};
@@ -346,6 +348,10 @@ impl<'a> Compiler<'a> {
     fn physical(&self, ast: &Expr, schema: &Arc<Schema>) -> datafusion::error::Result<(Arc<dyn PhysicalExpr>, DataType)> {
         let named = DFSchema::try_from(Arc::clone(schema))?;
         let logical = self.state.create_logical_expr_from_sql_expr(ExprWithAlias { expr: ast.clone(), alias: None }, &named)?;
+        // Some functions (`coalesce`) exist only until they are simplified away.
+        let context = SimplifyContext::builder().with_schema(Arc::new(named.clone())).with_config_options(Arc::clone(self.state.config_options())).build();
+        let simplifier = ExprSimplifier::new(context);
+        let logical = simplifier.simplify(simplifier.coerce(logical, &named)?)?;
         let physical = self.state.create_physical_expr(logical, &named)?;
         let data_type = physical.data_type(schema)?;
         Ok((physical, data_type))

@@ -73,7 +73,7 @@ impl Book {
                     name => wrong(format!("unknown block `{name}`, wanted a table, `expect`, `not evaluated`, `as of` or `region`")),
                 }
             } else if line.starts_with('|') {
-                let cells: Vec<String> = line.trim_matches('|').split('|').map(|c| c.trim().replace("&#124;", "|")).collect();
+                let cells: Vec<String> = line.replace("\\|", "\u{1}").trim_matches('|').split('|').map(|c| c.trim().replace('\u{1}', "|")).collect();
                 if cells.iter().all(|c| !c.is_empty() && c.chars().all(|c| matches!(c, '-' | ':'))) {
                     continue;
                 }
