@@ -1,5 +1,344 @@
 //! Exports → a dataset on disk, in bounded memory, nothing lost.
+//!
+//! ```text
+//! files ─ sources ─ csv │ xlsx │ parquet ─ rows ─ intake ─ spill by key ─ bucket::assign ─ spill by person ─ bucket::write ─ dataset
+//!          header │ mapping                         └────────── complaints ──────────────────────────────── quarantine.csv
+//! ```
+//! Every row that is read is in the end audited, quarantined with a reason, or a duplicate of an audited one; rows and cents
+//! add up, or the ingest fails. Memory is that of some chunks while reading and of one bucket a thread afterwards. The
+//! dataset is written beside its place and moved there when it is whole.
+//!
+//! Goes in: paths, perhaps a mapping. Comes out: [`Dataset`], or for `doctor` a [`Survey`]. Deliberately unknown here: rules,
+//! the query engine's plans, what a row means.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+
+mod bucket;
+mod csv;
+pub mod dataset;
+mod error;
+mod header;
+mod intake;
+mod mapping;
+mod packed;
+mod parquet;
+mod rows;
+mod sources;
+mod spill;
+pub mod survey;
 pub mod values;
+mod xlsx;
 
+pub use csv::Encoding;
+pub use dataset::{Cents, Dataset, Input, Manifest, TableSummary, Tally, Unit, bucket_of};
+pub use error::Error;
+pub use survey::{Survey, survey};
 pub use values::{BadCell, BadValue, TableBuilder, Value, parse, parse_cell};
+
+use crate::model::Table;
+use crate::progress::Progress;
+use intake::{Intake, Ledger, Origin};
+use mapping::Mapping;
+use sources::{Format, Piece, Source, Sources};
+use spill::{Complaints, Spill};
+
+/// Input bytes of a bucket, about.
+const BUCKET_BYTES: u64 = 48 << 20;
+
+/// How to ingest.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// A file that says which column is which.
+    pub mapping: Option<PathBuf>,
+    /// Number of buckets; by default as many as the input's size asks for.
+    pub buckets: Option<usize>,
+    /// Threads; by default as many as there are processors.
+    pub threads: Option<usize>,
+}
+
+/// Reads the files of `inputs` and writes the dataset `into`, a folder that is new, empty or a dataset.
+///
+/// # Errors
+/// When a file cannot be read as a table, the disk fails, or the counts do not add up. Bad rows are no errors: they are in
+/// the dataset's `quarantine.csv`.
+pub fn ingest(inputs: &[PathBuf], options: &Options, into: &Path, progress: &dyn Progress) -> Result<Dataset, Error> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads.unwrap_or(0))
+        .build()
+        .map_err(|e| Error::new(format!("cannot start threads: {e}")))?;
+    pool.install(|| ingest_here(inputs, options, into, progress))
+}
+
+fn ingest_here(inputs: &[PathBuf], options: &Options, into: &Path, progress: &dyn Progress) -> Result<Dataset, Error> {
+    check_place(into)?;
+    let mapping = options.mapping.as_deref().map(Mapping::load).transpose()?;
+    let Sources { sources, mut notes } = sources::find(inputs, mapping.as_ref())?;
+    let buckets = match options.buckets {
+        Some(buckets) => buckets.clamp(1, 1024),
+        None => buckets_for(&sources),
+    };
+    let beside = into.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(beside).map_err(|e| Error::at(beside, "create", &e))?;
+    let work = tempfile::Builder::new()
+        .prefix(".fundaudit-ingest-")
+        .tempdir_in(beside)
+        .map_err(|e| Error::at(beside, "write into", &e))?;
+    let built = work.path().join("dataset");
+    std::fs::create_dir_all(&built).map_err(|e| Error::at(&built, "create", &e))?;
+
+    let mut job = Job {
+        buckets,
+        people: Spill::new(work.path().join("people"), buckets)?,
+        keys: Spill::new(work.path().join("keys"), buckets)?,
+        complaints: Complaints::default(),
+        complaints_folder: work.path().join("complaints"),
+        ledger: Ledger::default(),
+        inputs: Vec::new(),
+        set_aside: 0,
+    };
+    job.read_all(&sources, progress)?;
+    let facilities = job.assign_all(progress)?;
+    bucket::write_facilities(facilities, &built)?;
+    let (units, days) = job.write_all(&built, progress)?;
+    if let Some(rows) = job.ledger.tables.get(Table::Facility as usize) {
+        // Facilities are few and written whole: what was neither refused nor there twice is in the file.
+        let audited = rows.read.rows - rows.quarantined.rows - rows.duplicates.rows;
+        job.ledger.of(Table::Facility).audited.rows = audited;
+    }
+    check_sums(&job.ledger)?;
+    job.complaints.spill(&job.complaints_folder, true)?;
+    let names: Vec<String> = sources.iter().map(|s| s.label.clone()).collect();
+    spill::write_quarantine(&job.complaints_folder, &names, &built.join("quarantine.csv"))?;
+
+    for (table, summary) in Table::ALL.into_iter().zip(&mut job.ledger.tables) {
+        let plans = sources.iter().flat_map(|s| &s.layout.plans).filter(|p| p.table == table);
+        let columns: BTreeSet<&str> = plans.flat_map(header::Plan::names).collect();
+        summary.present = !columns.is_empty();
+        summary.columns =
+            table.columns().iter().filter(|c| columns.contains(c.name)).map(|c| c.name.to_owned()).collect();
+    }
+    if job.set_aside > 0 {
+        notes.push(format!(
+            "{} totals rows and repeated headers are listed in quarantine.csv and not counted",
+            job.set_aside
+        ));
+    }
+    notes.sort();
+    let manifest = Manifest {
+        version: dataset::VERSION,
+        buckets,
+        first_day: days.map(|d| d.0),
+        last_day: days.map(|d| d.1),
+        tables: Table::ALL.into_iter().map(|t| (t.name().to_owned(), job.ledger.tables[t as usize].clone())).collect(),
+        inputs: job.inputs,
+        notes,
+        units,
+    };
+    let path = built.join("dataset.json");
+    let text = serde_json::to_string_pretty(&manifest).map_err(|e| Error::at(&path, "write", &e))?;
+    std::fs::write(&path, text).map_err(|e| Error::at(&path, "write", &e))?;
+    if into.exists() {
+        std::fs::remove_dir_all(into).map_err(|e| Error::at(into, "replace", &e))?;
+    }
+    std::fs::rename(&built, into).map_err(|e| Error::at(into, "write", &e))?;
+    Dataset::open(into)
+}
+
+/// A dataset may be replaced, anything else may not.
+fn check_place(into: &Path) -> Result<(), Error> {
+    let Ok(mut entries) = std::fs::read_dir(into) else {
+        if into.exists() {
+            return Err(Error::new(format!("`{}` is a file; a dataset is a folder", into.display())));
+        }
+        return Ok(());
+    };
+    if entries.next().is_some() && !into.join("dataset.json").exists() {
+        return Err(Error::new(format!(
+            "`{}` has files in it and is no dataset; give a new folder for the dataset",
+            into.display()
+        )));
+    }
+    Ok(())
+}
+
+fn buckets_for(sources: &[Source]) -> usize {
+    let mut seen = BTreeSet::new();
+    let bytes: u64 = sources
+        .iter()
+        .filter(|s| seen.insert(&s.path))
+        .map(|s| {
+            // What the same rows would be as CSV, about.
+            s.bytes
+                * match s.format {
+                    Format::Csv(_) => 1,
+                    Format::Parquet => 4,
+                    Format::Sheet(_) => 6,
+                }
+        })
+        .sum();
+    usize::try_from(bytes.div_ceil(BUCKET_BYTES).next_power_of_two()).unwrap_or(1024).clamp(1, 1024)
+}
+
+fn check_sums(ledger: &Ledger) -> Result<(), Error> {
+    for (table, counts) in Table::ALL.into_iter().zip(&ledger.tables) {
+        let mut accounted = counts.quarantined;
+        accounted.merge(counts.duplicates);
+        accounted.merge(counts.audited);
+        if accounted != counts.read {
+            return Err(Error::new(format!(
+                "the table `{}` does not add up: {} rows read, {} accounted for; {} yuan read, {} accounted for; \
+                 this is a mistake of the program, please report it",
+                table.name(),
+                counts.read.rows,
+                accounted.rows,
+                counts.read.sum,
+                accounted.sum
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// An ingest on its way.
+struct Job {
+    buckets: usize,
+    people: Spill,
+    keys: Spill,
+    complaints: Complaints,
+    complaints_folder: PathBuf,
+    ledger: Ledger,
+    inputs: Vec<Input>,
+    set_aside: u64,
+}
+
+impl Job {
+    fn read_all(&mut self, sources: &[Source], progress: &dyn Progress) -> Result<(), Error> {
+        progress.begin("read", sources.iter().map(|s| s.bytes).sum());
+        let encounters = sources.iter().flat_map(|s| &s.layout.plans).any(|p| p.table == Table::Encounter);
+        for (file, source) in (0_u32..).zip(sources) {
+            self.read(file, source, encounters, progress)?;
+        }
+        self.people.flush()?;
+        self.keys.flush()?;
+        progress.end();
+        Ok(())
+    }
+
+    /// Reads a file: while one batch of pieces is worked on by all threads, the next is cut.
+    fn read(&mut self, file: u32, source: &Source, encounters: bool, progress: &dyn Progress) -> Result<(), Error> {
+        let mut pieces = source.open()?;
+        let origin = Origin { file, header: &source.header, plans: &source.layout.plans, encounters };
+        let at_once = rayon::current_num_threads() * 2;
+        let before = self.ledger.clone();
+        let mut next_batch = || -> Result<Vec<Piece>, Error> {
+            let mut batch = Vec::with_capacity(at_once);
+            while batch.len() < at_once {
+                match pieces.next(&source.path)? {
+                    Some(piece) => batch.push(piece),
+                    None => break,
+                }
+            }
+            Ok(batch)
+        };
+        let buckets = self.buckets;
+        let take = |piece: Piece| -> Intake {
+            let mut intake = Intake::new(buckets);
+            let mut block = piece.rows();
+            let computed = mapping::evaluate(&source.expressions, &mut block);
+            intake.take(&block, origin, &computed);
+            intake
+        };
+        let mut batch = next_batch()?;
+        while !batch.is_empty() {
+            let bytes = batch.iter().map(Piece::bytes).sum();
+            let (taken, following) =
+                rayon::join(|| batch.into_par_iter().map(take).collect::<Vec<Intake>>(), &mut next_batch);
+            for intake in taken {
+                self.people.take(intake.people)?;
+                self.keys.take(intake.keys)?;
+                self.complaints.merge(intake.complaints);
+                self.ledger.merge(&intake.ledger);
+                self.set_aside += intake.set_aside;
+            }
+            self.complaints.spill(&self.complaints_folder, false)?;
+            progress.advance(bytes);
+            batch = following?;
+        }
+        let sha256 = source.sha256(pieces)?;
+        let tables: BTreeSet<Table> = source.layout.plans.iter().filter(|p| !p.split).map(|p| p.table).collect();
+        for table in tables {
+            let rows = self.ledger.tables[table as usize].read.rows - before.tables[table as usize].read.rows;
+            self.inputs.push(Input {
+                file: source.label.clone(),
+                sha256: sha256.clone(),
+                bytes: source.bytes,
+                table: table.name().to_owned(),
+                rows,
+            });
+        }
+        Ok(())
+    }
+
+    /// Step one over all partitions by key. Returns the facilities.
+    fn assign_all(&mut self, progress: &dyn Progress) -> Result<Vec<Vec<u8>>, Error> {
+        progress.begin("assign", self.buckets as u64);
+        let people = Mutex::new(&mut self.people);
+        let keys = &self.keys;
+        let buckets = self.buckets;
+        let rest: Vec<bucket::Outcome> = (0..buckets)
+            .into_par_iter()
+            .map(|partition| {
+                let bytes = keys.load(partition)?;
+                let mut outcome = bucket::assign(&bytes, buckets);
+                drop(bytes);
+                let records = std::mem::take(&mut outcome.people);
+                people.lock().map_err(|_| Error::new("a thread of this job has failed"))?.take(records)?;
+                progress.advance(1);
+                Ok(outcome)
+            })
+            .collect::<Result<_, Error>>()?;
+        let mut facilities = Vec::new();
+        for outcome in rest {
+            facilities.extend(outcome.facilities);
+            self.complaints.merge(outcome.complaints);
+            self.ledger.merge(&outcome.ledger);
+            self.complaints.spill(&self.complaints_folder, false)?;
+        }
+        self.people.flush()?;
+        progress.end();
+        Ok(facilities)
+    }
+
+    /// Step two over all buckets of persons. Returns the units in order, and the first and last day.
+    #[expect(clippy::type_complexity, reason = "two results of one walk, taken apart at once")]
+    fn write_all(&mut self, built: &Path, progress: &dyn Progress) -> Result<(Vec<Unit>, Option<(i32, i32)>), Error> {
+        progress.begin("write", self.buckets as u64);
+        let people = &self.people;
+        let outcomes: Vec<bucket::Outcome> = (0..self.buckets)
+            .into_par_iter()
+            .map(|bucket| {
+                let outcome = bucket::write(&people.load(bucket)?, bucket, built)?;
+                progress.advance(1);
+                Ok(outcome)
+            })
+            .collect::<Result<_, Error>>()?;
+        let mut units = Vec::new();
+        let mut days: Option<(i32, i32)> = None;
+        for outcome in outcomes {
+            units.extend(outcome.units);
+            self.complaints.merge(outcome.complaints);
+            self.ledger.merge(&outcome.ledger);
+            self.complaints.spill(&self.complaints_folder, false)?;
+            days = match (days, outcome.days) {
+                (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+                (a, b) => a.or(b),
+            };
+        }
+        progress.end();
+        Ok((units, days))
+    }
+}

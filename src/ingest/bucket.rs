@@ -1,0 +1,495 @@
+//! From spilled records to the buckets of a dataset: whose rows they are, which are there twice, in which order they stand.
+//!
+//! Two steps, each over one part at a time, so that memory is that of a part for each thread. [`assign`] takes a partition
+//! by key: settles encounters and settlements that are there more than once, gives diagnoses and the like the person of
+//! their encounter, and finds fee lines and settlements whose person is not their encounter's. [`write`] takes a bucket of
+//! persons: settles the rest, sorts, cuts units, writes Parquet. Goes in: records of `intake`. Comes out: files, counts,
+//! complaints. Not known here: where a row was read.
+//!
+//! Nothing here depends on the order of records: groups are compared as a whole and rows sorted by all they hold.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use hashbrown::{HashMap, HashSet};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+
+use super::Error;
+use super::dataset::{Unit, bucket_folder, bucket_of, bucket_schema};
+use super::intake::{CHARGED, Ledger, SPLIT, amount_of, put_record};
+use super::packed::{Unpacker, compare, pick, put_text, text_of, unpack};
+use super::spill::Complaints;
+use super::values::{TableBuilder, Value, empty_row};
+use crate::model::Table;
+
+/// Fee lines of a unit, about.
+const UNIT_LINES: u64 = 100_000;
+
+const DAY: i64 = 86_400_000_000;
+
+/// A row on its way.
+#[derive(Debug, Clone, Copy)]
+struct Record<'a> {
+    tag: u8,
+    file: u32,
+    row: u64,
+    payload: &'a [u8],
+}
+
+impl Record<'_> {
+    fn is_split(&self) -> bool {
+        self.tag & SPLIT != 0
+    }
+}
+
+/// Records by table, and the pairs (encounter, person).
+struct Records<'a> {
+    tables: Vec<Vec<Record<'a>>>,
+    charged: Vec<(&'a str, &'a str)>,
+}
+
+fn records(bytes: &[u8]) -> Records<'_> {
+    let mut records = Records { tables: vec![Vec::new(); Table::ALL.len()], charged: Vec::new() };
+    let mut bytes = Unpacker::new(bytes);
+    while !bytes.is_done() {
+        let tag = bytes.byte();
+        let file = u32::try_from(bytes.number()).expect("written from 32 bits");
+        let row = bytes.number();
+        let payload = bytes.slice();
+        if tag == CHARGED {
+            let mut pair = Unpacker::new(payload);
+            records.charged.push((pair.text(), pair.text()));
+        } else {
+            records.tables[usize::from(tag & !SPLIT)].push(Record { tag, file, row, payload });
+        }
+    }
+    records
+}
+
+/// What a step leaves besides files.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// Records for the buckets of persons.
+    pub people: Vec<Vec<u8>>,
+    /// Packed rows of the facility table.
+    pub facilities: Vec<Vec<u8>>,
+    pub complaints: Complaints,
+    pub ledger: Ledger,
+    pub units: Vec<Unit>,
+    pub days: Option<(i32, i32)>,
+}
+
+/// Step one, for one partition by key.
+pub(super) fn assign(bytes: &[u8], buckets: usize) -> Outcome {
+    let mut out = Outcome { people: vec![Vec::new(); buckets], ..Outcome::default() };
+    let mut records = records(bytes);
+    let mut take = |table: Table| std::mem::take(&mut records.tables[table as usize]);
+
+    let mut persons: HashMap<&str, &str> = HashMap::new();
+    for record in settle(Table::Encounter, take(Table::Encounter), &mut out) {
+        let [encounter, person] = texts(Table::Encounter, record.payload, ["mdtrt_id", "psn_no"]);
+        persons.insert(encounter, person);
+        put_record(&mut out.people[bucket_of(person, buckets)], record.tag, record.file, record.row, record.payload);
+    }
+    for record in settle(Table::Settlement, take(Table::Settlement), &mut out) {
+        let [person] = texts(Table::Settlement, record.payload, ["psn_no"]);
+        put_record(&mut out.people[bucket_of(person, buckets)], record.tag, record.file, record.row, record.payload);
+    }
+    for record in settle(Table::Facility, take(Table::Facility), &mut out) {
+        out.facilities.push(record.payload.to_vec());
+    }
+    let mut payload = Vec::new();
+    for table in [Table::Diagnosis, Table::Operation, Table::Presence, Table::SpecialCase] {
+        let mut lost = HashSet::new();
+        for record in take(table) {
+            let [encounter] = texts(table, record.payload, ["mdtrt_id"]);
+            let Some(person) = persons.get(encounter) else {
+                // Split off a flat file it stands on every line; it is one row all the same.
+                let counts = out.ledger.of(table);
+                if record.is_split() {
+                    if !lost.insert(record.payload) {
+                        continue;
+                    }
+                    counts.read.rows += 1;
+                }
+                counts.quarantined.rows += 1;
+                out.complaints.add(record.file, record.row, "mdtrt_id", "no encounter with this mdtrt_id", encounter);
+                continue;
+            };
+            payload.clear();
+            put_text(&mut payload, person);
+            payload.extend_from_slice(record.payload);
+            put_record(&mut out.people[bucket_of(person, buckets)], record.tag, record.file, record.row, &payload);
+        }
+    }
+    let charged: BTreeSet<(&str, &str)> = records.charged.iter().copied().collect();
+    for (encounter, person) in charged {
+        if persons.get(encounter).is_some_and(|of| *of != person) {
+            payload.clear();
+            put_text(&mut payload, encounter);
+            put_text(&mut payload, person);
+            put_record(&mut out.people[bucket_of(person, buckets)], CHARGED, 0, 0, &payload);
+        }
+    }
+    out
+}
+
+/// The texts of some columns of a packed row.
+fn texts<'a, const N: usize>(table: Table, payload: &'a [u8], names: [&str; N]) -> [&'a str; N] {
+    let positions = names.map(|name| table.position(name).expect("a column of the table"));
+    let mut sorted = positions;
+    sorted.sort_unstable();
+    let values = pick(table, payload, sorted);
+    positions.map(|p| {
+        let at = sorted.iter().position(|&s| s == p).expect("the same positions");
+        text_of(&values[at])
+    })
+}
+
+/// Columns that name a row within a bucket. For fee lines the person is one of them, so that what is found does not
+/// depend on which persons share a bucket.
+fn key_of(table: Table, payload: &[u8]) -> Option<[&str; 3]> {
+    match table {
+        Table::FeeDetail => Some(texts(table, payload, ["psn_no", "mdtrt_id", "feedetl_sn"])),
+        _ => match table.key() {
+            [only] => Some([texts(table, payload, [only])[0], "", ""]),
+            _ => None,
+        },
+    }
+}
+
+/// Rows there once. Of rows that are equal in everything the first stays; rows that differ under one key all go.
+fn settle<'a>(table: Table, rows: Vec<Record<'a>>, out: &mut Outcome) -> Vec<Record<'a>> {
+    let mut clashes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    if table.key().is_empty() {
+        let mut first: HashMap<&[u8], usize> = HashMap::with_capacity(rows.len());
+        for (i, row) in rows.iter().enumerate() {
+            let at = *first.entry(row.payload).or_insert(i);
+            if at != i {
+                clashes.entry(at).or_insert_with(|| vec![at]).push(i);
+            }
+        }
+    } else {
+        let mut first: HashMap<[&str; 3], usize> = HashMap::with_capacity(rows.len());
+        for (i, row) in rows.iter().enumerate() {
+            let key = key_of(table, row.payload).expect("the table has a key");
+            let at = *first.entry(key).or_insert(i);
+            if at != i {
+                clashes.entry(at).or_insert_with(|| vec![at]).push(i);
+            }
+        }
+    }
+    let mut gone: HashSet<usize> = HashSet::new();
+    for mut group in clashes.into_values() {
+        group.sort_by_key(|&i| (rows[i].file, rows[i].row));
+        let first = rows[group[0]];
+        if group.iter().all(|&i| rows[i].payload == first.payload) {
+            for &i in &group[1..] {
+                gone.insert(i);
+                if !rows[i].is_split() {
+                    out.ledger.of(table).duplicates.add(cents_of(table, rows[i].payload));
+                }
+            }
+            continue;
+        }
+        let key = key_of(table, first.payload).expect("rows without a key do not differ");
+        let mut distinct = HashSet::new();
+        for &i in &group {
+            gone.insert(i);
+            let row = rows[i];
+            let cents = cents_of(table, row.payload);
+            if row.is_split() {
+                if !distinct.insert(row.payload) {
+                    continue;
+                }
+                out.ledger.of(table).read.add(cents);
+            }
+            out.ledger.of(table).quarantined.add(cents);
+            let names = table.key().join("+");
+            let text = if table == Table::FeeDetail { format!("{}+{}", key[1], key[2]) } else { key[0].to_owned() };
+            let reason = format!("several rows with this {names}, and they differ");
+            out.complaints.add(row.file, row.row, &names, &reason, &text);
+        }
+    }
+    let mut kept = rows;
+    if !gone.is_empty() {
+        let mut i = 0;
+        kept.retain(|_| {
+            i += 1;
+            !gone.contains(&(i - 1))
+        });
+    }
+    for row in kept.iter().filter(|r| r.is_split()) {
+        out.ledger.of(table).read.add(cents_of(table, row.payload));
+    }
+    kept
+}
+
+fn cents_of(table: Table, payload: &[u8]) -> i64 {
+    match amount_of(table).map(|position| pick(table, payload, [position])) {
+        Some([Value::Decimal(cents)]) => cents,
+        _ => 0,
+    }
+}
+
+/// A row in its place.
+struct Placed<'a> {
+    person: u32,
+    time: i64,
+    ids: [&'a str; 2],
+    row: &'a [u8],
+}
+
+/// The tables of a bucket, in the order of their files.
+const OF_PERSONS: [Table; 9] = [
+    Table::Settlement,
+    Table::Encounter,
+    Table::FeeDetail,
+    Table::Diagnosis,
+    Table::Operation,
+    Table::Person,
+    Table::Identity,
+    Table::Presence,
+    Table::SpecialCase,
+];
+
+fn writer(path: &Path, table: Table) -> Result<ArrowWriter<File>, Error> {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::LZ4_RAW)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_max_row_group_row_count(None)
+        .set_created_by("fundaudit".to_owned())
+        .build();
+    let file = File::create(path).map_err(|e| Error::at(path, "create", &e))?;
+    ArrowWriter::try_new(file, bucket_schema(table), Some(properties)).map_err(|e| Error::at(path, "write", &e))
+}
+
+/// Step two, for one bucket of persons.
+pub(super) fn write(bytes: &[u8], bucket: usize, dataset: &Path) -> Result<Outcome, Error> {
+    let mut out = Outcome::default();
+    let mut records = records(bytes);
+    let strangers: HashSet<(&str, &str)> = records.charged.iter().copied().collect();
+    if !strangers.is_empty() {
+        for table in [Table::FeeDetail, Table::Settlement] {
+            records.tables[table as usize].retain(|record| {
+                let [encounter, person] = texts(table, record.payload, ["mdtrt_id", "psn_no"]);
+                if !strangers.contains(&(encounter, person)) {
+                    return true;
+                }
+                let cents = cents_of(table, record.payload);
+                out.ledger.of(table).quarantined.add(cents);
+                out.complaints.add(
+                    record.file,
+                    record.row,
+                    "psn_no",
+                    "psn_no differs from its encounter's",
+                    &format!("{person} ({encounter})"),
+                );
+                false
+            });
+        }
+    }
+
+    // Whose row, and the row itself without the person put before it.
+    let mut rows: Vec<Vec<(&str, &[u8])>> = Vec::with_capacity(OF_PERSONS.len());
+    let mut persons: BTreeSet<&str> = BTreeSet::new();
+    for table in OF_PERSONS {
+        let mut found = std::mem::take(&mut records.tables[table as usize]);
+        // Encounters and settlements were settled by their key, in step one.
+        if !matches!(table, Table::Encounter | Table::Settlement) {
+            found = settle(table, found, &mut out);
+        }
+        let own: Vec<(&str, &[u8])> = found
+            .into_iter()
+            .map(|record| {
+                if table.position("psn_no").is_some() {
+                    (texts(table, record.payload, ["psn_no"])[0], record.payload)
+                } else {
+                    let mut payload = Unpacker::new(record.payload);
+                    (payload.text(), payload.rest())
+                }
+            })
+            .collect();
+        rows.push(own);
+    }
+    let mut ranks: HashMap<&str, u32> = HashMap::new();
+    for (person, _) in rows.iter().flatten() {
+        if !ranks.contains_key(person) {
+            ranks.insert(person, 0);
+            persons.insert(person);
+        }
+    }
+    for (rank, person) in (0_u32..).zip(&persons) {
+        ranks.insert(person, rank);
+    }
+    let placed: Vec<Vec<Placed<'_>>> =
+        OF_PERSONS.into_iter().zip(rows).map(|(table, rows)| place(table, rows, &ranks)).collect();
+
+    let persons: Vec<&str> = persons.into_iter().collect();
+    let cuts = cuts(persons.len(), &placed);
+    if persons.is_empty() {
+        return Ok(out);
+    }
+    let folder = bucket_folder(dataset, bucket);
+    std::fs::create_dir_all(&folder).map_err(|e| Error::at(&folder, "create", &e))?;
+    out.units = cuts.windows(2).map(|_| Unit { bucket, fee_lines: 0, row_groups: BTreeMap::new() }).collect();
+    for (table, rows) in OF_PERSONS.into_iter().zip(&placed) {
+        write_table(table, rows, &persons, &cuts, &folder, &mut out)?;
+    }
+    Ok(out)
+}
+
+fn place<'a>(table: Table, rows: Vec<(&'a str, &'a [u8])>, ranks: &HashMap<&str, u32>) -> Vec<Placed<'a>> {
+    let order: Option<(&str, [&str; 2])> = match table {
+        Table::FeeDetail => Some(("fee_ocur_time", ["mdtrt_id", "feedetl_sn"])),
+        Table::Encounter => Some(("begntime", ["mdtrt_id", "psn_no"])),
+        Table::Settlement => Some(("setl_time", ["setl_id", "psn_no"])),
+        _ => None,
+    };
+    let order = order.map(|(time, ids)| (table.position(time).expect("a column of the table"), ids));
+    let mut placed: Vec<Placed<'a>> = rows
+        .into_iter()
+        .map(|(person, row)| {
+            let (time, ids) = match order {
+                Some((position, ids)) => {
+                    let [time] = pick(table, row, [position]);
+                    let Value::Time(time) = time else { unreachable!("times of the order are required") };
+                    (time, texts(table, row, ids))
+                }
+                None => (0, [""; 2]),
+            };
+            Placed { person: ranks[person], time, ids, row }
+        })
+        .collect();
+    placed.sort_unstable_by(|a, b| {
+        (a.person, a.time, a.ids)
+            .cmp(&(b.person, b.time, b.ids))
+            .then_with(|| if a.row == b.row { Ordering::Equal } else { compare(table, a.row, b.row) })
+    });
+    placed
+}
+
+/// Ranks at which units begin, and the end of the last. A unit ends with the person who fills it.
+fn cuts(persons: usize, placed: &[Vec<Placed<'_>>]) -> Vec<u32> {
+    let mut lines = vec![0_u64; persons];
+    let mut others = vec![0_u64; persons];
+    for (table, rows) in OF_PERSONS.into_iter().zip(placed) {
+        let counts = if table == Table::FeeDetail { &mut lines } else { &mut others };
+        for row in rows {
+            counts[row.person as usize] += 1;
+        }
+    }
+    let mut cuts = vec![0];
+    let (mut unit_lines, mut unit_others) = (0, 0);
+    for (next, (lines, others)) in (1_u32..).zip(lines.into_iter().zip(others)) {
+        unit_lines += lines;
+        unit_others += others;
+        if unit_lines >= UNIT_LINES || unit_others >= UNIT_LINES {
+            cuts.push(next);
+            (unit_lines, unit_others) = (0, 0);
+        }
+    }
+    let end = u32::try_from(persons).expect("persons of one bucket");
+    if cuts.last() != Some(&end) {
+        cuts.push(end);
+    }
+    cuts
+}
+
+fn write_table(
+    table: Table,
+    rows: &[Placed<'_>],
+    persons: &[&str],
+    cuts: &[u32],
+    folder: &Path,
+    out: &mut Outcome,
+) -> Result<(), Error> {
+    let name = table.name();
+    if rows.is_empty() {
+        for unit in &mut out.units {
+            unit.row_groups.insert(name.to_owned(), None);
+        }
+        return Ok(());
+    }
+    let path = folder.join(format!("{name}.parquet"));
+    let failed = |e: parquet::errors::ParquetError| Error::at(&path, "write", &e);
+    let mut file = writer(&path, table)?;
+    let mut groups = 0;
+    let mut rest = rows;
+    let mut values = empty_row();
+    let amount = amount_of(table);
+    let days: Vec<usize> = match table {
+        Table::FeeDetail => vec!["fee_ocur_time"],
+        Table::Encounter => vec!["begntime", "endtime"],
+        _ => vec![],
+    }
+    .into_iter()
+    .filter_map(|column| table.position(column))
+    .collect();
+    for (unit, bounds) in cuts.windows(2).enumerate() {
+        let (mine, others) = rest.split_at(rest.partition_point(|row| row.person < bounds[1]));
+        rest = others;
+        if mine.is_empty() {
+            out.units[unit].row_groups.insert(name.to_owned(), None);
+            continue;
+        }
+        let mut builder = TableBuilder::new(table);
+        for row in mine {
+            unpack(table, row.row, &mut values);
+            builder.push_values(&values);
+            let cents = match amount.map(|position| &values[position]) {
+                Some(Value::Decimal(cents)) => *cents,
+                _ => 0,
+            };
+            out.ledger.of(table).audited.add(cents);
+            for &position in &days {
+                if let Value::Time(time) = values[position] {
+                    let day = i32::try_from(time.div_euclid(DAY)).expect("years are bounded");
+                    let (first, last) = out.days.unwrap_or((day, day));
+                    out.days = Some((first.min(day), last.max(day)));
+                }
+            }
+        }
+        let mut batch = builder.finish();
+        if table.position("psn_no").is_none() {
+            let psn_no: StringArray = mine.iter().map(|row| Some(persons[row.person as usize])).collect();
+            let mut columns: Vec<ArrayRef> = vec![Arc::new(psn_no)];
+            columns.extend(batch.columns().iter().cloned());
+            batch = RecordBatch::try_new(bucket_schema(table), columns).expect("the schema has the person before it");
+        }
+        file.write(&batch).map_err(failed)?;
+        file.flush().map_err(failed)?;
+        out.units[unit].row_groups.insert(name.to_owned(), Some(groups));
+        if table == Table::FeeDetail {
+            out.units[unit].fee_lines = mine.len() as u64;
+        }
+        groups += 1;
+    }
+    file.close().map_err(failed)?;
+    Ok(())
+}
+
+/// Writes the facility table, sorted by its key.
+pub(super) fn write_facilities(mut rows: Vec<Vec<u8>>, dataset: &Path) -> Result<(), Error> {
+    rows.sort_unstable_by(|a, b| compare(Table::Facility, a, b));
+    let path = dataset.join("facility.parquet");
+    let failed = |e: parquet::errors::ParquetError| Error::at(&path, "write", &e);
+    let mut file = writer(&path, Table::Facility)?;
+    let mut builder = TableBuilder::new(Table::Facility);
+    for row in &rows {
+        let mut values = empty_row();
+        unpack(Table::Facility, row, &mut values);
+        builder.push_values(&values);
+    }
+    if !builder.is_empty() {
+        file.write(&builder.finish()).map_err(failed)?;
+    }
+    file.close().map_err(failed)?;
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! Why an export could not be taken in at all.
+//!
+//! A bad row is not an error: it goes to the quarantine list. An [`Error`] is for what keeps the whole job from being
+//! done: a file that cannot be opened, a required column that is missing, a disk that is full. Goes in: what was found,
+//! what was wanted, where. Comes out: one sentence, or one a line when several files are wrong. Not known here: exit codes.
+
+use std::fmt;
+use std::path::Path;
+
+/// Why an export could not be taken in, as a sentence to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    message: String,
+}
+
+impl Error {
+    /// An error with this sentence.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Error { message: message.into() }
+    }
+
+    /// An error about a file or folder.
+    #[must_use]
+    pub(super) fn at(path: &Path, what: &str, cause: &dyn fmt::Display) -> Self {
+        Error { message: format!("cannot {what} `{}`: {cause}", path.display()) }
+    }
+
+    /// Several errors as one, a line each.
+    #[must_use]
+    pub(super) fn all(errors: Vec<Error>) -> Self {
+        Error { message: errors.into_iter().map(|e| e.message).collect::<Vec<_>>().join("\n") }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,172 @@
+//! Rows and complaints on disk between two steps, so that memory does not grow with the input.
+//!
+//! [`Spill`] keeps bytes by bucket, [`Complaints`] keeps the lines of the quarantine list by file and page of rows, so that
+//! the list can be written in order with one page in memory. Goes in: buffers of many threads' making. Comes out: a
+//! bucket's bytes; the finished `quarantine.csv`. Not known here: what the bytes mean.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::Error;
+use super::packed::{Unpacker, put_number, put_text};
+use super::rows::excerpt;
+
+/// Written to disk when this much has gathered.
+const GATHERED: usize = 64 << 20;
+
+/// Bytes by bucket.
+#[derive(Debug)]
+pub(super) struct Spill {
+    directory: PathBuf,
+    pending: Vec<Vec<Vec<u8>>>,
+    gathered: usize,
+}
+
+impl Spill {
+    pub(super) fn new(directory: PathBuf, buckets: usize) -> Result<Self, Error> {
+        fs::create_dir_all(&directory).map_err(|e| Error::at(&directory, "create", &e))?;
+        Ok(Spill { directory, pending: vec![Vec::new(); buckets], gathered: 0 })
+    }
+
+    /// Takes a buffer per bucket.
+    pub(super) fn take(&mut self, buffers: Vec<Vec<u8>>) -> Result<(), Error> {
+        for (pieces, buffer) in self.pending.iter_mut().zip(buffers) {
+            if !buffer.is_empty() {
+                self.gathered += buffer.len();
+                pieces.push(buffer);
+            }
+        }
+        if self.gathered >= GATHERED { self.flush() } else { Ok(()) }
+    }
+
+    pub(super) fn flush(&mut self) -> Result<(), Error> {
+        self.gathered = 0;
+        let directory = &self.directory;
+        self.pending.par_iter_mut().enumerate().try_for_each(|(bucket, pieces)| {
+            if pieces.is_empty() {
+                return Ok(());
+            }
+            append(&bucket_file(directory, bucket), &pieces.concat())?;
+            pieces.clear();
+            Ok(())
+        })
+    }
+
+    /// What was spilled for a bucket; its file is gone afterwards.
+    pub(super) fn load(&self, bucket: usize) -> Result<Vec<u8>, Error> {
+        let path = bucket_file(&self.directory, bucket);
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        let bytes = fs::read(&path).map_err(|e| Error::at(&path, "read", &e))?;
+        fs::remove_file(&path).map_err(|e| Error::at(&path, "remove", &e))?;
+        Ok(bytes)
+    }
+}
+
+fn bucket_file(directory: &Path, bucket: usize) -> PathBuf {
+    directory.join(format!("{bucket:04}"))
+}
+
+fn append(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut file = OpenOptions::new().create(true).append(true).open(path).map_err(|e| Error::at(path, "write", &e))?;
+    file.write_all(bytes).map_err(|e| Error::at(path, "write", &e))
+}
+
+/// Rows of a file per page of complaints.
+const PAGE: u64 = 1 << 16;
+
+/// Lines of the quarantine list, by (file, page of rows). Also the form in which a thread hands them over.
+#[derive(Debug, Default)]
+pub(super) struct Complaints {
+    pages: BTreeMap<(u32, u64), Vec<u8>>,
+    gathered: usize,
+}
+
+impl Complaints {
+    pub(super) fn add(&mut self, file: u32, row: u64, column: &str, reason: &str, text: &str) {
+        let page = self.pages.entry((file, row / PAGE)).or_default();
+        let before = page.len();
+        put_number(page, row);
+        put_text(page, column);
+        put_text(page, reason);
+        put_text(page, excerpt(text));
+        self.gathered += page.len() - before;
+    }
+
+    pub(super) fn merge(&mut self, other: Complaints) {
+        self.gathered += other.gathered;
+        for (key, bytes) in other.pages {
+            let page = self.pages.entry(key).or_default();
+            if page.is_empty() { *page = bytes } else { page.extend_from_slice(&bytes) }
+        }
+    }
+
+    /// Writes to `directory` when much has gathered, or in any case when `all`.
+    pub(super) fn spill(&mut self, directory: &Path, all: bool) -> Result<(), Error> {
+        if self.pages.is_empty() || (!all && self.gathered < GATHERED / 4) {
+            return Ok(());
+        }
+        fs::create_dir_all(directory).map_err(|e| Error::at(directory, "create", &e))?;
+        self.gathered = 0;
+        for ((file, page), bytes) in std::mem::take(&mut self.pages) {
+            append(&page_file(directory, file, page), &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// The lines in order, as (row, column, reason, text) of a file. For few of them.
+    pub(super) fn lines(&self) -> Vec<(u32, Line<'_>)> {
+        self.pages.iter().flat_map(|(&(file, _), bytes)| lines(bytes).into_iter().map(move |l| (file, l))).collect()
+    }
+}
+
+/// One line of the quarantine list: row, column, reason, text.
+pub(super) type Line<'a> = (u64, &'a str, &'a str, &'a str);
+
+fn page_file(directory: &Path, file: u32, page: u64) -> PathBuf {
+    directory.join(format!("{file:08}-{page:016}"))
+}
+
+fn lines(bytes: &[u8]) -> Vec<Line<'_>> {
+    let mut bytes = Unpacker::new(bytes);
+    let mut lines = Vec::new();
+    while !bytes.is_done() {
+        lines.push((bytes.number(), bytes.text(), bytes.text(), bytes.text()));
+    }
+    lines.sort_unstable();
+    lines
+}
+
+/// Writes `quarantine.csv` from what was spilled to `directory`: sorted by file, row and column. `names` are the files in
+/// the order of their numbers.
+pub(super) fn write_quarantine(directory: &Path, names: &[String], into: &Path) -> Result<(), Error> {
+    let file = File::create(into).map_err(|e| Error::at(into, "create", &e))?;
+    let mut list = csv::Writer::from_writer(std::io::BufWriter::new(file));
+    let failed = |e: csv::Error| Error::at(into, "write", &e);
+    list.write_record(["file", "row", "column", "reason", "text"]).map_err(failed)?;
+    let mut pages: Vec<PathBuf> = match fs::read_dir(directory) {
+        Ok(entries) => entries.filter_map(|e| e.ok().map(|e| e.path())).collect(),
+        Err(_) => Vec::new(),
+    };
+    pages.sort();
+    for path in pages {
+        let number: usize = path
+            .file_name()
+            .and_then(|n| n.to_str())
+            .and_then(|n| n.split('-').next())
+            .and_then(|n| n.parse().ok())
+            .expect("a page is named by the number of its file");
+        let bytes = fs::read(&path).map_err(|e| Error::at(&path, "read", &e))?;
+        for (row, column, reason, text) in lines(&bytes) {
+            let text: Cow<'_, str> = if text.contains('\0') { text.replace('\0', "␀").into() } else { text.into() };
+            list.write_record([names[number].as_str(), &row.to_string(), column, reason, &text]).map_err(failed)?;
+        }
+    }
+    list.flush().map_err(|e| Error::at(into, "write", &e))
+}
