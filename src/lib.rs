@@ -2,4 +2,5 @@
 
 pub mod findings;
 pub mod model;
+pub mod operations;
 pub mod progress;
