@@ -1,5 +1,7 @@
 //! fundaudit (基金智审)
 
+pub mod cli;
+pub mod clock;
 pub mod engine;
 pub mod findings;
 pub mod ingest;

@@ -13,6 +13,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBa
 use arrow::compute::{concat, take};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
+use datafusion::common::DataFusionError;
 use datafusion::physical_plan::PhysicalExpr;
 
 use super::views::Columns;
@@ -153,11 +154,14 @@ fn compute(compiled: &Compiled, batch: &RecordBatch) -> Result<ArrayRef, ArrowEr
             let (one, other) = (compute(compiled, &batch.slice(0, half))?, compute(compiled, &batch.slice(half, rows - half))?);
             concat(&[&one, &other])
         }
-        Err(error) => {
-            // The row is not evaluated; the log says why, without the row's values.
-            tracing::debug!(error = %error, "a value could not be computed");
-            Ok(new_null_array(&compiled.data_type, rows))
-        }
+        Err(error) => match error.find_root() {
+            DataFusionError::ArrowError(cause, _)
+                if matches!(cause.as_ref(), ArrowError::DivideByZero | ArrowError::ArithmeticOverflow(_)) =>
+            {
+                Ok(new_null_array(&compiled.data_type, rows))
+            }
+            other => Err(ArrowError::ComputeError(other.strip_backtrace())),
+        },
     }
 }
 

@@ -8,6 +8,7 @@
 //! what is joined to them), `run` (the words of the language).
 
 pub mod claims;
+mod columns;
 mod frame;
 mod functions;
 mod hit;
@@ -15,6 +16,7 @@ mod plan;
 mod run;
 pub mod views;
 
+pub use columns::needed;
 pub use claims::{Claims, Netting, Tables};
 pub use hit::{Hit, HitLine};
 pub use plan::{Compiler, Plan};

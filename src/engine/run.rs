@@ -165,7 +165,7 @@ impl<'a> Run<'_, 'a> {
             let before = keep.len();
             if let (Some(code), true) = (code, days.is_valid(at)) {
                 let place = Place {
-                    region: region.as_ref().and_then(|r| r.as_string::<i32>().iter().nth(at).flatten()),
+                    region: region.as_ref().map(|r| r.as_string::<i32>()).and_then(|r| r.is_valid(at).then(|| r.value(at))),
                     level: level.as_ref().and_then(|l| l.as_primitive::<Int64Type>().is_valid(at).then(|| l.as_primitive::<Int64Type>().value(at))),
                 };
                 for (number, (side, table, every)) in sides.iter().enumerate() {
@@ -525,9 +525,10 @@ impl<'a> Run<'_, 'a> {
             }
             Some((rows, starts)) => {
                 let (first, last) = read(rows)?;
+                let known = |days: &Date32Array, row: usize| days.is_valid(row).then(|| days.value(row));
                 Ok(starts
                     .windows(2)
-                    .map(|w| ((w[0]..w[1]).filter_map(|r| first.iter().nth(r).flatten()).min(), (w[0]..w[1]).filter_map(|r| last.iter().nth(r).flatten()).max()))
+                    .map(|w| ((w[0]..w[1]).filter_map(|r| known(&first, r)).min(), (w[0]..w[1]).filter_map(|r| known(&last, r)).max()))
                     .collect())
             }
         }

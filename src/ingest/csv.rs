@@ -448,9 +448,11 @@ fn split(
         };
         let mut found = 0;
         if !broken {
-            found = fields(&block.text, at, next, delimiter, &mut cells, &mut unescaped);
-            // A quote that runs over lines and leaves the wrong number of cells was not meant as one.
-            if lines > 1 && wanted.is_some_and(|w| w != found) {
+            let tailed;
+            (found, tailed) = fields(&block.text, at, next, delimiter, &mut cells, &mut unescaped);
+            // A quote that runs over lines, and then leaves the wrong number of cells or closes within a cell, was not
+            // meant as one.
+            if lines > 1 && (tailed || wanted.is_some_and(|w| w != found)) {
                 (next, lines, broken) = (line_end(bytes, at), 1, true);
             }
         }
@@ -494,7 +496,7 @@ fn line_end(bytes: &[u8], from: usize) -> usize {
     bytes[from..].iter().position(|&b| b == b'\n').map_or(bytes.len(), |at| from + at + 1)
 }
 
-/// Splits the record at `from..until` into cells; how many there are. Cells with doubled quotes go to `unescaped`, whose
+/// Splits the record at `from..until` into cells; how many there are, and whether text follows a closing quote. Cells with doubled quotes go to `unescaped`, whose
 /// text comes behind `text` in the end.
 fn fields(
     text: &str,
@@ -503,8 +505,9 @@ fn fields(
     delimiter: u8,
     cells: &mut Vec<(u32, u32)>,
     unescaped: &mut String,
-) -> usize {
+) -> (usize, bool) {
     let bytes = text.as_bytes();
+    let mut tailed = false;
     let mut end = until;
     if end > from && bytes[end - 1] == b'\n' {
         end -= 1;
@@ -539,6 +542,7 @@ fn fields(
             while cursor < end && bytes[cursor] != delimiter {
                 cursor += 1;
             }
+            tailed |= tail < cursor;
             if doubled || tail < cursor {
                 // Written anew: doubled quotes once, and what follows the closing quote as it stands.
                 let begin = text.len() + unescaped.len();
@@ -559,7 +563,7 @@ fn fields(
             cells.push(cell);
         }
         if cursor >= end {
-            return found;
+            return (found, tailed);
         }
         at = cursor + 1;
     }

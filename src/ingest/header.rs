@@ -158,15 +158,23 @@ fn header_at(block: &Block, row: &Row, titles: usize) -> Header {
     Header { row: row.number, cells, titles }
 }
 
-/// The columns of `table` that a header has: position in the table → position in the header. Of two headers for one
-/// column the platform's own name wins, then the first.
+/// The columns of `table` that a header has: position in the table → position in the header.
 fn matches(table: Table, header: &[String]) -> HashMap<usize, usize> {
-    let mut found: HashMap<usize, (usize, bool)> = HashMap::new();
+    matches_where(table, header, |_, _| true)
+}
+
+/// The same, of the headers that may mean the column at the position. Of several headers for one column the one with the
+/// table before it wins, then the platform's own name, then the first.
+fn matches_where(table: Table, header: &[String], may: impl Fn(usize, &str) -> bool) -> HashMap<usize, usize> {
+    let mut found: HashMap<usize, (usize, (bool, bool))> = HashMap::new();
     for (cell, name) in header.iter().enumerate() {
-        if let Some((position, exact)) = column_of(table, name) {
-            let entry = found.entry(position).or_insert((cell, exact));
-            if exact && !entry.1 {
-                *entry = (cell, exact);
+        if let Some((position, exact)) = column_of(table, name)
+            && may(position, name)
+        {
+            let rank = (prefixed(name).is_some(), exact);
+            let entry = found.entry(position).or_insert((cell, rank));
+            if rank > entry.1 {
+                *entry = (cell, rank);
             }
         }
     }
@@ -284,15 +292,13 @@ fn is_own(table: Table, position: usize) -> bool {
 /// What a flat header offers of a table that is not the fee line: its own columns, those named with the table before them,
 /// and the identifiers that the line shares with it. An amount that both have belongs to the line.
 fn shared_out(table: Table, header: &[String]) -> HashMap<usize, usize> {
-    let mut found = matches(table, header);
-    found.retain(|&position, cell| {
+    matches_where(table, header, |position, name| {
         let column = &table.columns()[position];
-        is_own(table, position) && !line_means(column, &header[*cell])
-            || prefixed(&header[*cell]).is_some()
+        (is_own(table, position) && !line_means(column, name))
+            || prefixed(name).is_some()
             || matches!(column.name, "mdtrt_id" | "setl_id" | "psn_no" | "fixmedins_code")
             || (column.name == "med_type" && table == Table::Encounter)
-    });
-    found
+    })
 }
 
 /// Whether the fee line has a column of this header too, and it is an amount.

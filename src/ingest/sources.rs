@@ -334,7 +334,7 @@ fn look_into(file: &Listed, label: &str, notes: &mut Vec<String>) -> Result<Vec<
             };
             let mut preview = parse(chunk, shape, None);
             preview.rows.truncate(PREVIEW);
-            if let Some(wide) = preview.rows.iter().find(|r| r.found as usize > super::rows::MOST_CELLS) {
+            if let Some(wide) = preview.rows.first().filter(|r| r.found as usize > super::rows::MOST_CELLS) {
                 return refuse(&format!(
                     "has {} columns in row {}; no table has more than {}",
                     wide.found,

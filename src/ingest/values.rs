@@ -209,6 +209,9 @@ fn identifier(writing: Writing, text: Cow<'_, str>) -> Result<Cow<'_, str>, BadV
     if looks_floated(&text) {
         return Err(FLOATED.into());
     }
+    if text.contains(['\n', '\r']) {
+        return Err("a line break in an identifier".into());
+    }
     Ok(match writing {
         Writing::Sex => match text.as_ref() {
             "男" | "男性" => Cow::Borrowed("1"),

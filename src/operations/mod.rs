@@ -5,5 +5,67 @@
 
 pub mod audit;
 pub mod cases;
+pub mod doctor;
 pub mod generate;
 pub mod library;
+
+use std::fmt;
+
+use crate::span::Diagnostic;
+
+/// Why an operation could not be done.
+#[derive(Debug)]
+pub enum Error {
+    /// What was asked for cannot be; says what to try.
+    Usage(String),
+    /// Mistakes in rule files.
+    Rules(Vec<Diagnostic>),
+    /// The export or dataset could not be read.
+    Ingest(crate::ingest::Error),
+    /// The engine met something that it should not.
+    Engine(String),
+    /// Output could not be written.
+    Report(crate::report::Error),
+    /// Synthetic data could not be written.
+    Generate(generate::Error),
+    /// The disk said no.
+    Disk { doing: String, source: std::io::Error },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Usage(text) | Error::Engine(text) => f.write_str(text),
+            Error::Rules(mistakes) => {
+                for mistake in mistakes {
+                    writeln!(f, "{mistake}\n")?;
+                }
+                write!(f, "{} mistake(s) in the rules", mistakes.len())
+            }
+            Error::Ingest(error) => error.fmt(f),
+            Error::Report(error) => error.fmt(f),
+            Error::Generate(error) => error.fmt(f),
+            Error::Disk { doing, source } => write!(f, "cannot {doing}: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<crate::ingest::Error> for Error {
+    fn from(error: crate::ingest::Error) -> Error {
+        Error::Ingest(error)
+    }
+}
+
+impl From<crate::report::Error> for Error {
+    fn from(error: crate::report::Error) -> Error {
+        Error::Report(error)
+    }
+}
+
+impl From<generate::Error> for Error {
+    fn from(error: generate::Error) -> Error {
+        Error::Generate(error)
+    }
+}

@@ -1,4 +1,6 @@
 //! The one test binary.
 
+mod ingest;
+mod malformed;
 mod report;
 mod rules;

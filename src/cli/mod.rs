@@ -1,0 +1,380 @@
+//! The command line: read the flags, call one operation, show the outcome.
+//!
+//! Goes in: arguments. Comes out: results on stdout, everything else on stderr, and an exit code: 0 ran and found nothing,
+//! 1 ran and found violations, 2 could not run. Deliberately unknown here: how anything is done.
+//!
+//! To add a command: a variant of [`Command`], a function below that calls its operation.
+
+mod bars;
+mod rules;
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::ingest;
+use crate::model::day;
+use crate::operations::{self, audit, generate};
+use crate::report::{Format, Lang, text};
+
+/// 基金智审: audits the spending of a health-insurance fund.
+///
+/// Claims go in (settlements, visits, fee lines, as a bureau exports them); hard audit rules run over them; suspected
+/// violations come out, with the evidence and the money at stake, for people to inspect.
+///
+///   fundaudit audit EXPORTS --out findings      the main job
+///   fundaudit doctor EXPORTS                    what is in these files, before auditing
+///   fundaudit rules explain BIL103              what a rule means and when a charge may be right
+///
+/// Exit codes: 0 ran and found nothing, 1 ran and found violations, 2 could not run.
+#[derive(Debug, Parser)]
+#[command(name = "fundaudit", version, verbatim_doc_comment, disable_help_subcommand = true)]
+struct Cli {
+    /// Language of what is printed; findings themselves are Chinese. Default: from the locale
+    #[arg(long, value_enum, global = true)]
+    lang: Option<Language>,
+    /// Form of printed tables
+    #[arg(long, value_enum, global = true, default_value = "text")]
+    format: Printed,
+    /// Exit 0 even when violations are found
+    #[arg(long, global = true)]
+    exit_zero: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Language {
+    Zh,
+    En,
+}
+
+/// Form of a printed table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Printed {
+    Text,
+    Json,
+    Csv,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Audit exports or a dataset: findings, coverage, quarantine, a page to read
+    Audit(AuditArgs),
+    /// Read exports into a dataset once, to audit it often
+    Ingest(IngestArgs),
+    /// Say what is in the files, what maps to what, what would be quarantined; audits nothing
+    Doctor(DoctorArgs),
+    /// The rule library: list, explain, check, test
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
+    /// Make a synthetic export with planted violations and the truth about them
+    Generate(GenerateArgs),
+}
+
+#[derive(Debug, Args)]
+struct AuditArgs {
+    /// A folder of exports, files, or a dataset made by `ingest`
+    #[arg(required = true, value_name = "EXPORT")]
+    inputs: Vec<PathBuf>,
+    /// Folder for the findings
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Rule library to use instead of the one that is built in
+    #[arg(long, value_name = "DIR")]
+    rules: Option<PathBuf>,
+    /// Rules to run: codes, families, names; default: all that are trial or stable
+    #[arg(long, value_delimiter = ',', value_name = "CODE,FAMILY,name")]
+    select: Vec<String>,
+    /// Region of rows that have none, for parameters: six digits, such as 370323
+    #[arg(long, value_name = "ADMDVS")]
+    region: Option<String>,
+    /// First day to answer for; earlier claims are still history
+    #[arg(long, value_parser = a_day, value_name = "YYYY-MM-DD")]
+    from: Option<i32>,
+    /// Last day to answer for
+    #[arg(long, value_parser = a_day, value_name = "YYYY-MM-DD")]
+    to: Option<i32>,
+    /// Facilities to answer for, by code
+    #[arg(long, value_delimiter = ',', value_name = "CODE")]
+    facility: Vec<String>,
+    /// Day to which open stays run; default: the last day in the data
+    #[arg(long, value_parser = a_day, value_name = "YYYY-MM-DD")]
+    as_of: Option<i32>,
+    /// Forms in which findings are written
+    #[arg(long, default_value = "parquet,csv,xlsx,json", value_name = "LIST")]
+    out_format: String,
+    /// Threads; default: all processors
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Memory that the run may use, about, such as 4GB
+    #[arg(long, value_parser = bytes, value_name = "SIZE")]
+    memory: Option<u64>,
+    /// A file that says which column is which, for exports with other names
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+    /// Number of buckets of the temporary dataset; the answer does not depend on it
+    #[arg(long, hide_short_help = true)]
+    buckets: Option<usize>,
+    /// Show whole person numbers in the workbook
+    #[arg(long)]
+    unmask: bool,
+}
+
+#[derive(Debug, Args)]
+struct IngestArgs {
+    /// A folder of exports, or files
+    #[arg(required = true, value_name = "EXPORT")]
+    inputs: Vec<PathBuf>,
+    /// Folder for the dataset
+    #[arg(long, value_name = "DIR")]
+    dataset: PathBuf,
+    /// A file that says which column is which
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+    /// Number of buckets; default: by the size of the input
+    #[arg(long, hide_short_help = true)]
+    buckets: Option<usize>,
+    /// Threads; default: all processors
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+struct DoctorArgs {
+    /// A folder of exports, or files
+    #[arg(required = true, value_name = "EXPORT")]
+    inputs: Vec<PathBuf>,
+    /// A file that says which column is which
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+    /// Rule library to use instead of the one that is built in
+    #[arg(long, value_name = "DIR")]
+    rules: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct GenerateArgs {
+    /// Number of persons; from 200 on every planted violation occurs
+    #[arg(long)]
+    persons: u32,
+    /// Folder for the export
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Decides everything that chance decides
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// First day of the period
+    #[arg(long, value_parser = a_day, default_value = "2026-01-01", value_name = "YYYY-MM-DD")]
+    from: i32,
+    /// Length of the period in months
+    #[arg(long, default_value_t = 3)]
+    months: u32,
+    /// Files: csv, csv-gb18030 or xlsx-flat
+    #[arg(long, value_enum, default_value = "csv")]
+    form: FormArg,
+    /// Another order of the same rows
+    #[arg(long, value_name = "SEED")]
+    shuffle: Option<u64>,
+    /// With the dirt of real exports
+    #[arg(long)]
+    messy: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FormArg {
+    Csv,
+    CsvGb18030,
+    XlsxFlat,
+}
+
+fn a_day(text: &str) -> Result<i32, String> {
+    day::parse(text).ok_or_else(|| "wanted a day such as 2026-03-31".to_owned())
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    let text = text.trim().to_ascii_uppercase();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" | "B" => 1,
+        "K" | "KB" | "KIB" => 1 << 10,
+        "M" | "MB" | "MIB" => 1 << 20,
+        "G" | "GB" | "GIB" => 1 << 30,
+        _ => return Err("wanted a size such as 4GB or 512MB".to_owned()),
+    };
+    digits.trim().parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).ok_or_else(|| "wanted a size such as 4GB or 512MB".to_owned())
+}
+
+/// What a command came to.
+enum Outcome {
+    Clean,
+    Found,
+}
+
+/// What every command needs to show something.
+struct Face {
+    lang: Lang,
+    printed: Printed,
+    progress: bars::Bars,
+}
+
+impl Face {
+    /// Prints a result; a reader that has gone away is no error.
+    fn print(&self, text: &str) {
+        let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    }
+}
+
+/// Runs the program with its arguments.
+#[must_use]
+pub fn run() -> ExitCode {
+    let matches = match Cli::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            let code = if error.use_stderr() { 2 } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(2);
+        }
+    };
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("FUNDAUDIT_LOG").unwrap_or_else(|_| "warn".into()))
+        .with_writer(std::io::stderr)
+        .without_time()
+        .try_init();
+    let face = Face { lang: language(cli.lang), printed: cli.format, progress: bars::Bars::new(std::io::stderr().is_terminal()) };
+    let outcome = match cli.command {
+        Command::Audit(args) => audit(&args, &face),
+        Command::Ingest(args) => ingest(&args, &face),
+        Command::Doctor(args) => doctor(&args, &face),
+        Command::Rules(command) => rules::run(&command, &face),
+        Command::Generate(args) => generate(&args, &face),
+    };
+    match outcome {
+        Ok(Outcome::Clean) => ExitCode::SUCCESS,
+        Ok(Outcome::Found) => ExitCode::from(u8::from(!cli.exit_zero)),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "fundaudit: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn language(asked: Option<Language>) -> Lang {
+    match asked {
+        Some(Language::Zh) => Lang::Zh,
+        Some(Language::En) => Lang::En,
+        None => {
+            let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+            if locale.is_some_and(|l| l.to_ascii_lowercase().starts_with("zh")) { Lang::Zh } else { Lang::En }
+        }
+    }
+}
+
+fn audit(args: &AuditArgs, face: &Face) -> Result<Outcome, operations::Error> {
+    let options = audit::Options {
+        inputs: args.inputs.clone(),
+        out: args.out.clone(),
+        rules: args.rules.clone(),
+        select: args.select.clone(),
+        region: args.region.clone(),
+        from: args.from,
+        until: args.to,
+        facilities: args.facility.clone(),
+        as_of: args.as_of,
+        formats: Format::parse(&args.out_format)?,
+        threads: args.threads,
+        memory: args.memory,
+        mapping: args.mapping.clone(),
+        buckets: args.buckets,
+        unmask: args.unmask,
+    };
+    let done = audit::audit(&options, &face.progress)?;
+    match face.printed {
+        Printed::Text => face.print(&text::headlines(&done.outcome, &done.context, face.lang)),
+        Printed::Json => face.print(&format!("{:#}\n", done.context.run)),
+        Printed::Csv => {
+            let mut table = String::from("rule_code,evaluated,not_evaluated,findings,amount,allocated\n");
+            for rule in done.context.run["rules"].as_array().into_iter().flatten() {
+                let cell = |name: &str| rule[name].as_str().map_or_else(|| rule[name].to_string(), str::to_owned);
+                table.push_str(&["code", "evaluated", "not_evaluated", "findings", "amount", "allocated"].map(cell).join(","));
+                table.push('\n');
+            }
+            face.print(&table);
+        }
+    }
+    Ok(if done.outcome.findings.is_empty() { Outcome::Clean } else { Outcome::Found })
+}
+
+fn ingest(args: &IngestArgs, face: &Face) -> Result<Outcome, operations::Error> {
+    let how = ingest::Options { mapping: args.mapping.clone(), buckets: args.buckets, threads: args.threads };
+    let dataset = ingest::ingest(&args.inputs, &how, &args.dataset, &face.progress)?;
+    let manifest = dataset.manifest();
+    match face.printed {
+        Printed::Json => face.print(&format!("{:#}\n", serde_json::json!({ "tables": manifest.tables, "inputs": manifest.inputs, "notes": manifest.notes }))),
+        printed => {
+            let comma = printed == Printed::Csv;
+            let mut table = if comma { "table,read,quarantined,duplicates,audited,sum_read,sum_audited\n".to_owned() } else { format!("{:<14}{:>12}{:>12}{:>12}{:>12}{:>20}\n", "table", "read", "quarantined", "duplicates", "audited", "sum audited") };
+            for (name, t) in manifest.tables.iter().filter(|(_, t)| t.present) {
+                let row = if comma {
+                    format!("{name},{},{},{},{},{},{}\n", t.read.rows, t.quarantined.rows, t.duplicates.rows, t.audited.rows, t.read.sum, t.audited.sum)
+                } else {
+                    format!("{name:<14}{:>12}{:>12}{:>12}{:>12}{:>20}\n", t.read.rows, t.quarantined.rows, t.duplicates.rows, t.audited.rows, t.audited.sum.to_string())
+                };
+                table.push_str(&row);
+            }
+            if !comma {
+                for note in &manifest.notes {
+                    table.push_str(&format!("note: {note}\n"));
+                }
+                table.push_str(&format!("dataset: {}\nnext: fundaudit audit {} --out findings\n", args.dataset.display(), args.dataset.display()));
+            }
+            face.print(&table);
+        }
+    }
+    Ok(Outcome::Clean)
+}
+
+fn doctor(args: &DoctorArgs, face: &Face) -> Result<Outcome, operations::Error> {
+    let found = operations::doctor::doctor(&args.inputs, args.mapping.as_deref(), args.rules.as_deref())?;
+    match face.printed {
+        Printed::Json => face.print(&format!("{:#}\n", found.json())),
+        _ => face.print(&found.text(face.lang)),
+    }
+    Ok(if found.survey.errors.is_empty() { Outcome::Clean } else { Outcome::Found })
+}
+
+fn generate(args: &GenerateArgs, face: &Face) -> Result<Outcome, operations::Error> {
+    let options = generate::Options {
+        persons: args.persons,
+        seed: args.seed,
+        from: day::to_ymd(args.from),
+        months: args.months,
+        form: match args.form {
+            FormArg::Csv => generate::Form::Csv,
+            FormArg::CsvGb18030 => generate::Form::CsvGb18030,
+            FormArg::XlsxFlat => generate::Form::XlsxFlat,
+        },
+        shuffle: args.shuffle,
+        messy: args.messy,
+    };
+    let made = generate::generate(&options, &args.out, &face.progress)?;
+    let facts: u64 = made.facts.values().sum();
+    face.print(&format!(
+        "{} persons, {} fee lines, {facts} findings to be made by {} rules\nexport: {}   truth: {}\n",
+        made.persons,
+        made.fee_lines(),
+        made.facts.len(),
+        args.out.display(),
+        args.out.join("truth.csv").display()
+    ));
+    Ok(Outcome::Clean)
+}

@@ -1,0 +1,64 @@
+//! Which columns have to be read: what netting and the views always need, and what the rules of a run name.
+//!
+//! Goes in: plans. Comes out: columns by table. A column that no selected rule reads is not decoded.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::plan::Plan;
+use crate::model::{Table, View};
+
+const ALWAYS: &[(Table, &[&str])] = &[
+    (
+        Table::FeeDetail,
+        &[
+            "feedetl_sn", "mdtrt_id", "setl_id", "psn_no", "fixmedins_code", "med_type", "fee_ocur_time", "hilist_code", "cnt", "pric",
+            "det_item_fee_sumamt", "fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_amt", "init_feedetl_sn",
+        ],
+    ),
+    (
+        Table::Settlement,
+        &[
+            "setl_id", "mdtrt_id", "psn_no", "fixmedins_code", "insutype", "med_type", "insu_admdvs", "setl_time", "medfee_sumamt",
+            "fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_amt", "hifp_pay", "refd_setl_flag", "init_setl_id", "mid_setl_flag",
+        ],
+    ),
+    (
+        Table::Encounter,
+        &[
+            "mdtrt_id", "psn_no", "fixmedins_code", "med_type", "insutype", "insu_admdvs", "gend", "brdy", "hosp_lv", "begntime", "endtime",
+            "dscg_maindiag_code", "dscg_way", "die_date", "ars_year_ipt_flag",
+        ],
+    ),
+    (Table::Person, &["psn_no", "gend", "brdy", "insutype", "insu_admdvs", "die_date"]),
+    (Table::Diagnosis, &["mdtrt_id", "diag_code", "maindiag_flag"]),
+    (Table::Identity, &["psn_no", "psn_idet_type", "begntime", "endtime"]),
+    (Table::SpecialCase, &["mdtrt_id"]),
+];
+
+/// Columns to read for these plans, in the order of the tables' schemas.
+#[must_use]
+pub fn needed(plans: &[Plan]) -> BTreeMap<Table, Vec<&'static str>> {
+    let mut wanted: BTreeMap<Table, BTreeSet<&str>> = ALWAYS.iter().map(|(table, columns)| (*table, columns.iter().copied().collect())).collect();
+    for (view, column) in plans.iter().flat_map(|p| &p.reads) {
+        let tables: &[Table] = match view {
+            View::Line | View::PaidLine => &[Table::FeeDetail, Table::Encounter],
+            View::Fill => &[Table::FeeDetail],
+            View::Settlement => &[Table::Settlement, Table::Encounter],
+            View::Encounter | View::Stay | View::Transfer => &[Table::Encounter],
+        };
+        for table in tables {
+            if table.position(column).is_some() {
+                wanted.entry(*table).or_default().insert(column);
+            }
+        }
+        let supplied = matches!(view, View::Line | View::PaidLine) && matches!(column.as_str(), "days" | "days_given");
+        if supplied || *view == View::Fill {
+            let of = wanted.entry(Table::FeeDetail).or_default();
+            of.extend(["prd_days", "cnt_prcunt", "spec", "sin_dos_dscr", "used_frqu_dscr", "list_type"]);
+        }
+    }
+    wanted
+        .into_iter()
+        .map(|(table, names)| (table, table.columns().iter().map(|c| c.name).filter(|name| names.contains(name)).collect()))
+        .collect()
+}

@@ -1,0 +1,478 @@
+//! `audit`: the main job. Exports or a dataset in; findings, coverage, quarantine and the record of the run out.
+//!
+//! ```text
+//! exports ─ ingest ─ dataset ─ units in parallel: read → net → views → every rule ─ hits ─ findings ─ files
+//! ```
+//! A unit holds whole persons; units share nothing but the compiled rules, and their results are merged in the order of
+//! the dataset, so threads leave no trace. Memory: a unit per thread, and the hits.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use rayon::prelude::*;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::{Error, library};
+use crate::clock::Stopwatch;
+use crate::engine::claims::Tally as Lines;
+use crate::engine::{Answers, Claims, Found, Hit, Netting, Plan, Scope, Setting, Tables, Views, needed, run};
+use crate::findings::{Coverage, Outcome, RuleFacts, assemble};
+use crate::ingest::{self, Dataset, TableSummary, Unit};
+use crate::model::{Table, day};
+use crate::progress::Progress;
+use crate::report::{self, Account, Context, Format, Quarantined, RuleMeta, Step};
+use crate::rules::RuleSet;
+
+/// What to audit and how.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// A folder or files of an export, or one dataset.
+    pub inputs: Vec<PathBuf>,
+    pub out: PathBuf,
+    /// None: the library that was built in.
+    pub rules: Option<PathBuf>,
+    /// Codes, families or names; empty: all.
+    pub select: Vec<String>,
+    /// Region (`admdvs`) of rows that have none.
+    pub region: Option<String>,
+    pub from: Option<i32>,
+    pub until: Option<i32>,
+    pub facilities: Vec<String>,
+    /// None: the last day in the data.
+    pub as_of: Option<i32>,
+    pub formats: Vec<Format>,
+    /// None: as many as there are processors.
+    pub threads: Option<usize>,
+    /// Bytes that the run may use, about; bounds the number of units worked on at once.
+    pub memory: Option<u64>,
+    pub mapping: Option<PathBuf>,
+    /// Buckets of the temporary dataset; None: by size.
+    pub buckets: Option<usize>,
+    /// Whole person numbers in the workbook.
+    pub unmask: bool,
+}
+
+/// What an audit did.
+#[derive(Debug)]
+pub struct Done {
+    pub outcome: Outcome,
+    pub context: Context,
+    pub files: Vec<PathBuf>,
+}
+
+/// A unit of 100,000 lines, its views and the arrays of the rules at work take about as much.
+const UNIT_BYTES: u64 = 320 << 20;
+
+/// Audits.
+///
+/// # Errors
+/// Rules with mistakes, inputs that cannot be read, counts that do not add up, a disk that is full.
+pub fn audit(options: &Options, progress: &dyn Progress) -> Result<Done, Error> {
+    let whole = Stopwatch::start();
+    let mut stages = Stages::default();
+    let library = stages.time("rules", || library::compile(options.rules.as_deref(), &options.select))?;
+    check(options)?;
+    fs::create_dir_all(&options.out).map_err(|source| Error::Disk { doing: format!("create `{}`", options.out.display()), source })?;
+
+    // Kept until the end: the folder of a temporary dataset goes when this goes.
+    let (dataset, _temporary) = match dataset_of(&options.inputs) {
+        Some(folder) => (Dataset::open(folder)?, None),
+        None => {
+            let folder = tempfile::Builder::new()
+                .prefix(".fundaudit-")
+                .tempdir_in(&options.out)
+                .map_err(|source| Error::Disk { doing: format!("write into `{}`", options.out.display()), source })?;
+            let how = ingest::Options { mapping: options.mapping.clone(), buckets: options.buckets, threads: options.threads };
+            let dataset = stages.time("ingest", || ingest::ingest(&options.inputs, &how, &folder.path().join("dataset"), progress))?;
+            (dataset, Some(folder))
+        }
+    };
+    let setting = setting(options, &library.set, &dataset)?;
+    let scope = Scope { from: options.from, until: options.until, facilities: options.facilities.clone() };
+
+    let run = stages.time("audit", || run_units(options, &library, &dataset, &setting, &scope, progress))?;
+    check_netting(&run.netting, &dataset)?;
+    let facts: Vec<RuleFacts> = library.plans.iter().map(|p| RuleFacts::of(&p.rule)).collect();
+    let coverage = coverage(&library.plans, &run);
+    let hits = run.hits;
+    let (findings, lines) = stages.time("findings", || assemble(&facts, hits));
+    let outcome = Outcome { findings, lines, coverage };
+
+    let quarantine = options.out.join("quarantine.csv");
+    fs::copy(dataset.folder().join("quarantine.csv"), &quarantine).map_err(|source| Error::Disk { doing: format!("write `{}`", quarantine.display()), source })?;
+    let mut context = context(options, &library.set, &library.plans, &dataset, &setting, &run.netting)?;
+    stages.add("whole", whole.elapsed());
+    context.run = record(options, &library, &dataset, &setting, &outcome, &run.netting, &run.spent, &stages);
+    let mut files = report::write(&outcome, &context, &options.formats, &options.out, progress)?;
+    files.push(quarantine);
+    Ok(Done { outcome, context, files })
+}
+
+fn check(options: &Options) -> Result<(), Error> {
+    if options.inputs.is_empty() {
+        return Err(Error::Usage("nothing to audit: name a folder of exports, files, or a dataset".to_owned()));
+    }
+    if let Some(region) = &options.region
+        && (region.len() != 6 || !region.bytes().all(|b| b.is_ascii_digit()))
+    {
+        return Err(Error::Usage(format!("`--region {region}` is not a region: wanted six digits, such as 370323")));
+    }
+    if options.from.zip(options.until).is_some_and(|(from, until)| from > until) {
+        return Err(Error::Usage("`--from` is after `--to`".to_owned()));
+    }
+    Ok(())
+}
+
+/// The folder, when the one input is a dataset.
+fn dataset_of(inputs: &[PathBuf]) -> Option<&Path> {
+    match inputs {
+        [one] if one.join("dataset.json").is_file() => Some(one),
+        _ => None,
+    }
+}
+
+fn setting(options: &Options, set: &RuleSet, dataset: &Dataset) -> Result<Setting, Error> {
+    let manifest = dataset.manifest();
+    let facilities = Setting::facilities_of(&dataset.facilities()?).map_err(|e| Error::Engine(e.to_string()))?;
+    let table = |name: &str| {
+        set.knowledge.get(name).cloned().ok_or_else(|| Error::Usage(format!("the rule library has no knowledge table `{name}`, which the model needs")))
+    };
+    Ok(Setting {
+        as_of: options.as_of.or(manifest.last_day).unwrap_or(0),
+        first_day: manifest.first_day.unwrap_or(0),
+        region: options.region.clone(),
+        facilities,
+        care_settings: Some(table("care_setting_of_med_type")?),
+        identity_groups: Some(table("identity_group")?),
+    })
+}
+
+/// Time of each part of a run, and of each rule.
+#[derive(Debug, Default, Clone)]
+struct Spent {
+    read: Duration,
+    net: Duration,
+    rules: Vec<Duration>,
+}
+
+#[derive(Debug, Default)]
+struct Whole {
+    hits: Vec<(usize, Hit)>,
+    answers: Vec<BTreeMap<String, Answers>>,
+    netting: Netting,
+    unpaired_at: BTreeMap<String, u64>,
+    spent: Spent,
+}
+
+fn run_units(
+    options: &Options,
+    library: &library::Library,
+    dataset: &Dataset,
+    setting: &Setting,
+    scope: &Scope,
+    progress: &dyn Progress,
+) -> Result<Whole, Error> {
+    let columns = needed(&library.plans);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let affordable = options.memory.map_or(usize::MAX, |bytes| usize::try_from(bytes / UNIT_BYTES).unwrap_or(usize::MAX).max(1));
+    let threads = options.threads.unwrap_or(processors).clamp(1, affordable);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| Error::Engine(format!("cannot start threads: {e}")))?;
+    progress.begin("audit", dataset.units().iter().map(|u| u.fee_lines).sum());
+    let parts: Result<Vec<Whole>, Error> = pool.install(|| {
+        dataset
+            .units()
+            .par_iter()
+            .map(|unit| {
+                let part = run_unit(library, dataset, unit, &columns, setting, scope)?;
+                progress.advance(unit.fee_lines);
+                Ok(part)
+            })
+            .collect()
+    });
+    progress.end();
+    let mut whole = Whole { answers: vec![BTreeMap::new(); library.plans.len()], ..Whole::default() };
+    whole.spent.rules = vec![Duration::ZERO; library.plans.len()];
+    for part in parts? {
+        whole.hits.extend(part.hits);
+        for (known, new) in whole.answers.iter_mut().zip(part.answers) {
+            for (facility, answers) in new {
+                known.entry(facility).or_default().merge(answers);
+            }
+        }
+        whole.netting.merge(&part.netting);
+        for (facility, rows) in part.unpaired_at {
+            *whole.unpaired_at.entry(facility).or_default() += rows;
+        }
+        whole.spent.read += part.spent.read;
+        whole.spent.net += part.spent.net;
+        for (known, new) in whole.spent.rules.iter_mut().zip(part.spent.rules) {
+            *known += new;
+        }
+    }
+    Ok(whole)
+}
+
+fn run_unit(
+    library: &library::Library,
+    dataset: &Dataset,
+    unit: &Unit,
+    columns: &BTreeMap<Table, Vec<&'static str>>,
+    setting: &Setting,
+    scope: &Scope,
+) -> Result<Whole, Error> {
+    let internal = |e: arrow::error::ArrowError| Error::Engine(format!("cannot net unit of bucket {}: {e}", unit.bucket));
+    let mut part = Whole::default();
+    let watch = Stopwatch::start();
+    let mut tables = Tables::new();
+    for (table, names) in columns {
+        tables.insert(*table, dataset.read(unit, *table, names)?);
+    }
+    part.spent.read = watch.elapsed();
+    let watch = Stopwatch::start();
+    let claims = Claims::net(&tables).map_err(internal)?;
+    drop(tables);
+    part.spent.net = watch.elapsed();
+    part.netting = claims.netting;
+    part.unpaired_at.clone_from(&claims.unpaired_at);
+    let views = Rc::new(Views::new(&claims, setting));
+    for (number, plan) in library.plans.iter().enumerate() {
+        let watch = Stopwatch::start();
+        let found = run(plan, &library.set, &views, scope).unwrap_or_else(|error| failed(plan, &views, &error));
+        part.hits.extend(found.hits.into_iter().map(|hit| (number, hit)));
+        part.answers.push(found.answers);
+        part.spent.rules.push(watch.elapsed());
+    }
+    Ok(part)
+}
+
+/// A rule that fails is not evaluated, and says why; the others finish.
+fn failed(plan: &Plan, views: &Rc<Views<'_>>, error: &arrow::error::ArrowError) -> Found {
+    tracing::error!(rule = %plan.rule.code, error = %error, "a rule could not be run");
+    let rows = views.rows(plan.rule.find.view).unwrap_or(0) as u64;
+    let mut found = Found::default();
+    let reasons = BTreeMap::from([(format!("规则未能运行：{error}"), rows)]);
+    found.answers.insert(String::new(), Answers { not_evaluated: rows, reasons, ..Answers::default() });
+    found
+}
+
+/// Lines read from the dataset = lines netted away + net lines, and the dataset's own count agrees.
+fn check_netting(netting: &Netting, dataset: &Dataset) -> Result<(), Error> {
+    let audited = dataset.manifest().tables.get(Table::FeeDetail.name()).map(|t| t.audited).unwrap_or_default();
+    if netting.adds_up() && netting.lines.rows == audited.rows && netting.lines.fen == audited.sum.0 {
+        return Ok(());
+    }
+    Err(Error::Engine(format!(
+        "fee lines do not add up: the dataset has {} rows of {} yuan, netting saw {} rows of {}; nothing was written",
+        audited.rows,
+        audited.sum,
+        netting.lines.rows,
+        yuan(netting.lines.fen)
+    )))
+}
+
+fn yuan(fen: i128) -> Decimal {
+    Decimal::try_from_i128_with_scale(fen, 2).unwrap_or_default()
+}
+
+fn coverage(plans: &[Plan], run: &Whole) -> Vec<Coverage> {
+    let mut rows = Vec::new();
+    for (plan, answers) in plans.iter().zip(&run.answers) {
+        for (facility, a) in answers {
+            let mut reasons: Vec<(&String, &u64)> = a.reasons.iter().collect();
+            reasons.sort_by(|x, y| y.1.cmp(x.1).then(x.0.cmp(y.0)));
+            rows.push(Coverage {
+                rule_code: plan.rule.code.clone(),
+                fixmedins_code: facility.clone(),
+                evaluated: a.evaluated,
+                hit: a.hit,
+                exempted: 0,
+                not_evaluated: a.not_evaluated,
+                reason: reasons.iter().map(|(reason, units)| format!("{reason} {units}")).collect::<Vec<_>>().join("；"),
+            });
+        }
+        if answers.is_empty() {
+            rows.push(Coverage {
+                rule_code: plan.rule.code.clone(),
+                fixmedins_code: String::new(),
+                evaluated: 0,
+                hit: 0,
+                exempted: 0,
+                not_evaluated: 0,
+                reason: "没有本规则所说的单元".to_owned(),
+            });
+        }
+    }
+    for (facility, reversals) in &run.unpaired_at {
+        rows.push(Coverage {
+            rule_code: "NETTING".to_owned(),
+            fixmedins_code: facility.clone(),
+            evaluated: 0,
+            hit: 0,
+            exempted: 0,
+            not_evaluated: *reversals,
+            reason: format!("未配对的冲销 {reversals}"),
+        });
+    }
+    rows
+}
+
+fn context(options: &Options, set: &RuleSet, plans: &[Plan], dataset: &Dataset, setting: &Setting, netting: &Netting) -> Result<Context, Error> {
+    let manifest = dataset.manifest();
+    let first = options.from.or(manifest.first_day);
+    let last = options.until.or(manifest.last_day);
+    let facilities = setting.facilities.iter().filter_map(|(code, f)| f.name.clone().map(|name| (code.clone(), name))).collect();
+    let rules = plans
+        .iter()
+        .map(|p| RuleMeta {
+            code: p.rule.code.clone(),
+            name: p.rule.name.clone(),
+            title: p.rule.title.clone(),
+            family: p.rule.family().to_owned(),
+            severity: p.rule.severity.clone(),
+            result: p.rule.result.clone(),
+            may_be_right_when: p.rule.may_be_right_when.clone(),
+        })
+        .collect();
+    Ok(Context {
+        period: first.zip(last).map(|(first, last)| (day::text(first), day::text(last))),
+        as_of: day::text(setting.as_of),
+        region: options.region.clone().unwrap_or_default(),
+        program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        rule_set_hash: set.hash.clone(),
+        facilities,
+        rules,
+        quarantined: quarantined(&dataset.folder().join("quarantine.csv"))?,
+        accounts: accounts(&manifest.tables, netting),
+        unmask: options.unmask,
+        out: Some(options.out.clone()),
+        ..Context::default()
+    })
+}
+
+/// Rows by file and reason.
+fn quarantined(file: &Path) -> Result<Vec<Quarantined>, Error> {
+    let unreadable = |e: csv::Error| Error::Engine(format!("cannot read `{}`: {e}", file.display()));
+    let mut reader = csv::Reader::from_path(file).map_err(unreadable)?;
+    let mut counts: BTreeMap<(String, String), std::collections::BTreeSet<u64>> = BTreeMap::new();
+    for record in reader.records() {
+        let record = record.map_err(unreadable)?;
+        let cell = |at: usize| record.get(at).unwrap_or_default();
+        // One row may be wrong in several columns: it is listed for each, counted once.
+        counts.entry((cell(0).to_owned(), cell(3).to_owned())).or_default().insert(cell(1).parse().unwrap_or(0));
+    }
+    Ok(counts.into_iter().map(|((file, reason), rows)| Quarantined { file, reason, rows: rows.len() as u64 }).collect())
+}
+
+fn accounts(tables: &BTreeMap<String, TableSummary>, netting: &Netting) -> Vec<Account> {
+    let with_money = |name: &str| matches!(name, "fee_detail" | "settlement");
+    Table::ALL
+        .into_iter()
+        .filter_map(|table| tables.get(table.name()).map(|t| (table, t)))
+        .filter(|(_, t)| t.present)
+        .map(|(table, t)| {
+            let step = |tally: ingest::Tally| Step { rows: tally.rows, sum: with_money(table.name()).then(|| yuan(tally.sum.0)) };
+            let mut account = Account {
+                table: table.name().to_owned(),
+                read: step(t.read),
+                quarantined: step(t.quarantined),
+                duplicates: step(t.duplicates),
+                netted: Step { rows: 0, sum: with_money(table.name()).then(Decimal::default) },
+                audited: step(t.audited),
+            };
+            if table == Table::FeeDetail {
+                account.netted = Step { rows: netting.lines.rows - netting.net.rows, sum: Some(yuan(netting.lines.fen - netting.net.fen)) };
+                account.audited = Step { rows: netting.net.rows, sum: Some(yuan(netting.net.fen)) };
+            }
+            account
+        })
+        .collect()
+}
+
+/// Wall time of each stage and the most memory used so far.
+#[derive(Debug, Default)]
+struct Stages(Vec<(&'static str, Duration, Option<u64>)>);
+
+impl Stages {
+    fn time<T>(&mut self, name: &'static str, work: impl FnOnce() -> T) -> T {
+        let watch = Stopwatch::start();
+        let done = work();
+        self.add(name, watch.elapsed());
+        done
+    }
+
+    fn add(&mut self, name: &'static str, spent: Duration) {
+        self.0.push((name, spent, peak_memory()));
+    }
+}
+
+/// Peak resident memory in bytes, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kb| kb * 1024)
+}
+
+#[expect(clippy::too_many_arguments, reason = "everything that a run was made of, written down once")]
+fn record(
+    options: &Options,
+    library: &library::Library,
+    dataset: &Dataset,
+    setting: &Setting,
+    outcome: &Outcome,
+    netting: &Netting,
+    spent: &Spent,
+    stages: &Stages,
+) -> Value {
+    let manifest = dataset.manifest();
+    let ms = |d: &Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+    let tally = |t: Lines| json!({ "rows": t.rows, "sum": yuan(t.fen).to_string() });
+    let money = |findings: &mut dyn Iterator<Item = Decimal>| format!("{:.2}", findings.sum::<Decimal>());
+    let rules: Vec<Value> = library
+        .plans
+        .iter()
+        .zip(&spent.rules)
+        .map(|(plan, spent)| {
+            let of = || outcome.findings.iter().filter(|f| f.rule_code == plan.rule.code);
+            let counted = outcome.coverage.iter().filter(|c| c.rule_code == plan.rule.code);
+            let (evaluated, not_evaluated) = counted.fold((0, 0), |(e, n), c| (e + c.evaluated, n + c.not_evaluated));
+            json!({
+                "code": plan.rule.code, "name": plan.rule.name, "hash": plan.rule.hash, "status": plan.rule.status.name(),
+                "parameters": plan.parameters, "evaluated": evaluated, "not_evaluated": not_evaluated, "findings": of().count(),
+                "amount": money(&mut of().map(|f| f.amount)), "allocated": money(&mut of().map(|f| f.allocated)),
+                "fund_money": plan.rule.find.fund_money, "cpu_us": u64::try_from(spent.as_micros()).unwrap_or(u64::MAX),
+            })
+        })
+        .collect();
+    json!({
+        "program": "fundaudit",
+        "version": env!("CARGO_PKG_VERSION"),
+        "rule_set_hash": library.set.hash,
+        "options": {
+            "select": options.select, "region": options.region, "from": options.from.map(day::text), "until": options.until.map(day::text),
+            "facilities": options.facilities, "as_of": day::text(setting.as_of), "threads": options.threads, "memory": options.memory,
+        },
+        "data": { "first_day": manifest.first_day.map(day::text), "last_day": manifest.last_day.map(day::text), "buckets": manifest.buckets, "units": manifest.units.len() },
+        "inputs": manifest.inputs,
+        "notes": manifest.notes,
+        "tables": manifest.tables,
+        "netting": {
+            "lines": tally(netting.lines), "of_refund_settlements": tally(netting.of_refund_settlements), "cancelled": tally(netting.cancelled),
+            "partial_reversals": tally(netting.partial), "unpaired_reversals": tally(netting.unpaired), "net": tally(netting.net),
+            "settlements": netting.settlements, "settlements_removed": netting.settlements_removed, "settlements_unpaired": netting.settlements_unpaired,
+            "adds_up": netting.adds_up(),
+        },
+        "findings": {
+            "count": outcome.findings.len(),
+            "amount": money(&mut outcome.findings.iter().filter(|f| f.fund_money).map(|f| f.amount)),
+            "allocated": money(&mut outcome.findings.iter().map(|f| f.allocated)),
+            "not_fund_money": money(&mut outcome.findings.iter().filter(|f| !f.fund_money).map(|f| f.amount)),
+        },
+        "rules": rules,
+        "stages": stages.0.iter().map(|(name, spent, peak)| json!({ "stage": name, "elapsed_ms": ms(spent), "peak_memory_bytes": peak })).collect::<Vec<_>>(),
+        "thread_time_ms": { "read": ms(&spent.read), "net": ms(&spent.net), "rules": spent.rules.iter().map(|d| ms(d)).sum::<u64>() },
+    })
+}

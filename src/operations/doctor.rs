@@ -1,0 +1,155 @@
+//! `doctor`: what is in these files, what maps to what, which rules could run, what would be quarantined. Audits nothing.
+//!
+//! Goes in: the paths of an export. Comes out: a [`Diagnosis`] that prints itself. A rule "could run" when every column
+//! that it reads has a source somewhere; it may still meet empty cells.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::{Error, library};
+use crate::engine::Plan;
+use crate::ingest::{self, Survey};
+use crate::model::{Table, View};
+use crate::report::Lang;
+
+/// What `doctor` found.
+#[derive(Debug)]
+pub struct Diagnosis {
+    pub survey: Survey,
+    /// Rule code, title, English title, columns without a source.
+    pub rules: Vec<(String, String, String, Vec<String>)>,
+}
+
+/// Columns of views that come from elsewhere: any one of the sources will do.
+const SOURCES: &[(&str, &[&str])] = &[
+    ("gend", &["encounter.gend", "person.gend"]),
+    ("brdy", &["encounter.brdy", "person.brdy"]),
+    ("age", &["encounter.brdy", "person.brdy"]),
+    ("age_days", &["encounter.brdy", "person.brdy"]),
+    ("level", &["encounter.hosp_lv", "facility.hosp_lv"]),
+    ("setting", &["encounter.med_type", "fee_detail.med_type"]),
+    ("region", &["settlement.insu_admdvs", "encounter.insu_admdvs", "person.insu_admdvs", "facility.admdvs"]),
+    ("facility_region", &["facility.admdvs"]),
+    ("death_day", &["person.die_date", "encounter.die_date", "encounter.dscg_way"]),
+    ("days", &["fee_detail.prd_days", "fee_detail.spec"]),
+    ("diagnoses", &["diagnosis.diag_code", "encounter.dscg_maindiag_code"]),
+    ("dscg_maindiag_code", &["encounter.dscg_maindiag_code", "diagnosis.maindiag_flag"]),
+    ("hardship", &["identity.psn_idet_type"]),
+    ("stay_id", &["encounter.begntime"]),
+    ("stay_days", &["encounter.endtime"]),
+];
+
+/// Looks into the files of an export.
+///
+/// # Errors
+/// Rules or a mapping with mistakes. Files that cannot be read are in the survey.
+pub fn doctor(inputs: &[PathBuf], mapping: Option<&Path>, rules: Option<&Path>) -> Result<Diagnosis, Error> {
+    let library = library::compile(rules, &[])?;
+    let survey = ingest::survey(inputs, mapping)?;
+    let mut present: BTreeSet<String> = BTreeSet::new();
+    for table in survey.files.iter().flat_map(|f| &f.tables) {
+        present.extend(table.columns.iter().map(|(_, column)| format!("{}.{column}", table.table)));
+    }
+    let rules = library
+        .plans
+        .iter()
+        .map(|plan| (plan.rule.code.clone(), plan.rule.title.clone(), plan.rule.title_en.clone(), missing(plan, &present)))
+        .collect();
+    Ok(Diagnosis { survey, rules })
+}
+
+/// Columns that the rule reads and no file has.
+fn missing(plan: &Plan, present: &BTreeSet<String>) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    for (view, column) in &plan.reads {
+        let known = |sources: &[String]| sources.is_empty() || sources.iter().any(|s| present.contains(s));
+        let sources: Vec<String> = match SOURCES.iter().find(|(name, _)| name == column) {
+            Some((_, sources)) => sources.iter().map(|s| (*s).to_owned()).collect(),
+            None => {
+                let tables: &[Table] = match view {
+                    View::Line | View::PaidLine | View::Fill => &[Table::FeeDetail, Table::Encounter],
+                    View::Settlement => &[Table::Settlement, Table::Encounter],
+                    View::Encounter | View::Stay | View::Transfer => &[Table::Encounter, Table::Settlement],
+                };
+                tables.iter().filter(|t| t.position(column).is_some()).map(|t| format!("{}.{column}", t.name())).collect()
+            }
+        };
+        if !known(&sources) {
+            found.insert(sources.join(" / "));
+        }
+    }
+    found.into_iter().collect()
+}
+
+impl Diagnosis {
+    /// As JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let files: Vec<Value> = self
+            .survey
+            .files
+            .iter()
+            .map(|f| {
+                let tables: Vec<Value> = f
+                    .tables
+                    .iter()
+                    .map(|t| {
+                        let columns: BTreeMap<&str, &str> = t.columns.iter().map(|(from, column)| (*column, from.as_str())).collect();
+                        json!({ "table": t.table, "split": t.split, "columns": columns, "missing": t.missing, "rows_looked_at": t.read.rows, "quarantined": t.quarantined.rows })
+                    })
+                    .collect();
+                json!({ "file": f.file, "bytes": f.bytes, "format": f.format, "encoding": f.encoding.map(|e| e.name().to_owned()), "header_row": f.header_row, "title_rows": f.title_rows, "tables": tables, "unknown": f.unknown })
+            })
+            .collect();
+        let rules: Vec<Value> =
+            self.rules.iter().map(|(code, title, _, missing)| json!({ "code": code, "title": title, "missing": missing })).collect();
+        json!({ "files": files, "rules": rules, "notes": self.survey.notes, "errors": self.survey.errors })
+    }
+
+    /// As people read it.
+    #[must_use]
+    pub fn text(&self, lang: Lang) -> String {
+        let zh = lang == Lang::Zh;
+        let say = |chinese: &'static str, english: &'static str| if zh { chinese } else { english };
+        let mut text = String::new();
+        for file in &self.survey.files {
+            let mut shape = vec![file.format.to_owned()];
+            shape.extend(file.encoding.map(|e| e.name().to_owned()));
+            shape.extend(file.delimiter.map(|d| if d == '\t' { "tab".to_owned() } else { format!("`{d}`") }));
+            let _ = writeln!(text, "{}  ({}, {} bytes, {} {})", file.file, shape.join(", "), file.bytes, say("表头在第", "header in row"), file.header_row);
+            for table in &file.tables {
+                let _ = writeln!(text, "  → {}  {} {}, {} {}, {} {}", table.table, table.columns.len(), say("列", "columns"), table.read.rows, say("行看过", "rows looked at"), table.quarantined.rows, say("行将隔离", "would be quarantined"));
+                for (from, column) in table.columns.iter().filter(|(from, column)| !from.eq_ignore_ascii_case(column)) {
+                    let _ = writeln!(text, "      {from} → {column}");
+                }
+                if !table.missing.is_empty() {
+                    let _ = writeln!(text, "      {}: {}", say("没有", "not there"), table.missing.join(", "));
+                }
+            }
+            if !file.unknown.is_empty() {
+                let _ = writeln!(text, "  {}: {}", say("不认识的列", "columns that mean nothing to us"), file.unknown.join(", "));
+            }
+            for complaint in file.quarantined.iter().take(5) {
+                let _ = writeln!(text, "  {} {} {} {}", say("隔离 行", "quarantine row"), complaint.row, complaint.column, complaint.reason);
+            }
+            if file.quarantined.len() > 5 {
+                let _ = writeln!(text, "  … {} {}", file.quarantined.len() - 5, say("处另有隔离", "more"));
+            }
+        }
+        let (ready, short): (Vec<_>, Vec<_>) = self.rules.iter().partition(|(_, _, _, missing)| missing.is_empty());
+        let _ = writeln!(text, "\n{} {} / {}", say("可以运行的规则", "rules that could run"), ready.len(), self.rules.len());
+        for (code, title, title_en, missing) in short {
+            let _ = writeln!(text, "  {code} {}: {} {}", if zh { title } else { title_en }, say("缺少", "no source for"), missing.join("; "));
+        }
+        for note in &self.survey.notes {
+            let _ = writeln!(text, "note: {note}");
+        }
+        for error in &self.survey.errors {
+            let _ = writeln!(text, "error: {error}");
+        }
+        text
+    }
+}

@@ -1,0 +1,171 @@
+//! The rule library as a run wants it: loaded, chosen, compiled.
+//!
+//! Goes in: a folder (or nothing: the library that was built in) and a choice of rules. Comes out: [`Library`], or every
+//! mistake at once.
+
+use std::path::Path;
+
+use crate::engine::{Compiler, Plan};
+use crate::rules::{Files, Rule, RuleSet, Status, load};
+use crate::span::nearest;
+
+use super::Error;
+
+/// A rule set with the plans of the rules that were chosen, by code.
+#[derive(Debug)]
+pub struct Library {
+    pub set: RuleSet,
+    pub plans: Vec<Plan>,
+}
+
+/// Loads a library and checks everything in it.
+///
+/// # Errors
+/// Every mistake of every file; a folder that cannot be read.
+pub fn open(folder: Option<&Path>) -> Result<RuleSet, Error> {
+    let files = match folder {
+        Some(folder) => Files::in_folder(folder).map_err(|e| Error::Usage(format!("cannot read the rules in `{}`: {e}", folder.display())))?,
+        None => Files::built_in(),
+    };
+    let set = load(&files).map_err(Error::Rules)?;
+    if set.rules.is_empty() {
+        return Err(Error::Usage(format!("no rule in `{}`: wanted `<family>/<name>.toml`", files.root)));
+    }
+    Ok(set)
+}
+
+/// Loads a library and compiles the rules that `select` names: codes, families, names; empty: all that are trial or stable.
+///
+/// # Errors
+/// Every mistake of every file; a selection that names nothing.
+pub fn compile(folder: Option<&Path>, select: &[String]) -> Result<Library, Error> {
+    let set = open(folder)?;
+    for word in select {
+        if !set.rules.iter().any(|rule| chosen(rule, word)) {
+            let known = set.rules.iter().flat_map(|r| [r.code.as_str(), r.name.as_str(), r.family()]);
+            let hint = nearest(word, known).map_or_else(|| "`fundaudit rules list` shows them all".to_owned(), |n| format!("did you mean `{n}`?"));
+            return Err(Error::Usage(format!("no rule is called `{word}`: {hint}")));
+        }
+    }
+    let rules: Vec<&Rule> = set
+        .rules
+        .iter()
+        .filter(|rule| if select.is_empty() { matches!(rule.status, Status::Trial | Status::Stable) } else { select.iter().any(|word| chosen(rule, word)) })
+        .collect();
+    let plans = Compiler::new(&set).compile(&rules).map_err(Error::Rules)?;
+    Ok(Library { set, plans })
+}
+
+fn chosen(rule: &Rule, word: &str) -> bool {
+    rule.code.eq_ignore_ascii_case(word) || rule.family().eq_ignore_ascii_case(word) || rule.name == word
+}
+
+/// The rule of this code or name.
+///
+/// # Errors
+/// There is none; says which is near.
+pub fn named<'a>(set: &'a RuleSet, word: &str) -> Result<&'a Rule, Error> {
+    set.rules.iter().find(|r| r.code.eq_ignore_ascii_case(word) || r.name == word).ok_or_else(|| {
+        let known = set.rules.iter().flat_map(|r| [r.code.as_str(), r.name.as_str()]);
+        let hint = nearest(word, known).map_or_else(|| "`fundaudit rules list` shows them all".to_owned(), |n| format!("did you mean `{n}`?"));
+        Error::Usage(format!("no rule is called `{word}`: {hint}"))
+    })
+}
+
+/// A rule as an essay: what, why, law, when the charge may be right, what it cannot see, its parameters with their sources.
+#[must_use]
+pub fn explain(set: &RuleSet, rule: &Rule) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    let stages = rule.stages.join("、");
+    let _ = writeln!(text, "{} {} ({})\n{}\n", rule.code, rule.title, rule.name, rule.title_en);
+    let _ = writeln!(text, "结果 {}   严重程度 {}   环节 {stages}   状态 {}", rule.result, rule.severity, rule.status.name());
+    if !rule.national.is_empty() {
+        let numbers: Vec<String> = rule.national.iter().map(ToString::to_string).collect();
+        let _ = writeln!(text, "国家规则 第 {} 类", numbers.join("、"));
+    }
+    let _ = writeln!(text, "\n{}\n", rule.why);
+    let mut list = |heading: &str, items: &[String]| {
+        if !items.is_empty() {
+            let _ = writeln!(text, "{heading}");
+            for item in items {
+                let _ = writeln!(text, "  · {item}");
+            }
+            let _ = writeln!(text);
+        }
+    };
+    list("依据", &rule.basis.iter().map(|b| format!("{} {}", b.law, b.article)).collect::<Vec<_>>());
+    list("可能合理", &rule.may_be_right_when);
+    list("看不见", &rule.blind_spots);
+    list("本规则的理解", &rule.reads);
+    let used: Vec<String> = set.parameters.values().filter(|p| rule.source.contains(&format!("${}", p.name))).flat_map(|p| p.values.iter().map(move |v| value_line(p, v))).collect();
+    list("参数", &used);
+    let tables: Vec<String> = rule
+        .find
+        .with
+        .iter()
+        .filter_map(|w| set.knowledge.get(&w.table).map(|k| format!("{}，{} 行", w.table, k.rows.len())))
+        .collect();
+    list("知识表", &tables);
+    let _ = writeln!(text, "条件  {}\n金额  {}\n文件  {}", rule.find.condition.text, rule.find.amount.text, rule.file);
+    text
+}
+
+fn value_line(parameter: &crate::rules::Parameter, value: &crate::rules::parameters::Value) -> String {
+    use crate::model::{day, money};
+    let days = match (value.from, value.until) {
+        (None, None) => String::new(),
+        (from, until) => format!("，{} 至 {}", from.map_or_else(|| "…".to_owned(), day::text), until.map_or_else(|| "今".to_owned(), day::text)),
+    };
+    let place = value.region.as_deref().map_or_else(|| "全国".to_owned(), |r| format!("区划 {r}"));
+    format!("{} = {} {}（{place}{days}）{}", parameter.title, money::plain(value.value), parameter.unit, value.source())
+}
+
+/// What `rules test` came to.
+#[derive(Debug)]
+pub struct Tested {
+    pub rules: usize,
+    pub books: usize,
+    pub cases: usize,
+    pub failures: Vec<super::cases::Failure>,
+}
+
+/// Runs every rule over every case book of a folder.
+///
+/// # Errors
+/// Mistakes in rules or books; a folder that cannot be read; a rule without a book.
+pub fn test(folder: Option<&Path>, books: &Path) -> Result<Tested, Error> {
+    let library = compile(folder, &[])?;
+    let unreadable = |source| Error::Disk { doing: format!("read the case books in `{}`", books.display()), source };
+    let mut files = Vec::new();
+    for family in std::fs::read_dir(books).map_err(unreadable)? {
+        let family = family.map_err(unreadable)?.path();
+        if family.is_dir() && !matches!(family.file_name().and_then(|n| n.to_str()), Some("exports" | "mappings")) {
+            for file in std::fs::read_dir(&family).map_err(unreadable)? {
+                let file = file.map_err(unreadable)?.path();
+                if file.extension().is_some_and(|e| e == "md") {
+                    files.push(file);
+                }
+            }
+        }
+    }
+    files.sort();
+    for plan in &library.plans {
+        if !files.iter().any(|f| f.file_stem().is_some_and(|s| s == plan.rule.name.as_str())) {
+            return Err(Error::Usage(format!("the rule {} has no case book: wanted `{}/<family>/{}.md`", plan.rule.code, books.display(), plan.rule.name)));
+        }
+    }
+    let mut tested = Tested { rules: library.plans.len(), books: files.len(), cases: 0, failures: Vec::new() };
+    let mut mistakes = Vec::new();
+    for file in &files {
+        let text = std::fs::read_to_string(file).map_err(unreadable)?;
+        match crate::rules::book::Book::read(&file.display().to_string(), &text) {
+            Ok(book) => {
+                tested.cases += book.cases.len();
+                tested.failures.extend(super::cases::test(&book, &library.set, &library.plans));
+            }
+            Err(wrong) => mistakes.extend(wrong),
+        }
+    }
+    if mistakes.is_empty() { Ok(tested) } else { Err(Error::Rules(mistakes)) }
+}
