@@ -256,6 +256,7 @@ fn is_no_data(name: &str) -> bool {
     matches!(
         name.as_str(),
         "truth.csv"
+            | "defects.csv"
             | "quarantine.csv"
             | "coverage.csv"
             | "run.json"
