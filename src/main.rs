@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! The `fundaudit` command: flags in, an exit code out.
 
 use std::process::ExitCode;
@@ -8,3 +9,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     fundaudit::cli::run()
 }
+=======
+fn main(){}
+>>>>>>> ingest

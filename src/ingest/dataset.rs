@@ -161,7 +161,7 @@ mod day_text {
     use crate::ingest::values::{Value, parse};
     use crate::model::Kind;
 
-    #[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
+    #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
     pub(super) fn serialize<S: Serializer>(day: &Option<i32>, serializer: S) -> Result<S::Ok, S::Error> {
         day.map(super::day_of).serialize(serializer)
     }

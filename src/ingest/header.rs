@@ -8,6 +8,7 @@
 //! To let a header be known by another name: add it to the aliases in `model::tables`.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::sync::LazyLock;
 
 use super::rows::{Block, Row};
@@ -319,30 +320,37 @@ fn plan_of(table: Table, split: bool, found: &HashMap<usize, usize>) -> Plan {
     Plan { table, split, columns, filter: None, only_with }
 }
 
+fn put(message: &mut String, clause: fmt::Arguments<'_>) {
+    fmt::Write::write_fmt(message, clause).expect("a text takes what is written to it");
+}
+
 fn missing_message(file: &str, header: &Header, table: Table, lacking: &[&Column]) -> String {
     let mut message = format!("`{file}` cannot be read as the table `{}`: no column for ", table.name());
     for (i, column) in lacking.iter().enumerate() {
         if i > 0 {
             message.push_str("; ");
         }
-        message.push_str(&format!("`{}`", column.name));
+        put(&mut message, format_args!("`{}`", column.name));
         if !column.aliases.is_empty() {
-            message.push_str(&format!(" (also known as {})", column.aliases.join(", ")));
+            put(&mut message, format_args!(" (also known as {})", column.aliases.join(", ")));
         }
         let near = nearest(column, &header.cells);
         if !near.is_empty() {
-            message.push_str(&format!(", nearest `{}`", near.join("`, `")));
+            put(&mut message, format_args!(", nearest `{}`", near.join("`, `")));
         }
     }
     let mut shown: Vec<&str> = header.cells.iter().map(String::as_str).take(60).collect();
     if header.cells.len() > shown.len() {
         shown.push("…");
     }
-    message.push_str(&format!(
-        "; found in the header, row {}: {}; say which column it is in a file for `--mapping`",
-        header.row,
-        shown.join(", ")
-    ));
+    put(
+        &mut message,
+        format_args!(
+            "; found in the header, row {}: {}; say which column it is in a file for `--mapping`",
+            header.row,
+            shown.join(", ")
+        ),
+    );
     message
 }
 

@@ -144,7 +144,7 @@ impl Intake {
         plan: &Plan,
         computed: &[StringArray],
     ) {
-        let text = |from: &From| -> Option<Cow<'_, str>> {
+        let text_from = |from: &From| -> Option<Cow<'_, str>> {
             Some(match from {
                 From::Cell(cell) => Cow::Borrowed(block.cell(row, *cell)),
                 From::Constant(text) => Cow::Owned(text.clone()),
@@ -167,8 +167,8 @@ impl Intake {
         }
         let table = plan.table;
         let mut values = empty_row();
-        let plain = plan.columns.iter().all(|(_, from)| matches!(from, From::Cell(_)));
-        if plain {
+        let only_cells = plan.columns.iter().all(|(_, from)| matches!(from, From::Cell(_)));
+        if only_cells {
             let cells = plan.columns.iter().map(|(position, from)| {
                 let From::Cell(cell) = from else { unreachable!("all are cells") };
                 (*position, block.cell(row, *cell))
@@ -177,7 +177,7 @@ impl Intake {
                 Ok(()) => self.route(table, plan.split, origin, row.number, &values),
                 Err(bad) => self.refuse(block, row, origin, plan, &bad, |p| {
                     let (_, from) = plan.columns.iter().find(|(position, _)| *position == p)?;
-                    text(from)
+                    text_from(from)
                 }),
             }
             return;
@@ -187,7 +187,7 @@ impl Intake {
             .columns
             .iter()
             .map(|(position, from)| {
-                let found = text(from).unwrap_or_else(|| {
+                let found = text_from(from).unwrap_or_else(|| {
                     let From::Lookup { cell, .. } = from else { return Cow::Borrowed("") };
                     unmapped.push(BadCell {
                         column: table.columns()[*position].name,

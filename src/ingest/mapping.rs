@@ -394,7 +394,7 @@ fn compile(context: &SessionContext, sql: &str, header: &Header) -> Result<Expre
     expr.apply(|part| {
         match part {
             Expr::ScalarFunction(call) if !is_allowed(call.name()) => {
-                refused = Some(format!("function `{}`", call.name()))
+                refused = Some(format!("function `{}`", call.name()));
             }
             Expr::AggregateFunction(call) => refused = Some(format!("function `{}` of many rows", call.func.name())),
             Expr::WindowFunction(_) => refused = Some("function of many rows".to_owned()),
@@ -466,28 +466,26 @@ impl Expression {
 pub(super) fn evaluate(expressions: &[Expression], block: &mut Block) -> Vec<StringArray> {
     let mut computed = Vec::with_capacity(expressions.len());
     for expression in expressions {
-        let array = match expression.over(block, &block.rows) {
+        computed.push(match expression.over(block, &block.rows) {
             Ok(array) => array,
-            Err(_) => {
-                let mut texts: Vec<Option<String>> = Vec::with_capacity(block.rows.len());
-                for i in 0..block.rows.len() {
-                    let one = expression.over(block, &block.rows[i..=i]);
-                    match one {
-                        Ok(array) if array.is_null(0) => texts.push(None),
-                        Ok(array) => texts.push(Some(array.value(0).to_owned())),
-                        Err(reason) => {
-                            texts.push(None);
-                            if block.rows[i].trouble.is_none() {
-                                let reason = format!("`{}` of the mapping fails: {reason}", expression.text);
-                                block.rows[i].trouble = Some(reason.into());
-                            }
-                        }
-                    }
-                }
-                texts.into_iter().collect()
-            }
-        };
-        computed.push(array);
+            Err(_) => one_by_one(expression, block),
+        });
     }
     computed
+}
+
+fn one_by_one(expression: &Expression, block: &mut Block) -> StringArray {
+    let mut texts: Vec<Option<String>> = Vec::with_capacity(block.rows.len());
+    for i in 0..block.rows.len() {
+        match expression.over(block, &block.rows[i..=i]) {
+            Ok(array) if array.is_null(0) => texts.push(None),
+            Ok(array) => texts.push(Some(array.value(0).to_owned())),
+            Err(reason) => {
+                texts.push(None);
+                let reason = format!("`{}` of the mapping fails: {reason}", expression.text);
+                block.rows[i].trouble.get_or_insert(reason.into());
+            }
+        }
+    }
+    texts.into_iter().collect()
 }

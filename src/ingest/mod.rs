@@ -232,7 +232,7 @@ impl Job {
     fn read(&mut self, file: u32, source: &Source, encounters: bool, progress: &dyn Progress) -> Result<(), Error> {
         let mut pieces = source.open()?;
         let origin = Origin { file, header: &source.header, plans: &source.layout.plans, encounters };
-        let at_once = rayon::current_num_threads() * 2;
+        let at_once = rayon::current_num_threads();
         let before = self.ledger.clone();
         let mut next_batch = || -> Result<Vec<Piece>, Error> {
             let mut batch = Vec::with_capacity(at_once);

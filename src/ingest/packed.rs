@@ -20,7 +20,7 @@ pub(super) fn put_number(out: &mut Vec<u8>, mut number: u64) {
         out.push((number & 0x7f) as u8 | 0x80);
         number >>= 7;
     }
-    out.push(number as u8);
+    out.push((number & 0x7f) as u8);
 }
 
 pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
@@ -146,7 +146,7 @@ pub(super) fn unpack<'a>(table: Table, packed: &'a [u8], values: &mut RowValues<
 }
 
 /// The values at some positions, which must ascend.
-pub(super) fn pick<'a, const N: usize>(table: Table, packed: &'a [u8], positions: [usize; N]) -> [Value<'a>; N] {
+pub(super) fn pick<const N: usize>(table: Table, packed: &[u8], positions: [usize; N]) -> [Value<'_>; N] {
     let mut walk = Walk::new(table, packed);
     let mut at = 0;
     positions.map(|position| {

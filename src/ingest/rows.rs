@@ -33,6 +33,19 @@ pub(super) struct Row {
     pub trouble: Option<Cow<'static, str>>,
 }
 
+impl Row {
+    /// A row of `kept` cells from the one at `first`.
+    pub(super) fn new(
+        number: u64,
+        first: usize,
+        kept: usize,
+        found: usize,
+        trouble: Option<Cow<'static, str>>,
+    ) -> Self {
+        Row { number, first: offset(first), kept: offset(kept), found: offset(found), trouble }
+    }
+}
+
 impl Block {
     /// The cell at a position of a row; empty beyond its end.
     pub(super) fn cell(&self, row: &Row, position: usize) -> &str {
@@ -63,21 +76,9 @@ impl Block {
         self.cells.push((from, offset(self.text.len())));
     }
 
-    /// Adds a row whose cells are there already.
-    pub(super) fn push_row(
-        &mut self,
-        number: u64,
-        first: usize,
-        kept: usize,
-        found: usize,
-        trouble: Option<Cow<'static, str>>,
-    ) {
-        self.rows.push(Row { number, first: offset(first), kept: offset(kept), found: offset(found), trouble });
-    }
-
     /// Ends the row whose cells begin at `first`.
     pub(super) fn end_row(&mut self, number: u64, first: usize, found: usize, trouble: Option<Cow<'static, str>>) {
-        self.push_row(number, first, self.cells.len() - first, found, trouble);
+        self.rows.push(Row::new(number, first, self.cells.len() - first, found, trouble));
     }
 }
 

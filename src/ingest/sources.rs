@@ -12,6 +12,8 @@ use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use super::csv::{Chunk, Chunks, Shape, hexadecimal, parse};
 use super::header::{self, Header, Layout};
 use super::mapping::{Expression, Mapping};
@@ -87,7 +89,7 @@ impl Source {
     pub(super) fn open(&self) -> Result<Pieces, Error> {
         Ok(match &self.format {
             Format::Csv(shape) => Pieces::Csv(Chunks::open(&self.path, *shape, true)?, *shape, self.header.cells.len()),
-            Format::Sheet(sheet) => Pieces::Sheet(xlsx::Blocks::open(&self.path, sheet)?),
+            Format::Sheet(sheet) => Pieces::Sheet(xlsx::Blocks::open(&self.path, sheet)),
             Format::Parquet => Pieces::Parquet(parquet::Blocks::open(&self.path)?),
         })
     }
@@ -99,7 +101,6 @@ impl Source {
         {
             return Ok(hash);
         }
-        use sha2::{Digest, Sha256};
         let mut file = File::open(&self.path).map_err(|e| Error::at(&self.path, "open", &e))?;
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 1 << 20];
@@ -299,13 +300,13 @@ fn look_into(file: &Listed, label: &str, notes: &mut Vec<String>) -> Result<Vec<
     let mut head = Vec::new();
     File::open(path).and_then(|f| f.take(4096).read_to_end(&mut head)).map_err(|e| Error::at(path, "read", &e))?;
     let bytes = std::fs::metadata(path).map_err(|e| Error::at(path, "read", &e))?.len();
-    let lower = name_of(path).to_lowercase();
+    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
     let candidate = |format, label: String, preview| Candidate { path: path.clone(), label, bytes, format, preview };
     let refuse = |what: &str| Err(Error::new(format!("`{label}` {what}")));
     match head.as_slice() {
         [] => refuse("is empty: wanted a header and rows"),
         [b'P', b'A', b'R', b'1', ..] => Ok(vec![candidate(Format::Parquet, label.to_owned(), parquet::preview(path)?)]),
-        [b'P', b'K', 3, 4, ..] if !lower.ends_with(".zip") => {
+        [b'P', b'K', 3, 4, ..] if extension != "zip" => {
             let sheets = xlsx::sheets(path, label, PREVIEW, notes)?;
             let several = sheets.len() > 1;
             Ok(sheets
@@ -323,7 +324,7 @@ fn look_into(file: &Listed, label: &str, notes: &mut Vec<String>) -> Result<Vec<
             refuse("is an archive; unpack it and give the folder")
         }
         [b'%', b'P', b'D', b'F', ..] => refuse("is a PDF; wanted .csv, .xlsx or .parquet"),
-        _ if lower.ends_with(".xlsx") || lower.ends_with(".parquet") => {
+        _ if extension == "xlsx" || extension == "parquet" => {
             refuse("is not what its name says: it does not begin like such a file; is it cut off or renamed?")
         }
         head if head.starts_with(b"<") => refuse("is HTML or XML; save it as .xlsx or CSV"),
@@ -346,7 +347,7 @@ fn look_into(file: &Listed, label: &str, notes: &mut Vec<String>) -> Result<Vec<
             if preview.rows.is_empty() {
                 return refuse("is empty: wanted a header and rows");
             }
-            if lower.ends_with(".txt") && !file.named && preview.rows.iter().all(|r| r.found < 2) {
+            if extension == "txt" && !file.named && preview.rows.iter().all(|r| r.found < 2) {
                 notes.push(format!("`{label}` is not data of an export: not read"));
                 return Ok(Vec::new());
             }

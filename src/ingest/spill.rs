@@ -17,7 +17,7 @@ use super::packed::{Unpacker, put_number, put_text};
 use super::rows::excerpt;
 
 /// Written to disk when this much has gathered.
-const GATHERED: usize = 64 << 20;
+const GATHERED: usize = 32 << 20;
 
 /// Bytes by bucket.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Spill {
             if pieces.is_empty() {
                 return Ok(());
             }
-            append(&bucket_file(directory, bucket), &pieces.concat())?;
+            append(&bucket_file(directory, bucket), pieces)?;
             pieces.clear();
             Ok(())
         })
@@ -73,9 +73,14 @@ fn bucket_file(directory: &Path, bucket: usize) -> PathBuf {
     directory.join(format!("{bucket:04}"))
 }
 
-fn append(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let mut file = OpenOptions::new().create(true).append(true).open(path).map_err(|e| Error::at(path, "write", &e))?;
-    file.write_all(bytes).map_err(|e| Error::at(path, "write", &e))
+fn append(path: &Path, pieces: &[Vec<u8>]) -> Result<(), Error> {
+    let failed = |e: std::io::Error| Error::at(path, "write", &e);
+    let file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
+    let mut file = std::io::BufWriter::with_capacity(256 << 10, file);
+    for piece in pieces {
+        file.write_all(piece).map_err(failed)?;
+    }
+    file.flush().map_err(failed)
 }
 
 /// Rows of a file per page of complaints.
@@ -115,7 +120,7 @@ impl Complaints {
         fs::create_dir_all(directory).map_err(|e| Error::at(directory, "create", &e))?;
         self.gathered = 0;
         for ((file, page), bytes) in std::mem::take(&mut self.pages) {
-            append(&page_file(directory, file, page), &bytes)?;
+            append(&page_file(directory, file, page), &[bytes])?;
         }
         Ok(())
     }

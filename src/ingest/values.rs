@@ -8,6 +8,7 @@
 //! To read a new spelling: the slow half of `decimal`, `civil` or `identifier` below, and a line in the tests.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use arrow::array::{
     ArrayRef, Date32Builder, Decimal128Builder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
@@ -98,12 +99,20 @@ pub fn parse(kind: Kind, text: &str) -> Result<Value<'_>, BadValue> {
 /// # Errors
 /// [`BadValue`] says what is wrong with the text.
 pub fn parse_cell<'a>(column: &Column, text: &'a str) -> Result<Value<'a>, BadValue> {
-    let value = parse(column.kind, text)?;
-    match (value, Writing::of(column)) {
-        (Value::Text(text), writing) if column.kind == Kind::Text => Ok(Value::Text(identifier(writing, text)?)),
-        (value, _) => Ok(value),
+    parse_written(column.kind, Writing::of(column), text)
+}
+
+fn parse_written(kind: Kind, writing: Writing, text: &str) -> Result<Value<'_>, BadValue> {
+    match parse(kind, text)? {
+        Value::Text(text) if kind == Kind::Text => Ok(Value::Text(identifier(writing, text)?)),
+        value => Ok(value),
     }
 }
+
+/// Kind and writing of every column, by table.
+static WRITTEN: LazyLock<Vec<Vec<(Kind, Writing)>>> = LazyLock::new(|| {
+    Table::ALL.into_iter().map(|t| t.columns().iter().map(|c| (c.kind, Writing::of(c))).collect()).collect()
+});
 
 /// How the text of a column is written, so what may be mended in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,11 +215,11 @@ fn identifier(writing: Writing, text: Cow<'_, str>) -> Result<Cow<'_, str>, BadV
         [b'=', b'"', .., b'"'] if text.len() > 3 => Cow::Owned(text[2..text.len() - 1].trim().to_owned()),
         _ => text,
     };
-    if looks_floated(&text) {
+    if matches!(text, Cow::Owned(_)) && looks_floated(&text) {
         return Err(FLOATED.into());
     }
-    if text.contains(['\n', '\r']) {
-        return Err("a line break in an identifier".into());
+    if text.bytes().any(|b| b < b' ') {
+        return Err("a line break or tab in an identifier".into());
     }
     Ok(match writing {
         Writing::Sex => match text.as_ref() {
@@ -545,7 +554,7 @@ fn unseparated(digits: &str, wanted: &'static str) -> Result<(i32, i32), BadValu
 fn excel_serial(serial: &str, fraction: &str) -> Result<(i32, i32), BadValue> {
     let serial: i32 = serial.parse().map_err(|_| BadValue::from("not a day"))?;
     // 1900 to 2199 as a number is more likely a year than a day of the years 1905 and 1906.
-    if serial < 2_200 || serial > 109_574 {
+    if !(2_200..=109_574).contains(&serial) {
         return Err("not a day: neither 20240105 nor a spreadsheet's day number".into());
     }
     let fraction: String = fraction.chars().take(12).collect();
@@ -604,9 +613,11 @@ pub(super) fn read_row<'a>(
     values: &mut RowValues<'a>,
 ) -> Result<(), Vec<BadCell>> {
     let columns = table.columns();
+    let written = &WRITTEN[table as usize];
     let mut bad = Vec::new();
     for (position, text) in cells {
-        match parse_cell(&columns[position], text) {
+        let (kind, writing) = written[position];
+        match parse_written(kind, writing, text) {
             Ok(value) => values[position] = value,
             Err(BadValue { reason }) => {
                 bad.push(BadCell { column: columns[position].name, reason, text: text.to_owned() });
@@ -721,6 +732,9 @@ impl TableBuilder {
     }
 
     /// The rows so far as a batch; the builder is empty afterwards.
+    ///
+    /// # Panics
+    /// When the texts of one column are more than two gigabytes.
     pub fn finish(&mut self) -> RecordBatch {
         self.rows = 0;
         let columns = self.columns.iter_mut().map(ColumnBuilder::finish).collect();

@@ -63,7 +63,7 @@ fn weigh(path: &Path) -> Result<(), Error> {
         let too_much = |what: String| {
             Error::new(format!("`{}` is refused: its part `{name}` {what}; save the data as CSV", path.display()))
         };
-        let is_text = name.ends_with(".xml") || name.ends_with(".rels");
+        let is_text = matches!(name.rsplit_once('.'), Some((_, "xml" | "rels")));
         let (mut size, mut without_tag) = (0_u64, 0_u64);
         loop {
             let length = part.read(&mut buffer).map_err(|e| broken(&e))?;
@@ -237,11 +237,10 @@ fn text_of(value: &DataRef<'_>) -> String {
     match value {
         DataRef::Int(number) => number.to_string(),
         DataRef::Float(number) => number_text(*number),
-        DataRef::String(text) => text.clone(),
+        DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
         DataRef::SharedString(text) => (*text).to_owned(),
         DataRef::Bool(yes) => String::from(if *yes { "1" } else { "0" }),
         DataRef::DateTime(day) => day_text(day),
-        DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
         DataRef::Error(error) => error.to_string(),
         DataRef::Empty => String::new(),
     }
@@ -278,7 +277,7 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    pub(super) fn open(path: &Path, sheet: &str) -> Result<Blocks, Error> {
+    pub(super) fn open(path: &Path, sheet: &str) -> Blocks {
         let (sender, receiver) = sync_channel(2);
         let (own_path, sheet) = (path.to_owned(), sheet.to_owned());
         let thread = std::thread::spawn(move || {
@@ -290,7 +289,7 @@ impl Blocks {
                 let _ = sender.send(Err(error));
             }
         });
-        Ok(Blocks { path: path.to_owned(), receiver, thread: Some(thread) })
+        Blocks { path: path.to_owned(), receiver, thread: Some(thread) }
     }
 
     /// The next rows, and their size.
