@@ -1,1 +1,3 @@
+//! The one test binary: what the program promises, told as stories.
 
+mod generate;
