@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! The `fundaudit` command: flags in, an exit code out.
 
 use std::process::ExitCode;
@@ -9,6 +8,3 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     fundaudit::cli::run()
 }
-=======
-fn main(){}
->>>>>>> ingest

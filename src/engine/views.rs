@@ -324,7 +324,8 @@ impl<'a> Views<'a> {
                 visits.push(Visit {
                     setting,
                     begin_day,
-                    end_day: ends.is_valid(row).then(|| day_of(ends.value(row))),
+                    // An end in the year 9999 is none.
+                    end_day: ends.is_valid(row).then(|| day_of(ends.value(row))).filter(|day| !calendar::OPEN_END.contains(day)),
                     level: at(levels, row).and_then(codes::level).or_else(|| facility.and_then(|f| f.level)),
                     gend: agreed(known_sex(at(genders, row)), known_sex(of_person(person_gend).as_deref())),
                     brdy: agreed(own_birth, persons_birth),
@@ -603,7 +604,7 @@ impl<'a> Views<'a> {
             }
             "age" | "age_days" => {
                 let births = self.column(View::Line, "brdy")?;
-                ages(as_day(&births)?, &(0..rows).map(|line| Some(on(line))).collect(), name == "age")
+                ages(as_day(&births)?, &(0..rows).map(|line| Some(on(line))).collect::<Vec<_>>(), name == "age")
             }
             "death_day" => {
                 let deaths = self.deaths()?;
@@ -702,7 +703,7 @@ impl<'a> Views<'a> {
             "level" => Arc::new(visits.iter().map(|v| v.level).collect::<Int64Array>()),
             "age" | "age_days" => {
                 let births: Date32Array = visits.iter().map(|v| v.brdy).collect();
-                ages(&births, &visits.iter().map(|v| v.begin_day).collect(), name == "age")
+                ages(&births, &visits.iter().map(|v| v.begin_day).collect::<Vec<_>>(), name == "age")
             }
             "death_day" => {
                 let deaths = self.deaths()?;
@@ -804,7 +805,7 @@ impl<'a> Views<'a> {
                 let registered: std::collections::HashSet<&str> = text(&self.claims.special_cases, "mdtrt_id")?.iter().flatten().collect();
                 Arc::new(encounters.iter().map(|id| Some(id.is_some_and(|id| registered.contains(id)))).collect::<BooleanArray>())
             }
-            "hardship" => Arc::new(self.hardship(text(batch, "psn_no")?, &times.iter().map(|t| t.map(day_of)).collect())?),
+            "hardship" => Arc::new(self.hardship(text(batch, "psn_no")?, &times.iter().map(|t| t.map(day_of)).collect::<Vec<_>>())?),
             "begin_day" | "end_day" | "level" | "age" | "age_days" | "facility_region" | "facility_name" | "diagnoses" | "gend" | "brdy" => of_encounter(name)?,
             _ => match batch.column_by_name(name) {
                 Some(column) => Arc::clone(column),
@@ -813,7 +814,7 @@ impl<'a> Views<'a> {
         })
     }
 
-    fn hardship(&self, people: &StringArray, days: &Vec<Option<i32>>) -> Result<BooleanArray, ArrowError> {
+    fn hardship(&self, people: &StringArray, days: &[Option<i32>]) -> Result<BooleanArray, ArrowError> {
         let batch = &self.claims.identities;
         let (ids, kinds, begins, ends) = (text(batch, "psn_no")?, text(batch, "psn_idet_type")?, time(batch, "begntime")?, time(batch, "endtime")?);
         let mut known: HashMap<&str, Vec<(&str, i32, i32)>> = HashMap::new();
@@ -968,7 +969,7 @@ fn scope_amount(batch: &RecordBatch, total: &str) -> Result<ArrayRef, ArrowError
 }
 
 /// Age in whole years or days; null where birth is unknown or impossible (before 0 or over 130 years).
-fn ages(births: &Date32Array, days: &Vec<Option<i32>>, in_years: bool) -> ArrayRef {
+fn ages(births: &Date32Array, days: &[Option<i32>], in_years: bool) -> ArrayRef {
     let of = |row: usize| -> Option<i64> {
         let (birth, on) = (births.is_valid(row).then(|| births.value(row))?, days[row]?);
         let years = calendar::age(birth, on);

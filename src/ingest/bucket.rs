@@ -451,6 +451,9 @@ fn write_table(
             for &position in &days {
                 if let Value::Time(time) = values[position] {
                     let day = i32::try_from(time.div_euclid(DAY)).expect("years are bounded");
+                    if crate::model::day::OPEN_END.contains(&day) {
+                        continue;
+                    }
                     let (first, last) = out.days.unwrap_or((day, day));
                     out.days = Some((first.min(day), last.max(day)));
                 }

@@ -88,7 +88,11 @@ pub fn parse(kind: Kind, text: &str) -> Result<Value<'_>, BadValue> {
         Kind::Degree => decimal(text, 8, true).map(Value::Decimal),
         Kind::Day => civil(text).map(|(day, _)| Value::Day(day)),
         Kind::Time => {
-            civil(text).map(|(day, second)| Value::Time((i64::from(day) * 86_400 + i64::from(second)) * MICROSECONDS))
+            let (day, second) = civil(text)?;
+            if !crate::model::day::OF_SERVICE.contains(&day) && !crate::model::day::OPEN_END.contains(&day) {
+                return Err("year outside 1900 to 2199".into());
+            }
+            Ok(Value::Time((i64::from(day) * 86_400 + i64::from(second)) * MICROSECONDS))
         }
     }
 }
@@ -575,8 +579,8 @@ fn second_of(hour: i32, minute: i32, second: i32) -> Result<i32, BadValue> {
 }
 
 fn day_of(year: i32, month: i32, day: i32) -> Result<i32, BadValue> {
-    if !(1900..=2199).contains(&year) {
-        return Err("year outside 1900 to 2199".into());
+    if !(1000..=9999).contains(&year) {
+        return Err("year outside 1000 to 9999".into());
     }
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let last = match month {

@@ -2,6 +2,13 @@
 //!
 //! Goes in: year, month, day or `YYYY-MM-DD`. Comes out: day numbers, their text, ages. No time zone, no "now".
 
+/// Days on which a service may lie: 1900-01-01 to 2199-12-31. A birth date may be as wrong as it likes (bureaus have
+/// ages of 850): it is read, and rules that need an age answer *not evaluated*.
+pub const OF_SERVICE: std::ops::RangeInclusive<i32> = -25_567..=84_005;
+
+/// The year 9999, which exports write for an end that is open.
+pub const OPEN_END: std::ops::RangeInclusive<i32> = 2_932_532..=2_932_896;
+
 /// Day number of a calendar date; `None` where the date does not exist.
 #[must_use]
 pub fn from_ymd(year: i32, month: u32, day: u32) -> Option<i32> {

@@ -1,0 +1,257 @@
+//! The generator keeps its promises: the same bytes for the same options, persons that do not depend on each other, sound
+//! settlements, a truth for every rule, and three forms of one export that say the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use calamine::{Data, Reader, Xlsx, open_workbook};
+use fundaudit::model::{Kind, Table};
+use fundaudit::operations::generate::{Form, Options, Summary, generate, recipes};
+use fundaudit::progress::Silent;
+
+/// The rules that are planted.
+const RULES: [&str; 14] = [
+    "BIL101", "BIL103", "BIL106", "BIL107", "BIL108", "IDN101", "MED101", "MED103", "RAT101", "SCP101", "SCP104",
+    "STY101", "STY103", "STY104",
+];
+
+/// The small export of the fixtures: one month, every recipe once, every defect.
+fn small(form: Form) -> Options {
+    Options { persons: 260, seed: 8, months: 1, form, messy: true, ..Options::default() }
+}
+
+fn made(options: &Options) -> (tempfile::TempDir, Summary) {
+    let folder = tempfile::tempdir().unwrap();
+    let summary = generate(options, folder.path(), &Silent).unwrap();
+    (folder, summary)
+}
+
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap()))
+        .collect()
+}
+
+/// Rows of a table of the UTF-8 form, as (column, text).
+fn table(folder: &Path, name: &str) -> Vec<BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_path(folder.join(format!("{name}.csv"))).unwrap();
+    reader.deserialize().map(|row| row.unwrap()).collect()
+}
+
+#[test]
+fn same_options_same_bytes() {
+    for form in [Form::Csv, Form::CsvGb18030, Form::XlsxFlat] {
+        let (one, other) = (made(&small(form)).0, made(&small(form)).0);
+        assert_eq!(files(one.path()), files(other.path()), "{form:?}");
+    }
+    let other_seed = made(&Options { seed: 7, ..small(Form::Csv) }).0;
+    assert_ne!(files(made(&small(Form::Csv)).0.path()), files(other_seed.path()));
+}
+
+#[test]
+fn a_person_does_not_depend_on_how_many_there_are() {
+    let (few, _) = made(&Options { persons: 300, messy: true, ..Options::default() });
+    let (many, _) = made(&Options { persons: 420, messy: true, ..Options::default() });
+    for name in ["fee_detail", "settlement", "encounter", "diagnosis", "person"] {
+        let (few, many) = (files(few.path()), files(many.path()));
+        let file = format!("{name}.csv");
+        assert!(many[&file].starts_with(&few[&file]), "`{file}` of 300 persons is not the beginning of that of 420");
+    }
+    let truth =
+        |folder: &Path| -> BTreeSet<_> { table(folder, "truth").into_iter().map(|row| row["key"].clone()).collect() };
+    assert!(truth(few.path()).is_subset(&truth(many.path())));
+}
+
+#[test]
+fn shuffled_rows_are_the_same_rows() {
+    let plain = made(&Options { persons: 300, ..Options::default() }).0;
+    let shuffled = made(&Options { persons: 300, shuffle: Some(4), ..Options::default() }).0;
+    let sorted = |folder: &Path, name: &str| {
+        let mut rows = table(folder, name);
+        rows.sort();
+        rows
+    };
+    for name in ["fee_detail", "settlement", "encounter", "person", "truth"] {
+        assert_eq!(sorted(plain.path(), name), sorted(shuffled.path(), name), "{name}");
+    }
+    assert_ne!(table(plain.path(), "fee_detail"), table(shuffled.path(), "fee_detail"));
+}
+
+fn cents(text: &str) -> i64 {
+    let (whole, part) = text.trim_start_matches('-').split_once('.').unwrap();
+    let value = whole.parse::<i64>().unwrap() * 100 + part.parse::<i64>().unwrap();
+    if text.starts_with('-') { -value } else { value }
+}
+
+#[test]
+fn settlements_are_sound_to_the_cent() {
+    let (folder, summary) = made(&Options { persons: 1200, ..Options::default() });
+    let mut lines: BTreeMap<String, i64> = BTreeMap::new();
+    for line in table(folder.path(), "fee_detail") {
+        *lines.entry(line["setl_id"].clone()).or_default() += cents(&line["det_item_fee_sumamt"]);
+        let parts: i64 = ["fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_amt"]
+            .iter()
+            .map(|part| cents(&line[*part]))
+            .sum();
+        assert_eq!(parts, cents(&line["det_item_fee_sumamt"]), "{line:?}");
+    }
+    let mut refunds = 0;
+    for row in table(folder.path(), "settlement") {
+        let of = |name: &str| cents(&row[name]);
+        assert_eq!(of("medfee_sumamt"), lines[&row["setl_id"]], "lines of {row:?}");
+        assert_eq!(
+            of("inscp_amt"),
+            of("medfee_sumamt") - of("fulamt_ownpay_amt") - of("overlmt_selfpay") - of("preselfpay_amt")
+        );
+        let fund = ["hifp_pay", "cvlserv_pay", "hifes_pay", "hifmi_pay", "hifob_pay", "maf_pay", "oth_pay"];
+        assert_eq!(of("fund_pay_sumamt"), fund.iter().map(|part| of(part)).sum::<i64>());
+        assert_eq!(of("fund_pay_sumamt") + of("acct_pay") + of("cash_payamt"), of("medfee_sumamt"));
+        refunds += u64::from(row["refd_setl_flag"] == "1");
+    }
+    assert_eq!(refunds, summary.refund_settlements);
+}
+
+#[test]
+fn a_county_has_the_proportions_of_a_county() {
+    let (folder, summary) = made(&Options { persons: 6000, ..Options::default() });
+    let lines = summary.fee_lines();
+    assert!((6000 * 20..6000 * 30).contains(&lines), "{lines} lines");
+    let settlements = summary.rows[Table::Settlement as usize];
+    let refunds = summary.refund_settlements * 10_000 / settlements;
+    assert!((450..600).contains(&refunds), "{refunds} of 10,000 settlements are refunds");
+    let rows = table(folder.path(), "fee_detail");
+    let null = rows.iter().filter(|row| row["prd_days"].is_empty()).count() * 1000 / rows.len();
+    assert!((915..945).contains(&null), "{null} of 1,000 lines without `prd_days`");
+    let stays = table(folder.path(), "encounter").iter().filter(|row| row["med_type"] == "21").count();
+    assert!((500..1100).contains(&stays), "{stays} stays");
+}
+
+#[test]
+fn every_rule_is_planted_and_every_key_is_unique() {
+    assert!(recipes().len() <= 200);
+    for rule in RULES {
+        for wanted in [true, false] {
+            assert!(recipes().iter().any(|&(code, _, hit)| code == rule && hit == wanted), "{rule} {wanted}");
+        }
+    }
+    let (folder, summary) = made(&small(Form::Csv));
+    let truth = table(folder.path(), "truth");
+    let keys: BTreeSet<_> = truth.iter().map(|row| (row["rule_code"].clone(), row["key"].clone())).collect();
+    assert_eq!(keys.len(), truth.len());
+    assert_eq!(summary.facts.keys().map(String::as_str).collect::<Vec<_>>(), RULES);
+    assert!(summary.defects.values().all(|&count| count > 0), "{:?}", summary.defects);
+    for row in &truth {
+        assert!(cents(&row["amount"]) > 0, "{row:?}");
+        let key: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&row["key"]).unwrap();
+        assert!(key.values().all(serde_json::Value::is_string), "{row:?}");
+    }
+}
+
+#[test]
+fn three_forms_carry_the_same_rows() {
+    let utf8 = made(&small(Form::Csv)).0;
+    let national = made(&small(Form::CsvGb18030)).0;
+    let workbooks = made(&small(Form::XlsxFlat)).0;
+    let files_of = |folder: &Path, name: &str| std::fs::read(folder.join(name)).unwrap();
+    assert_eq!(files_of(utf8.path(), "truth.csv"), files_of(national.path(), "truth.csv"));
+    assert_eq!(files_of(utf8.path(), "truth.csv"), files_of(workbooks.path(), "truth.csv"));
+
+    for table in Table::ALL {
+        let bytes = files_of(utf8.path(), &format!("{}.csv", table.name()));
+        let plain = String::from_utf8(bytes).unwrap();
+        let name = table.file_names().iter().find(|name| !name.is_ascii()).unwrap();
+        let bytes = files_of(national.path(), &format!("{name}.csv"));
+        let (text, _, broken) = encoding_rs::GB18030.decode(&bytes);
+        assert!(!broken);
+        let body = |text: &str| text.split_once('\n').unwrap().1.to_owned();
+        assert_eq!(body(&plain), body(&text), "{name}");
+    }
+
+    let flat = sheet(&workbooks.path().join("费用明细.xlsx"));
+    for of in Table::ALL {
+        let mut wanted: Vec<Vec<String>> =
+            table(utf8.path(), of.name()).iter().map(|row| cells(of, |name, _| row[name].clone())).collect();
+        let mut found: Vec<Vec<String>> = match of {
+            Table::FeeDetail | Table::Encounter | Table::Settlement => flat
+                .iter()
+                .filter(|row| of != Table::Settlement || !row["结算ID"].is_empty())
+                .map(|row| {
+                    cells(of, |_, header| {
+                        let own = format!("结算.{header}");
+                        let named =
+                            if of == Table::Settlement && row.contains_key(&own) { &row[&own] } else { &row[header] };
+                        named.clone()
+                    })
+                })
+                .collect(),
+            _ => {
+                let name = of.file_names().iter().find(|name| !name.is_ascii()).unwrap();
+                let rows = sheet(&workbooks.path().join(format!("{name}.xlsx")));
+                rows.iter().map(|row| cells(of, |_, header| row[header].clone())).collect()
+            }
+        };
+        wanted.sort();
+        found.sort();
+        if of != Table::FeeDetail {
+            wanted.dedup();
+            found.dedup();
+        }
+        assert_eq!(wanted.len(), found.len(), "rows of `{}`", of.name());
+        assert_eq!(wanted, found, "{}", of.name());
+    }
+}
+
+/// A row in the order of the table's columns; numbers without trailing zeros, as a workbook gives them back.
+fn cells(table: Table, cell: impl Fn(&str, &str) -> String) -> Vec<String> {
+    table
+        .columns()
+        .iter()
+        .map(|column| {
+            let header = column.aliases.iter().find(|alias| !alias.is_ascii()).unwrap();
+            let text = cell(column.name, header);
+            match (column.kind, text.parse::<f64>()) {
+                (Kind::Money | Kind::Price | Kind::Quantity | Kind::Degree, Ok(number)) => number.to_string(),
+                _ => text,
+            }
+        })
+        .collect()
+}
+
+/// The rows of a hand-made sheet: titles above the header, totals at the foot.
+fn sheet(path: &Path) -> Vec<BTreeMap<String, String>> {
+    let mut book: Xlsx<_> = open_workbook(path).unwrap();
+    let range = book.worksheet_range_at(0).unwrap().unwrap();
+    let text = |cell: &Data| match cell {
+        Data::Empty => String::new(),
+        Data::Float(number) => number.to_string(),
+        Data::Int(number) => number.to_string(),
+        other => other.to_string(),
+    };
+    let mut rows = range.rows().skip(2);
+    let header: Vec<String> = rows.next().unwrap().iter().map(text).collect();
+    rows.map(|row| header.iter().cloned().zip(row.iter().map(text)).collect::<BTreeMap<_, _>>())
+        .take_while(|row| !row[&header[0]].starts_with("合计") && !row[&header[0]].is_empty())
+        .collect()
+}
+
+/// `FUNDAUDIT_WRITE_FIXTURES=1 cargo test --test it -- generate::write_fixture` writes the sample exports anew.
+#[test]
+fn write_fixture() {
+    let exports = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/exports");
+    for (name, form) in [("county", Form::Csv), ("county-gb18030", Form::CsvGb18030), ("county-xlsx", Form::XlsxFlat)] {
+        let folder = exports.join(name);
+        if std::env::var_os("FUNDAUDIT_WRITE_FIXTURES").is_some() {
+            if folder.exists() {
+                std::fs::remove_dir_all(&folder).unwrap();
+            }
+            let summary = generate(&small(form), &folder, &Silent).unwrap();
+            assert!(summary.fee_lines() <= 4_000, "{} lines", summary.fee_lines());
+        }
+        assert_eq!(
+            files(&folder),
+            files(made(&small(form)).0.path()),
+            "the sample export `{name}` is not what the generator writes; write it anew"
+        );
+    }
+}

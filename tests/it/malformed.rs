@@ -172,7 +172,7 @@ fn absurd_values() {
             "3 fee_ocur_time: no such day in the calendar",
             "4 cnt: not a number",
             "4 det_item_fee_sumamt: absurd size: more than sixteen digits",
-            "5 fee_ocur_time: year outside 1900 to 2199",
+            "5 fee_ocur_time: year outside 1000 to 9999",
         ]
     );
     let dataset = export.ingest();

@@ -247,7 +247,8 @@ fn duplicate(rows: &mut Rows, chance: &mut Random, conflicting: bool) -> u64 {
 /// One cell that nobody can read.
 fn spoil(rows: &mut Rows, chance: &mut Random, name: &str, texts: &[&str]) -> u64 {
     let Some(line) = quiet_line(rows, chance) else { return 0 };
-    rows.tables[Table::FeeDetail as usize][line][column(Table::FeeDetail, name)] = (*chance.pick(texts)).to_owned();
+    let cell = &mut rows.tables[Table::FeeDetail as usize][line][column(Table::FeeDetail, name)];
+    (*chance.pick(texts)).clone_into(cell);
     1
 }
 

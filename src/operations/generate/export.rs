@@ -20,15 +20,16 @@ use crate::model::{Kind, Table};
 /// Rows of a worksheet before the next file is begun; a sheet holds 1,048,576.
 const SHEET_ROWS: u32 = 1_000_000;
 
-/// Columns of a settlement that a fee line has too, with another meaning.
-const CLASHING: [&str; 5] = ["fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_amt", "crte_time"];
+/// Columns of a settlement that a fee line has too, with another meaning or for a settlement of its own.
+const CLASHING: [&str; 6] =
+    ["med_type", "fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_amt", "crte_time"];
 
 /// Rows ready for the files: bytes for text forms, rows for workbooks.
 pub enum Piece {
     /// Encoded text by table.
     Bytes(Vec<Vec<u8>>),
     /// Flat rows, then the other tables' rows.
-    Rows(Vec<Row>, [Vec<Row>; 10]),
+    Rows(Vec<Row>, Vec<Vec<Row>>),
 }
 
 /// Makes a piece of these persons' rows. Runs on many threads; [`Export::write`] does not.
@@ -47,13 +48,8 @@ pub fn piece(form: Form, persons: Vec<Rows>, mix: impl FnOnce(&mut [Vec<Row>])) 
         }
         let mut all: Vec<Vec<Row>> = std::iter::once(flat).chain(tables).collect();
         mix(&mut all);
-        let mut all = all.into_iter();
-        let flat = all.next().unwrap_or_default();
-        let mut tables: [Vec<Row>; 10] = Default::default();
-        for (table, rows) in tables.iter_mut().zip(all) {
-            *table = rows;
-        }
-        return Ok(Piece::Rows(flat, tables));
+        let flat = all.remove(0);
+        return Ok(Piece::Rows(flat, all));
     }
     let mut tables: Vec<Vec<Row>> = vec![Vec::new(); Table::ALL.len()];
     for rows in persons {
@@ -140,7 +136,7 @@ pub struct Export {
 
 enum State {
     Text(Vec<BufWriter<File>>),
-    Books { flat: Book, parts: u32, others: Vec<Option<Book>> },
+    Books { flat: Box<Book>, parts: u32, others: Vec<Option<Book>> },
 }
 
 /// A workbook with one sheet, written from top to bottom.
@@ -164,7 +160,7 @@ impl Export {
             for table in Table::ALL {
                 others.push(if in_flat(table) { None } else { Some(Book::of_table(table, &period)?) });
             }
-            State::Books { flat: Book::flat(&period)?, parts: 0, others }
+            State::Books { flat: Box::new(Book::flat(&period)?), parts: 0, others }
         } else {
             let mut files = Vec::new();
             for table in Table::ALL {
@@ -196,7 +192,7 @@ impl Export {
             (State::Books { flat, parts, others }, Piece::Rows(lines, tables)) => {
                 for line in &lines {
                     if flat.next >= SHEET_ROWS {
-                        let full = std::mem::replace(flat, Book::flat(&self.period)?);
+                        let full = std::mem::replace(flat, Box::new(Book::flat(&self.period)?));
                         *parts += 1;
                         full.save(&self.folder.join(flat_name(*parts)))?;
                     }

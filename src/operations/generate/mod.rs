@@ -2,7 +2,7 @@
 //! must find, to the cent, and nothing else. For trying the program without anybody's data, for tests, for measuring speed.
 //!
 //! Goes in: how many persons, a seed, a period, a form. Comes out: the files of an export, `truth.csv` (`rule_code,key,amount`)
-//! and `defects.csv` (`defect,rows`). Same options, same bytes: chance is our own, time comes in as the first day, and what
+//! and `generated.json` (the [`Summary`]: rows, findings and defects counted). Same options, same bytes: chance is our own, time comes in as the first day, and what
 //! happens to person `k` depends on the seed and `k` alone, so persons stream through and memory does not grow with them
 //! (the truth itself is kept, some hundred bytes a finding).
 //!
@@ -91,13 +91,13 @@ impl Default for Options {
 }
 
 /// What was generated.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Summary {
     /// Persons.
     pub persons: u64,
     /// Persons whose life follows a recipe.
     pub planted_persons: u64,
-    /// Rows of each table, in the order of [`Table::ALL`].
+    /// Rows of each table, in the order of [`Table::ALL`]; duplicates that the dirt adds are counted.
     pub rows: [u64; 10],
     /// Settlements that take another back.
     pub refund_settlements: u64,
@@ -337,7 +337,7 @@ impl Told {
         self.facts.extend(other.facts);
     }
 
-    /// Writes `truth.csv` and `defects.csv`.
+    /// Writes `truth.csv` and `generated.json`.
     fn write(mut self, out: &Path) -> Result<Summary, Error> {
         self.facts.sort();
         let mut truth = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(Vec::new());
@@ -350,12 +350,13 @@ impl Told {
         let truth = truth.into_inner().map_err(|source| Error::Row { source: source.into_error().into() })?;
         save(&out.join("truth.csv"), &truth)?;
 
-        let mut defects = String::from("defect,rows\n");
         for (name, count) in DEFECTS.into_iter().zip(self.defects) {
-            defects.push_str(&format!("{name},{count}\n"));
             self.summary.defects.insert(name.to_owned(), count);
         }
-        save(&out.join("defects.csv"), defects.as_bytes())?;
+        let mut summary = serde_json::to_vec_pretty(&self.summary)
+            .map_err(|source| Error::file(out, std::io::Error::other(source)))?;
+        summary.push(b'\n');
+        save(&out.join("generated.json"), &summary)?;
         Ok(self.summary)
     }
 }

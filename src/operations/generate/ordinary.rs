@@ -153,17 +153,17 @@ fn fill(
 ) {
     let days = item.pack.map_or(0, |pack| pack.days) * packs;
     if year.book(item.generic(), time.div_euclid(DAY), days) {
-        let line = life.charge(visit, item, time, packs);
-        spell_supply(life, chance, visit, line);
+        let filled = life.charge(visit, item, time, packs);
+        spell_supply(life, chance, visit, filled);
     }
 }
 
 /// Most lines have no `prd_days`; of the rest some have texts that parse, some nothing that does.
-fn spell_supply(life: &mut Life, chance: &mut Random, visit: usize, line: usize) {
+fn spell_supply(life: &mut Life, chance: &mut Random, visit: usize, filled: usize) {
     let given = chance.chance(34_500);
     let texts = chance.chance(60_000);
-    let line = life.line(visit, line);
-    line.supply = match line.supply {
+    let drug = life.line(visit, filled);
+    drug.supply = match drug.supply {
         Supply::Days(days) if given => Supply::Days(days),
         Supply::Days(_) if texts => Supply::Texts,
         _ => Supply::Unknown,
@@ -272,8 +272,8 @@ fn chronic(life: &mut Life, chance: &mut Random, year: &mut Year) {
             let visit = life.visit(place, med_type, time, Some(disease));
             life.encounters[visit].dise_no = if med_type == "9901" { None } else { Some("M03900") };
             for (step, drug) in drugs.iter().enumerate() {
-                let line = life.charge(visit, drug, time + 900 + step.cast_signed() as i64, 1);
-                spell_supply(life, chance, visit, line);
+                let filled = life.charge(visit, drug, time + 900 + step.cast_signed() as i64, 1);
+                spell_supply(life, chance, visit, filled);
             }
             for (step, test) in some_of(chance, TESTS, 2).into_iter().enumerate() {
                 life.charge(visit, test, time + 1800 + step.cast_signed() as i64 * 61, 1);
@@ -457,13 +457,13 @@ fn refund_a_line(life: &mut Life, chance: &mut Random, visit: usize) -> bool {
     if may.is_empty() {
         return false;
     }
-    let line = *chance.pick(&may);
-    let cnt = life.encounters[visit].lines[line].cnt;
+    let taken = *chance.pick(&may);
+    let cnt = life.encounters[visit].lines[taken].cnt;
     if cnt > ONE && chance.chance(50_000) {
-        life.refund_line(visit, line, ONE, true);
+        life.refund_line(visit, taken, ONE, true);
     } else {
         let named = chance.chance(75_000);
-        life.refund_line(visit, line, cnt, named);
+        life.refund_line(visit, taken, cnt, named);
     }
     true
 }

@@ -335,18 +335,18 @@ fn settle(
 fn fee(
     life: &Life,
     (index, visit): (usize, &Encounter),
-    (number, line): (usize, &Line),
+    (number, fee): (usize, &Line),
     facility: &Facility,
     rows: &mut Rows,
 ) {
-    let item = line.item;
+    let item = fee.item;
     let pack = item.pack;
-    let says = pack.filter(|pack| line.supply == Supply::Texts || pack.days == 0);
-    let days = match line.supply {
-        Supply::Days(days) if line.cnt > 0 => quantity(days),
+    let says = pack.filter(|pack| fee.supply == Supply::Texts || pack.days == 0);
+    let days = match fee.supply {
+        Supply::Days(days) if fee.cnt > 0 => quantity(days),
         _ => String::new(),
     };
-    let named = match line.takes_back {
+    let named = match fee.takes_back {
         TakesBack::Named(original) => life.feedetl_sn(index, original),
         TakesBack::Nothing | TakesBack::Unnamed => String::new(),
     };
@@ -356,15 +356,15 @@ fn fee(
         &[
             ("feedetl_sn", life.feedetl_sn(index, number)),
             ("mdtrt_id", life.mdtrt_id(index)),
-            ("setl_id", text(line.settlement.map(|settlement| life.setl_id(index, settlement)))),
+            ("setl_id", text(fee.settlement.map(|settlement| life.setl_id(index, settlement)))),
             ("psn_no", life.psn_no()),
             ("fixmedins_code", facility.code.clone()),
             ("med_type", visit.med_type.to_owned()),
-            ("fee_ocur_time", time_text(line.time)),
+            ("fee_ocur_time", time_text(fee.time)),
             (
                 "rx_drord_no",
                 if prescribed {
-                    format!("R{}", line.time.div_euclid(DAY) % 1000 * 1000 + number.cast_signed() as i64 / 5)
+                    format!("R{}", fee.time.div_euclid(DAY) % 1000 * 1000 + number.cast_signed() as i64 / 5)
                 } else {
                     String::new()
                 },
@@ -374,10 +374,10 @@ fn fee(
             ("list_type", item.list_type.to_owned()),
             ("med_chrgitm_type", item.charge.to_owned()),
             ("chrgitm_lv", item.level.to_owned()),
-            ("cnt", quantity(line.cnt)),
-            ("pric", yuan(line.pric)),
-            ("det_item_fee_sumamt", yuan(line.amount)),
-            ("pric_uplmt_amt", text(line.limit.map(yuan))),
+            ("cnt", quantity(fee.cnt)),
+            ("pric", yuan(fee.pric)),
+            ("det_item_fee_sumamt", yuan(fee.amount)),
+            ("pric_uplmt_amt", text(fee.limit.map(yuan))),
             (
                 "selfpay_prop",
                 String::from(if item.level == "03" {
@@ -388,10 +388,10 @@ fn fee(
                     "0"
                 }),
             ),
-            ("fulamt_ownpay_amt", yuan(line.own)),
-            ("overlmt_selfpay", yuan(line.over)),
-            ("preselfpay_amt", yuan(line.first)),
-            ("inscp_amt", yuan(line.inscp())),
+            ("fulamt_ownpay_amt", yuan(fee.own)),
+            ("overlmt_selfpay", yuan(fee.over)),
+            ("preselfpay_amt", yuan(fee.first)),
+            ("inscp_amt", yuan(fee.inscp())),
             ("spec", text(pack.map(|pack| pack.spec))),
             ("cnt_prcunt", pack.map_or(if item.list_type == "301" { "个" } else { "次" }, |pack| pack.unit).to_owned()),
             ("dosform_name", text(pack.map(|pack| pack.form))),
@@ -399,10 +399,10 @@ fn fee(
             ("used_frqu_dscr", text(says.map(|pack| pack.frequency))),
             ("prd_days", days),
             ("bilg_dept_codg", if visit.med_type == "41" { String::new() } else { String::from("A03") }),
-            ("bilg_dr_codg", text(line.doctor.map(|doctor| doctor_code(facility, doctor)))),
-            ("etip_flag", flag(line.etip)),
+            ("bilg_dr_codg", text(fee.doctor.map(|doctor| doctor_code(facility, doctor)))),
+            ("etip_flag", flag(fee.etip)),
             ("init_feedetl_sn", named),
-            ("crte_time", time_text(line.time + 1800)),
+            ("crte_time", time_text(fee.time + 1800)),
         ],
     );
 }

@@ -106,6 +106,7 @@ pub(super) fn delivery_and_suture(scene: &mut Scene<'_>) {
     let (facility, day) = (scene.hospital(), scene.day);
     let stay = scene.life.stay(facility, day, day + 3, &BIRTH);
     scene.life.encounters[stay].med_type = "52";
+    scene.life.encounters[stay].operation = Some(("73.5900", "手法助产"));
     scene.life.charge(stay, &DELIVERY, at(day, 20, 0, 0), 1);
     let b = scene.life.charge(stay, &TEAR_SUTURE, at(day + 1, 1, 0, 0), 1);
     scene.life.settle(stay);

@@ -17,6 +17,7 @@ fn tenth(scene: &mut Scene<'_>, more: i64) -> usize {
     line.reprice();
     let other: i64 = scene.life.encounters[stay].lines.iter().map(|line| line.amount).sum();
     own(scene, stay, other / 9 + more);
+    scene.life.encounters[stay].bed_checks = (1..5).map(|offset| at(day + offset, 10, 30, 0)).collect();
     stay
 }
 
