@@ -34,7 +34,11 @@ impl Progress for Bars {
         self.with(|bar| {
             let made = if total == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(total) };
             made.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));
-            let template = if total == 0 { "{spinner} {msg:<12} {human_pos}  {elapsed}" } else { "  {msg:<12} {wide_bar} {percent:>3}%  {human_pos}/{human_len}  {eta} left" };
+            let template = if total == 0 {
+                "{spinner} {msg:<12} {human_pos}  {elapsed}"
+            } else {
+                "  {msg:<12} {wide_bar} {percent:>3}%  {human_pos}/{human_len}  {eta} left"
+            };
             if let Ok(style) = ProgressStyle::with_template(template) {
                 made.set_style(style);
             }

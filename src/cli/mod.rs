@@ -204,7 +204,12 @@ fn bytes(text: &str) -> Result<u64, String> {
         "G" | "GB" | "GIB" => 1 << 30,
         _ => return Err("wanted a size such as 4GB or 512MB".to_owned()),
     };
-    digits.trim().parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).ok_or_else(|| "wanted a size such as 4GB or 512MB".to_owned())
+    digits
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(unit))
+        .ok_or_else(|| "wanted a size such as 4GB or 512MB".to_owned())
 }
 
 /// What a command came to.
@@ -250,7 +255,11 @@ pub fn run() -> ExitCode {
         .with_writer(std::io::stderr)
         .without_time()
         .try_init();
-    let face = Face { lang: language(cli.lang), printed: cli.format, progress: bars::Bars::new(std::io::stderr().is_terminal()) };
+    let face = Face {
+        lang: language(cli.lang),
+        printed: cli.format,
+        progress: bars::Bars::new(std::io::stderr().is_terminal()),
+    };
     let outcome = match cli.command {
         Command::Audit(args) => audit(&args, &face),
         Command::Ingest(args) => ingest(&args, &face),
@@ -273,7 +282,9 @@ fn language(asked: Option<Language>) -> Lang {
         Some(Language::Zh) => Lang::Zh,
         Some(Language::En) => Lang::En,
         None => {
-            let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+            let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
+                .iter()
+                .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
             if locale.is_some_and(|l| l.to_ascii_lowercase().starts_with("zh")) { Lang::Zh } else { Lang::En }
         }
     }
@@ -305,7 +316,9 @@ fn audit(args: &AuditArgs, face: &Face) -> Result<Outcome, operations::Error> {
             let mut table = String::from("rule_code,evaluated,not_evaluated,findings,amount,allocated\n");
             for rule in done.context.run["rules"].as_array().into_iter().flatten() {
                 let cell = |name: &str| rule[name].as_str().map_or_else(|| rule[name].to_string(), str::to_owned);
-                table.push_str(&["code", "evaluated", "not_evaluated", "findings", "amount", "allocated"].map(cell).join(","));
+                table.push_str(
+                    &["code", "evaluated", "not_evaluated", "findings", "amount", "allocated"].map(cell).join(","),
+                );
                 table.push('\n');
             }
             face.print(&table);
@@ -319,15 +332,35 @@ fn ingest(args: &IngestArgs, face: &Face) -> Result<Outcome, operations::Error> 
     let dataset = ingest::ingest(&args.inputs, &how, &args.dataset, &face.progress)?;
     let manifest = dataset.manifest();
     match face.printed {
-        Printed::Json => face.print(&format!("{:#}\n", serde_json::json!({ "tables": manifest.tables, "inputs": manifest.inputs, "notes": manifest.notes }))),
+        Printed::Json => face.print(&format!(
+            "{:#}\n",
+            serde_json::json!({ "tables": manifest.tables, "inputs": manifest.inputs, "notes": manifest.notes })
+        )),
         printed => {
             let comma = printed == Printed::Csv;
-            let mut table = if comma { "table,read,quarantined,duplicates,audited,sum_read,sum_audited\n".to_owned() } else { format!("{:<14}{:>12}{:>12}{:>12}{:>12}{:>20}\n", "table", "read", "quarantined", "duplicates", "audited", "sum audited") };
+            let mut table = if comma {
+                "table,read,quarantined,duplicates,audited,sum_read,sum_audited\n".to_owned()
+            } else {
+                format!(
+                    "{:<14}{:>12}{:>12}{:>12}{:>12}{:>20}\n",
+                    "table", "read", "quarantined", "duplicates", "audited", "sum audited"
+                )
+            };
             for (name, t) in manifest.tables.iter().filter(|(_, t)| t.present) {
                 let row = if comma {
-                    format!("{name},{},{},{},{},{},{}\n", t.read.rows, t.quarantined.rows, t.duplicates.rows, t.audited.rows, t.read.sum, t.audited.sum)
+                    format!(
+                        "{name},{},{},{},{},{},{}\n",
+                        t.read.rows, t.quarantined.rows, t.duplicates.rows, t.audited.rows, t.read.sum, t.audited.sum
+                    )
                 } else {
-                    format!("{name:<14}{:>12}{:>12}{:>12}{:>12}{:>20}\n", t.read.rows, t.quarantined.rows, t.duplicates.rows, t.audited.rows, t.audited.sum.to_string())
+                    format!(
+                        "{name:<14}{:>12}{:>12}{:>12}{:>12}{:>20}\n",
+                        t.read.rows,
+                        t.quarantined.rows,
+                        t.duplicates.rows,
+                        t.audited.rows,
+                        t.audited.sum.to_string()
+                    )
                 };
                 table.push_str(&row);
             }
@@ -335,7 +368,11 @@ fn ingest(args: &IngestArgs, face: &Face) -> Result<Outcome, operations::Error> 
                 for note in &manifest.notes {
                     table.push_str(&format!("note: {note}\n"));
                 }
-                table.push_str(&format!("dataset: {}\nnext: fundaudit audit {} --out findings\n", args.dataset.display(), args.dataset.display()));
+                table.push_str(&format!(
+                    "dataset: {}\nnext: fundaudit audit {} --out findings\n",
+                    args.dataset.display(),
+                    args.dataset.display()
+                ));
             }
             face.print(&table);
         }

@@ -77,8 +77,18 @@ pub(super) fn run(command: &RulesCommand, face: &Face) -> Result<Outcome, Error>
         RulesCommand::Check { rules } => {
             let found = library::compile(rules.as_deref(), &[])?;
             face.print(&match face.lang {
-                Lang::Zh => format!("{} 条规则，{} 个参数，{} 张知识表，没有错误\n", found.set.rules.len(), found.set.parameters.len(), found.set.knowledge.len()),
-                Lang::En => format!("{} rules, {} parameters, {} knowledge tables, no mistakes\n", found.set.rules.len(), found.set.parameters.len(), found.set.knowledge.len()),
+                Lang::Zh => format!(
+                    "{} 条规则，{} 个参数，{} 张知识表，没有错误\n",
+                    found.set.rules.len(),
+                    found.set.parameters.len(),
+                    found.set.knowledge.len()
+                ),
+                Lang::En => format!(
+                    "{} rules, {} parameters, {} knowledge tables, no mistakes\n",
+                    found.set.rules.len(),
+                    found.set.parameters.len(),
+                    found.set.knowledge.len()
+                ),
             });
             Ok(Outcome::Clean)
         }
@@ -88,8 +98,20 @@ pub(super) fn run(command: &RulesCommand, face: &Face) -> Result<Outcome, Error>
                 face.print(&failure.to_string());
             }
             face.print(&match face.lang {
-                Lang::Zh => format!("{} 条规则，{} 本案例，{} 个案例，{} 个不符\n", tested.rules, tested.books, tested.cases, tested.failures.len()),
-                Lang::En => format!("{} rules over {} books, {} cases, {} unexpected\n", tested.rules, tested.books, tested.cases, tested.failures.len()),
+                Lang::Zh => format!(
+                    "{} 条规则，{} 本案例，{} 个案例，{} 个不符\n",
+                    tested.rules,
+                    tested.books,
+                    tested.cases,
+                    tested.failures.len()
+                ),
+                Lang::En => format!(
+                    "{} rules over {} books, {} cases, {} unexpected\n",
+                    tested.rules,
+                    tested.books,
+                    tested.cases,
+                    tested.failures.len()
+                ),
             });
             Ok(if tested.failures.is_empty() { Outcome::Clean } else { Outcome::Found })
         }

@@ -9,7 +9,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Date32Array, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array};
+use arrow::array::{
+    Array, ArrayRef, Date32Array, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array,
+};
 use arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
@@ -190,8 +192,11 @@ fn rows_by(batch: &RecordBatch, column: &str) -> Result<HashMap<String, u32>, Ar
 
 /// In the order of the dataset; a dataset is in it already, and the check costs one pass.
 fn sorted(batch: &RecordBatch, by: &[&str]) -> Result<RecordBatch, ArrowError> {
-    let columns: Vec<SortColumn> =
-        by.iter().filter_map(|name| batch.column_by_name(name)).map(|values| SortColumn { values: Arc::clone(values), options: None }).collect();
+    let columns: Vec<SortColumn> = by
+        .iter()
+        .filter_map(|name| batch.column_by_name(name))
+        .map(|values| SortColumn { values: Arc::clone(values), options: None })
+        .collect();
     if batch.num_rows() < 2 || columns.is_empty() {
         return Ok(batch.clone());
     }
@@ -203,7 +208,10 @@ fn sorted(batch: &RecordBatch, by: &[&str]) -> Result<RecordBatch, ArrowError> {
 }
 
 /// Settlements that stand, and the ids of those that do not: refunds and what they name.
-fn standing_settlements(batch: &RecordBatch, netting: &mut Netting) -> Result<(RecordBatch, HashMap<String, ()>), ArrowError> {
+fn standing_settlements(
+    batch: &RecordBatch,
+    netting: &mut Netting,
+) -> Result<(RecordBatch, HashMap<String, ()>), ArrowError> {
     let ids = text(batch, "setl_id")?;
     let flags = text(batch, "refd_setl_flag")?;
     let origins = text(batch, "init_setl_id")?;
@@ -243,7 +251,8 @@ enum Fate {
     Unpaired,
 }
 
-const AMOUNTS: [&str; 5] = ["det_item_fee_sumamt", "fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_amt"];
+const AMOUNTS: [&str; 5] =
+    ["det_item_fee_sumamt", "fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_amt"];
 
 #[expect(clippy::too_many_lines, reason = "the two steps of netting in the order of RULES 1, with their bookkeeping")]
 fn net_lines(
@@ -253,10 +262,13 @@ fn net_lines(
     unpaired_at: &mut BTreeMap<String, u64>,
 ) -> Result<RecordBatch, ArrowError> {
     let rows = batch.num_rows();
-    let (serials, encounters, settlements) = (text(batch, "feedetl_sn")?, text(batch, "mdtrt_id")?, text(batch, "setl_id")?);
-    let (codes, origins, facilities) = (text(batch, "hilist_code")?, text(batch, "init_feedetl_sn")?, text(batch, "fixmedins_code")?);
+    let (serials, encounters, settlements) =
+        (text(batch, "feedetl_sn")?, text(batch, "mdtrt_id")?, text(batch, "setl_id")?);
+    let (codes, origins, facilities) =
+        (text(batch, "hilist_code")?, text(batch, "init_feedetl_sn")?, text(batch, "fixmedins_code")?);
     let times = time(batch, "fee_ocur_time")?;
-    let (counts, prices, totals) = (decimal(batch, "cnt")?, decimal(batch, "pric")?, decimal(batch, "det_item_fee_sumamt")?);
+    let (counts, prices, totals) =
+        (decimal(batch, "cnt")?, decimal(batch, "pric")?, decimal(batch, "det_item_fee_sumamt")?);
 
     let mut fate = vec![Fate::Stands; rows];
     if !removed.is_empty() {
@@ -266,14 +278,20 @@ fn net_lines(
             }
         }
     }
-    let negatives: Vec<usize> = (0..rows).filter(|&row| fate[row] == Fate::Stands && (counts.value(row) < 0 || totals.value(row) < 0)).collect();
+    let negatives: Vec<usize> = (0..rows)
+        .filter(|&row| fate[row] == Fate::Stands && (counts.value(row) < 0 || totals.value(row) < 0))
+        .collect();
     // Quantity that is left of a line that was reduced, and the negative lines that reduced it.
     let mut left: HashMap<usize, (i128, Vec<usize>)> = HashMap::new();
     if !negatives.is_empty() {
         let concerned: std::collections::HashSet<&str> = negatives.iter().map(|&row| encounters.value(row)).collect();
         let mut lines_of: HashMap<&str, Vec<usize>> = HashMap::new();
         for row in 0..rows {
-            if fate[row] == Fate::Stands && counts.value(row) >= 0 && totals.value(row) >= 0 && concerned.contains(encounters.value(row)) {
+            if fate[row] == Fate::Stands
+                && counts.value(row) >= 0
+                && totals.value(row) >= 0
+                && concerned.contains(encounters.value(row))
+            {
                 lines_of.entry(encounters.value(row)).or_default().push(row);
             }
         }
@@ -284,7 +302,10 @@ fn net_lines(
             let of_encounter = lines_of.get(encounters.value(row)).map(Vec::as_slice).unwrap_or_default();
             let quantity = counts.value(row).abs();
             let partner = if let Some(origin) = at(origins, row) {
-                of_encounter.iter().copied().find(|&other| fate[other] == Fate::Stands && serials.value(other) == origin)
+                of_encounter
+                    .iter()
+                    .copied()
+                    .find(|&other| fate[other] == Fate::Stands && serials.value(other) == origin)
             } else {
                 of_encounter.iter().copied().rev().find(|&other| {
                     fate[other] == Fate::Stands
@@ -329,7 +350,8 @@ fn net_lines(
     for (_, by) in left.values() {
         netting.net.fen += by.iter().map(|&row| -totals.value(row).abs()).sum::<i128>();
     }
-    let keep: UInt32Array = (0u32..).zip(&fate).filter(|(_, fate)| **fate == Fate::Stands).map(|(row, _)| row).collect();
+    let keep: UInt32Array =
+        (0u32..).zip(&fate).filter(|(_, fate)| **fate == Fate::Stands).map(|(row, _)| row).collect();
     let batch = if left.is_empty() { batch.clone() } else { reduced(batch, &left)? };
     if keep.len() == rows { Ok(batch) } else { take_record_batch(&batch, &keep) }
 }
@@ -372,10 +394,18 @@ fn half_up(numerator: i128, denominator: i128) -> i128 {
 }
 
 /// Encounters with a net line or a standing settlement: of the others nothing remains, they are no visit and no stay.
-fn remaining(encounters: &RecordBatch, lines: &RecordBatch, settlements: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+fn remaining(
+    encounters: &RecordBatch,
+    lines: &RecordBatch,
+    settlements: &RecordBatch,
+) -> Result<RecordBatch, ArrowError> {
     let mut alive: std::collections::HashSet<&str> = text(lines, "mdtrt_id")?.iter().flatten().collect();
     alive.extend(text(settlements, "mdtrt_id")?.iter().flatten());
     let ids = text(encounters, "mdtrt_id")?;
-    let keep: UInt32Array = (0u32..).zip(ids.iter()).filter(|(_, id)| id.is_some_and(|id| alive.contains(id))).map(|(row, _)| row).collect();
+    let keep: UInt32Array = (0u32..)
+        .zip(ids.iter())
+        .filter(|(_, id)| id.is_some_and(|id| alive.contains(id)))
+        .map(|(row, _)| row)
+        .collect();
     if keep.len() == encounters.num_rows() { Ok(encounters.clone()) } else { take_record_batch(encounters, &keep) }
 }

@@ -11,22 +11,64 @@ const ALWAYS: &[(Table, &[&str])] = &[
     (
         Table::FeeDetail,
         &[
-            "feedetl_sn", "mdtrt_id", "setl_id", "psn_no", "fixmedins_code", "med_type", "fee_ocur_time", "hilist_code", "cnt", "pric",
-            "det_item_fee_sumamt", "fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_amt", "init_feedetl_sn",
+            "feedetl_sn",
+            "mdtrt_id",
+            "setl_id",
+            "psn_no",
+            "fixmedins_code",
+            "med_type",
+            "fee_ocur_time",
+            "hilist_code",
+            "cnt",
+            "pric",
+            "det_item_fee_sumamt",
+            "fulamt_ownpay_amt",
+            "overlmt_selfpay",
+            "preselfpay_amt",
+            "inscp_amt",
+            "init_feedetl_sn",
         ],
     ),
     (
         Table::Settlement,
         &[
-            "setl_id", "mdtrt_id", "psn_no", "fixmedins_code", "insutype", "med_type", "insu_admdvs", "setl_time", "medfee_sumamt",
-            "fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_amt", "hifp_pay", "refd_setl_flag", "init_setl_id", "mid_setl_flag",
+            "setl_id",
+            "mdtrt_id",
+            "psn_no",
+            "fixmedins_code",
+            "insutype",
+            "med_type",
+            "insu_admdvs",
+            "setl_time",
+            "medfee_sumamt",
+            "fulamt_ownpay_amt",
+            "overlmt_selfpay",
+            "preselfpay_amt",
+            "inscp_amt",
+            "hifp_pay",
+            "refd_setl_flag",
+            "init_setl_id",
+            "mid_setl_flag",
         ],
     ),
     (
         Table::Encounter,
         &[
-            "mdtrt_id", "psn_no", "fixmedins_code", "med_type", "insutype", "insu_admdvs", "gend", "brdy", "hosp_lv", "begntime", "endtime",
-            "dscg_maindiag_code", "dscg_way", "die_date", "ars_year_ipt_flag",
+            "mdtrt_id",
+            "psn_no",
+            "fixmedins_code",
+            "med_type",
+            "insutype",
+            "insu_admdvs",
+            "gend",
+            "brdy",
+            "hosp_lv",
+            "begntime",
+            "endtime",
+            "dscg_maindiag_code",
+            "dscg_way",
+            "die_date",
+            "ars_year_ipt_flag",
         ],
     ),
     (Table::Person, &["psn_no", "gend", "brdy", "insutype", "insu_admdvs", "die_date"]),
@@ -38,7 +80,8 @@ const ALWAYS: &[(Table, &[&str])] = &[
 /// Columns to read for these plans, in the order of the tables' schemas.
 #[must_use]
 pub fn needed(plans: &[Plan]) -> BTreeMap<Table, Vec<&'static str>> {
-    let mut wanted: BTreeMap<Table, BTreeSet<&str>> = ALWAYS.iter().map(|(table, columns)| (*table, columns.iter().copied().collect())).collect();
+    let mut wanted: BTreeMap<Table, BTreeSet<&str>> =
+        ALWAYS.iter().map(|(table, columns)| (*table, columns.iter().copied().collect())).collect();
     for (view, column) in plans.iter().flat_map(|p| &p.reads) {
         let tables: &[Table] = match view {
             View::Line | View::PaidLine => &[Table::FeeDetail, Table::Encounter],
@@ -59,6 +102,8 @@ pub fn needed(plans: &[Plan]) -> BTreeMap<Table, Vec<&'static str>> {
     }
     wanted
         .into_iter()
-        .map(|(table, names)| (table, table.columns().iter().map(|c| c.name).filter(|name| names.contains(name)).collect()))
+        .map(|(table, names)| {
+            (table, table.columns().iter().map(|c| c.name).filter(|name| names.contains(name)).collect())
+        })
         .collect()
 }

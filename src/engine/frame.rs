@@ -9,7 +9,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array,
+};
 use arrow::compute::{concat, take};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
@@ -75,7 +77,9 @@ impl<'a> Frame<'a> {
     /// # Errors
     /// A row outside the frame.
     pub fn select(&self, keep: &UInt32Array) -> Result<Frame<'a>, ArrowError> {
-        let pick = |rows: &UInt32Array| -> Result<UInt32Array, ArrowError> { Ok(take(rows, keep, None)?.as_primitive().clone()) };
+        let pick = |rows: &UInt32Array| -> Result<UInt32Array, ArrowError> {
+            Ok(take(rows, keep, None)?.as_primitive().clone())
+        };
         let mut joined = Vec::with_capacity(self.joined.len());
         for j in &self.joined {
             joined.push(Joined { prefix: j.prefix.clone(), source: Rc::clone(&j.source), rows: pick(&j.rows)? });
@@ -84,7 +88,13 @@ impl<'a> Frame<'a> {
         for (name, column) in &self.own {
             own.insert(name.clone(), take(column, keep, None)?);
         }
-        Ok(Frame { source: Rc::clone(&self.source), rows: pick(&self.rows)?, joined, own, gathered: RefCell::default() })
+        Ok(Frame {
+            source: Rc::clone(&self.source),
+            rows: pick(&self.rows)?,
+            joined,
+            own,
+            gathered: RefCell::default(),
+        })
     }
 
     /// The rows where `mask` is true.
@@ -106,7 +116,8 @@ impl<'a> Frame<'a> {
     /// # Errors
     /// A column was not read.
     pub fn evaluate(&self, compiled: &Compiled) -> Result<ArrayRef, ArrowError> {
-        let columns: Result<Vec<ArrayRef>, ArrowError> = compiled.schema.fields().iter().map(|f| self.column(f.name())).collect();
+        let columns: Result<Vec<ArrayRef>, ArrowError> =
+            compiled.schema.fields().iter().map(|f| self.column(f.name())).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows()));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&compiled.schema), columns?, &options)?;
         compute(compiled, &batch)
@@ -136,7 +147,9 @@ impl Columns for Frame<'_> {
         }
         let joined = self.joined.iter().find_map(|j| name.strip_prefix(j.prefix.as_str()).map(|rest| (j, rest)));
         let column = match joined {
-            Some((j, "found")) => Arc::new(BooleanArray::from_iter((0..j.rows.len()).map(|row| Some(j.rows.is_valid(row))))),
+            Some((j, "found")) => {
+                Arc::new(BooleanArray::from_iter((0..j.rows.len()).map(|row| Some(j.rows.is_valid(row)))))
+            }
             Some((j, rest)) => take(&j.source.column(rest)?, &j.rows, None)?,
             None => take(&self.source.column(name)?, &self.rows, None)?,
         };
@@ -151,7 +164,8 @@ fn compute(compiled: &Compiled, batch: &RecordBatch) -> Result<ArrayRef, ArrowEr
         Ok(values) => Ok(values),
         Err(_) if rows > 1 => {
             let half = rows / 2;
-            let (one, other) = (compute(compiled, &batch.slice(0, half))?, compute(compiled, &batch.slice(half, rows - half))?);
+            let (one, other) =
+                (compute(compiled, &batch.slice(0, half))?, compute(compiled, &batch.slice(half, rows - half))?);
             concat(&[&one, &other])
         }
         Err(error) => match error.find_root() {

@@ -17,10 +17,34 @@ use crate::rules::expression::FUNCTIONS;
 #[must_use]
 pub fn allowed() -> Vec<Arc<ScalarUDF>> {
     let ours = [
-        create_udf("days_between", vec![DataType::Date32, DataType::Date32], DataType::Int64, Volatility::Immutable, Arc::new(days_between)),
-        create_udf("add_days", vec![DataType::Date32, DataType::Int64], DataType::Date32, Volatility::Immutable, Arc::new(add_days)),
-        create_udf("any_prefix", vec![DataType::Utf8, DataType::Utf8], DataType::Boolean, Volatility::Immutable, Arc::new(any_prefix)),
-        create_udf("listed", vec![DataType::Utf8, DataType::Utf8], DataType::Boolean, Volatility::Immutable, Arc::new(listed)),
+        create_udf(
+            "days_between",
+            vec![DataType::Date32, DataType::Date32],
+            DataType::Int64,
+            Volatility::Immutable,
+            Arc::new(days_between),
+        ),
+        create_udf(
+            "add_days",
+            vec![DataType::Date32, DataType::Int64],
+            DataType::Date32,
+            Volatility::Immutable,
+            Arc::new(add_days),
+        ),
+        create_udf(
+            "any_prefix",
+            vec![DataType::Utf8, DataType::Utf8],
+            DataType::Boolean,
+            Volatility::Immutable,
+            Arc::new(any_prefix),
+        ),
+        create_udf(
+            "listed",
+            vec![DataType::Utf8, DataType::Utf8],
+            DataType::Boolean,
+            Volatility::Immutable,
+            Arc::new(listed),
+        ),
     ];
     let theirs = SessionStateDefaults::default_scalar_functions()
         .into_iter()
@@ -34,7 +58,10 @@ fn arrays<const N: usize>(arguments: &[ColumnarValue]) -> Result<[ArrayRef; N]> 
 }
 
 fn as_array<T: 'static>(array: &ArrayRef) -> Result<&T> {
-    array.as_any().downcast_ref().ok_or_else(|| DataFusionError::Execution(format!("an argument is {}", array.data_type())))
+    array
+        .as_any()
+        .downcast_ref()
+        .ok_or_else(|| DataFusionError::Execution(format!("an argument is {}", array.data_type())))
 }
 
 /// `days_between(later, earlier)`: calendar days, negative when the first is the earlier.
@@ -49,7 +76,8 @@ fn days_between(arguments: &[ColumnarValue]) -> Result<ColumnarValue> {
 fn add_days(arguments: &[ColumnarValue]) -> Result<ColumnarValue> {
     let [day, n] = arrays(arguments)?;
     let (day, n): (&Date32Array, &Int64Array) = (as_array(&day)?, as_array(&n)?);
-    let days: Date32Array = day.iter().zip(n.iter()).map(|(day, n)| day?.checked_add(i32::try_from(n?).ok()?)).collect();
+    let days: Date32Array =
+        day.iter().zip(n.iter()).map(|(day, n)| day?.checked_add(i32::try_from(n?).ok()?)).collect();
     Ok(ColumnarValue::Array(Arc::new(days)))
 }
 
@@ -62,7 +90,11 @@ fn any_prefix(arguments: &[ColumnarValue]) -> Result<ColumnarValue> {
         .zip(prefixes.iter())
         .map(|(codes, prefixes)| {
             let prefixes = prefixes?;
-            Some(codes?.split('|').any(|code| prefixes.split('|').any(|prefix| !prefix.is_empty() && code.starts_with(prefix))))
+            Some(
+                codes?
+                    .split('|')
+                    .any(|code| prefixes.split('|').any(|prefix| !prefix.is_empty() && code.starts_with(prefix))),
+            )
         })
         .collect();
     Ok(ColumnarValue::Array(Arc::new(found)))
@@ -72,6 +104,10 @@ fn any_prefix(arguments: &[ColumnarValue]) -> Result<ColumnarValue> {
 fn listed(arguments: &[ColumnarValue]) -> Result<ColumnarValue> {
     let [list, value] = arrays(arguments)?;
     let (list, value): (&StringArray, &StringArray) = (as_array(&list)?, as_array(&value)?);
-    let found: BooleanArray = list.iter().zip(value.iter()).map(|(list, value)| Some(list?.split('|').any(|one| Some(one) == value))).collect();
+    let found: BooleanArray = list
+        .iter()
+        .zip(value.iter())
+        .map(|(list, value)| Some(list?.split('|').any(|one| Some(one) == value)))
+        .collect();
     Ok(ColumnarValue::Array(Arc::new(found)))
 }

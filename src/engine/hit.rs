@@ -56,7 +56,8 @@ pub fn show(array: &ArrayRef, at: usize) -> Option<String> {
         DataType::Boolean => if array.as_boolean().value(at) { "是" } else { "否" }.to_owned(),
         DataType::Timestamp(_, _) => day::time_text(array.as_primitive::<TimestampMicrosecondType>().value(at)),
         DataType::Decimal128(_, scale) => {
-            let (mut value, mut scale) = (array.as_primitive::<Decimal128Type>().value(at), u32::try_from(*scale).unwrap_or(0));
+            let (mut value, mut scale) =
+                (array.as_primitive::<Decimal128Type>().value(at), u32::try_from(*scale).unwrap_or(0));
             while scale > 8 {
                 value /= 10;
                 scale -= 1;

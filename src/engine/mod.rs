@@ -16,8 +16,8 @@ mod plan;
 mod run;
 pub mod views;
 
-pub use columns::needed;
 pub use claims::{Claims, Netting, Tables};
+pub use columns::needed;
 pub use hit::{Hit, HitLine};
 pub use plan::{Compiler, Plan};
 pub use run::{Answers, Found, Scope, run};

@@ -195,8 +195,11 @@ impl<'a> Compiler<'a> {
         }
         scope.types.insert("nth_in_group".to_owned(), DataType::Int64);
         let unless: Vec<Compiled> = find.unless.iter().filter_map(|e| self.boolean(e, &mut scope)).collect();
-        let not_evaluated_when: Vec<(Compiled, String)> =
-            find.not_evaluated_when.iter().filter_map(|(e, why)| self.boolean(e, &mut scope).map(|c| (c, why.clone()))).collect();
+        let not_evaluated_when: Vec<(Compiled, String)> = find
+            .not_evaluated_when
+            .iter()
+            .filter_map(|(e, why)| self.boolean(e, &mut scope).map(|c| (c, why.clone())))
+            .collect();
         let condition = self.test(&find.condition, &mut scope);
         let violating = find.violating.as_ref().and_then(|e| self.boolean(e, &mut scope));
         let involved = find.involved.as_ref().and_then(|e| self.boolean(e, &mut scope));
@@ -229,7 +232,9 @@ impl<'a> Compiler<'a> {
         let made = |name: &String| {
             find.matches.iter().any(|m| name.starts_with(&format!("{}.", m.name)))
                 || find.sequence.as_ref().is_some_and(|s| {
-                    name.starts_with("previous.") || name == "nth" || s.stack.as_ref().is_some_and(|stack| stack.name == *name)
+                    name.starts_with("previous.")
+                        || name == "nth"
+                        || s.stack.as_ref().is_some_and(|stack| stack.name == *name)
                 })
         };
         Some(Plan {
@@ -345,11 +350,19 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn physical(&self, ast: &Expr, schema: &Arc<Schema>) -> datafusion::error::Result<(Arc<dyn PhysicalExpr>, DataType)> {
+    fn physical(
+        &self,
+        ast: &Expr,
+        schema: &Arc<Schema>,
+    ) -> datafusion::error::Result<(Arc<dyn PhysicalExpr>, DataType)> {
         let named = DFSchema::try_from(Arc::clone(schema))?;
-        let logical = self.state.create_logical_expr_from_sql_expr(ExprWithAlias { expr: ast.clone(), alias: None }, &named)?;
+        let logical =
+            self.state.create_logical_expr_from_sql_expr(ExprWithAlias { expr: ast.clone(), alias: None }, &named)?;
         // Some functions (`coalesce`) exist only until they are simplified away.
-        let context = SimplifyContext::builder().with_schema(Arc::new(named.clone())).with_config_options(Arc::clone(self.state.config_options())).build();
+        let context = SimplifyContext::builder()
+            .with_schema(Arc::new(named.clone()))
+            .with_config_options(Arc::clone(self.state.config_options()))
+            .build();
         let simplifier = ExprSimplifier::new(context);
         let logical = simplifier.simplify(simplifier.coerce(logical, &named)?)?;
         let physical = self.state.create_physical_expr(logical, &named)?;
@@ -413,7 +426,13 @@ fn reads(rule: &Rule, used: &BTreeSet<String>) -> BTreeSet<(View, String)> {
         }
     }
     if let Some(sequence) = &find.sequence {
-        for column in sequence.per.iter().chain(&sequence.by).chain(&sequence.previous).chain(sequence.stack.iter().flat_map(|s| [&s.from, &s.days])) {
+        for column in sequence
+            .per
+            .iter()
+            .chain(&sequence.by)
+            .chain(&sequence.previous)
+            .chain(sequence.stack.iter().flat_map(|s| [&s.from, &s.days]))
+        {
             note(find.view, column);
         }
     }

@@ -136,14 +136,20 @@ impl<'a> Run<'_, 'a> {
         let mask: BooleanArray = days
             .as_primitive::<Date32Type>()
             .iter()
-            .map(|day| Some(day.is_none_or(|day| from.is_none_or(|from| day >= from) && until.is_none_or(|until| day <= until))))
+            .map(|day| {
+                Some(
+                    day.is_none_or(|day| from.is_none_or(|from| day >= from) && until.is_none_or(|until| day <= until)),
+                )
+            })
             .collect();
         frame.filter(&mask)
     }
 
     /// Joins knowledge: rows without a match go, unless it is optional; one row for each thing a code speaks of.
     fn with(&self, frame: &Frame<'a>, with: &With) -> Result<Frame<'a>, ArrowError> {
-        let Some(knowledge) = self.set.knowledge.get(&with.table) else { return Ok(frame.filter(&BooleanArray::from(vec![false; frame.rows()]))?) };
+        let Some(knowledge) = self.set.knowledge.get(&with.table) else {
+            return Ok(frame.filter(&BooleanArray::from(vec![false; frame.rows()]))?);
+        };
         let codes = frame.column(&with.by)?;
         let codes = codes.as_string::<i32>();
         let days = frame.column(self.view().days().0)?;
@@ -165,11 +171,18 @@ impl<'a> Run<'_, 'a> {
             let before = keep.len();
             if let (Some(code), true) = (code, days.is_valid(at)) {
                 let place = Place {
-                    region: region.as_ref().map(|r| r.as_string::<i32>()).and_then(|r| r.is_valid(at).then(|| r.value(at))),
-                    level: level.as_ref().and_then(|l| l.as_primitive::<Int64Type>().is_valid(at).then(|| l.as_primitive::<Int64Type>().value(at))),
+                    region: region
+                        .as_ref()
+                        .map(|r| r.as_string::<i32>())
+                        .and_then(|r| r.is_valid(at).then(|| r.value(at))),
+                    level: level.as_ref().and_then(|l| {
+                        l.as_primitive::<Int64Type>().is_valid(at).then(|| l.as_primitive::<Int64Type>().value(at))
+                    }),
                 };
                 for (number, (side, table, every)) in sides.iter().enumerate() {
-                    let lists = candidates.entry((number, code)).or_insert_with(|| Rc::new(code.split('|').map(|c| table.candidates(c)).collect()));
+                    let lists = candidates
+                        .entry((number, code))
+                        .or_insert_with(|| Rc::new(code.split('|').map(|c| table.candidates(c)).collect()));
                     if lists.iter().all(Vec::is_empty) {
                         continue;
                     }
@@ -212,9 +225,12 @@ impl<'a> Run<'_, 'a> {
             let mut values = Vec::with_capacity(frame.rows());
             let mut sources: Vec<Option<u32>> = Vec::with_capacity(frame.rows());
             for row in 0..frame.rows() {
-                let found = self.asked(row, &days, region.as_ref(), insutype.as_ref(), level.as_ref()).and_then(|asked| {
-                    *known.entry((asked.day, asked.region, asked.insutype, asked.level)).or_insert_with(|| parameter.in_force(asked))
-                });
+                let found =
+                    self.asked(row, &days, region.as_ref(), insutype.as_ref(), level.as_ref()).and_then(|asked| {
+                        *known
+                            .entry((asked.day, asked.region, asked.insutype, asked.level))
+                            .or_insert_with(|| parameter.in_force(asked))
+                    });
                 values.push(found.and_then(|at| scaled(parameter.values[at].value, 4)));
                 sources.push(found.and_then(|at| u32::try_from(at).ok()));
             }
@@ -281,13 +297,15 @@ impl<'a> Run<'_, 'a> {
     fn unanswered(&self, frame: &Frame<'a>, columns: &[String], found: &mut Found) -> Result<(), ArrowError> {
         let inside = self.in_scope(frame, None)?;
         let facilities = self.facilities(frame)?;
-        let arrays: Vec<(&String, ArrayRef)> = columns.iter().filter_map(|c| frame.column(c).ok().map(|a| (c, a))).collect();
+        let arrays: Vec<(&String, ArrayRef)> =
+            columns.iter().filter_map(|c| frame.column(c).ok().map(|a| (c, a))).collect();
         for row in 0..frame.rows() {
             if !inside.value(row) {
                 continue;
             }
             let missing: Vec<&str> = arrays.iter().filter(|(_, a)| a.is_null(row)).map(|(c, _)| c.as_str()).collect();
-            let reason = if missing.is_empty() { "无法计算".to_owned() } else { format!("缺少 {}", missing.join("、")) };
+            let reason =
+                if missing.is_empty() { "无法计算".to_owned() } else { format!("缺少 {}", missing.join("、")) };
             let answers = found.answers.entry(facilities(row)).or_default();
             answers.not_evaluated += 1;
             *answers.reasons.entry(reason).or_default() += 1;
@@ -309,7 +327,11 @@ impl<'a> Run<'_, 'a> {
                 let mut mask = joined.condition(&plan.when)?;
                 if found.view == View::PaidLine {
                     let amounts = joined.column(&format!("{}.inscp_amt", found.name))?;
-                    let paid: BooleanArray = amounts.as_primitive::<Decimal128Type>().iter().map(|a| Some(a.is_some_and(|a| a > 0))).collect();
+                    let paid: BooleanArray = amounts
+                        .as_primitive::<Decimal128Type>()
+                        .iter()
+                        .map(|a| Some(a.is_some_and(|a| a > 0)))
+                        .collect();
                     mask = arrow::compute::and_kleene(&mask, &paid)?;
                 }
                 for at in positions(&mask).values() {
@@ -348,7 +370,8 @@ impl<'a> Run<'_, 'a> {
 
     fn sequence(&self, frame: Frame<'a>) -> Result<Frame<'a>, ArrowError> {
         let Some(sequence) = &self.plan.rule.find.sequence else { return Ok(frame) };
-        let column = |names: &[String]| -> Result<Vec<ArrayRef>, ArrowError> { names.iter().map(|n| frame.column(n)).collect() };
+        let column =
+            |names: &[String]| -> Result<Vec<ArrayRef>, ArrowError> { names.iter().map(|n| frame.column(n)).collect() };
         let order = {
             let all: Vec<ArrayRef> = column(&sequence.per)?.into_iter().chain(column(&sequence.by)?).collect();
             let rows = converted(&all)?;
@@ -422,7 +445,9 @@ impl<'a> Run<'_, 'a> {
         }
         starts.push(order.len());
         let sorted = frame.select(&UInt32Array::from(order))?;
-        let firsts = UInt32Array::from_iter_values(starts[..members.len()].iter().map(|s| u32::try_from(*s).unwrap_or(u32::MAX)));
+        let firsts = UInt32Array::from_iter_values(
+            starts[..members.len()].iter().map(|s| u32::try_from(*s).unwrap_or(u32::MAX)),
+        );
         let mut groups = sorted.select(&firsts)?;
         for (number, measure) in self.plan.measured.iter().enumerate() {
             let column = aggregate(&sorted, measure, &starts)?;
@@ -470,9 +495,19 @@ impl<'a> Run<'_, 'a> {
                 let missing: Vec<String> = reasons
                     .iter()
                     .filter(|(_, a)| a.is_null(row))
-                    .map(|(c, _)| if c.ends_with(".found") { format!("{c}（回溯期早于数据起始日）") } else { (*c).clone() })
+                    .map(|(c, _)| {
+                        if c.ends_with(".found") {
+                            format!("{c}（回溯期早于数据起始日）")
+                        } else {
+                            (*c).clone()
+                        }
+                    })
                     .collect();
-                Some(if missing.is_empty() { "无法计算".to_owned() } else { format!("缺少 {}", missing.join("、")) })
+                Some(if missing.is_empty() {
+                    "无法计算".to_owned()
+                } else {
+                    format!("缺少 {}", missing.join("、"))
+                })
             } else {
                 None
             };
@@ -513,7 +548,11 @@ impl<'a> Run<'_, 'a> {
     }
 
     /// First and last day of each unit.
-    fn days(&self, frame: &Frame<'a>, rows: Option<&(Frame<'a>, Vec<usize>)>) -> Result<Vec<(Option<i32>, Option<i32>)>, ArrowError> {
+    fn days(
+        &self,
+        frame: &Frame<'a>,
+        rows: Option<&(Frame<'a>, Vec<usize>)>,
+    ) -> Result<Vec<(Option<i32>, Option<i32>)>, ArrowError> {
         let (first, last) = self.view().days();
         let read = |frame: &Frame<'a>| -> Result<(Date32Array, Date32Array), ArrowError> {
             Ok((frame.column(first)?.as_primitive().clone(), frame.column(last)?.as_primitive().clone()))
@@ -528,7 +567,12 @@ impl<'a> Run<'_, 'a> {
                 let known = |days: &Date32Array, row: usize| days.is_valid(row).then(|| days.value(row));
                 Ok(starts
                     .windows(2)
-                    .map(|w| ((w[0]..w[1]).filter_map(|r| known(&first, r)).min(), (w[0]..w[1]).filter_map(|r| known(&last, r)).max()))
+                    .map(|w| {
+                        (
+                            (w[0]..w[1]).filter_map(|r| known(&first, r)).min(),
+                            (w[0]..w[1]).filter_map(|r| known(&last, r)).max(),
+                        )
+                    })
                     .collect())
             }
         }
@@ -548,7 +592,8 @@ impl<'a> Run<'_, 'a> {
         let chosen = units.frame.select(&UInt32Array::from(hits.to_vec()))?;
         let amounts = to_money(&chosen.evaluate(&plan.amount)?)?;
         let evaluate = |compiled: &Compiled| chosen.evaluate(compiled);
-        let key: Vec<(&str, ArrayRef)> = plan.key.iter().map(|(n, c)| evaluate(c).map(|a| (n.as_str(), a))).collect::<Result<_, _>>()?;
+        let key: Vec<(&str, ArrayRef)> =
+            plan.key.iter().map(|(n, c)| evaluate(c).map(|a| (n.as_str(), a))).collect::<Result<_, _>>()?;
         let pieces: Vec<Result<ArrayRef, &str>> = plan
             .finding
             .iter()
@@ -557,9 +602,13 @@ impl<'a> Run<'_, 'a> {
                 Piece::Value(c) => evaluate(c).map(Ok),
             })
             .collect::<Result<_, ArrowError>>()?;
-        let evidence: Vec<(&str, ArrayRef)> = plan.evidence.iter().map(|(n, c)| evaluate(c).map(|a| (n.as_str(), a))).collect::<Result<_, _>>()?;
-        let sources: Vec<(String, ArrayRef)> =
-            plan.parameters.iter().filter_map(|p| chosen.column(&format!("${p} at")).ok().map(|a| (p.clone(), a))).collect();
+        let evidence: Vec<(&str, ArrayRef)> =
+            plan.evidence.iter().map(|(n, c)| evaluate(c).map(|a| (n.as_str(), a))).collect::<Result<_, _>>()?;
+        let sources: Vec<(String, ArrayRef)> = plan
+            .parameters
+            .iter()
+            .filter_map(|p| chosen.column(&format!("${p} at")).ok().map(|a| (p.clone(), a)))
+            .collect();
         let severity = plan.severity.as_ref().map(evaluate).transpose()?;
         let result = plan.result.as_ref().map(evaluate).transpose()?;
         let lines_of = plan.lines_of.as_ref().map(|(whose, c)| evaluate(c).map(|a| (*whose, a))).transpose()?;
@@ -627,10 +676,17 @@ impl<'a> Run<'_, 'a> {
     }
 
     /// A parameter's value with where it comes from.
-    fn cited(&self, name: &str, value: serde_json::Value, sources: &[(String, ArrayRef)], at: usize) -> serde_json::Value {
+    fn cited(
+        &self,
+        name: &str,
+        value: serde_json::Value,
+        sources: &[(String, ArrayRef)],
+        at: usize,
+    ) -> serde_json::Value {
         let mut fact = serde_json::Map::new();
         fact.insert("value".to_owned(), value);
-        let source = sources.iter().find(|(n, _)| n == name).map(|(_, a)| a.as_primitive::<arrow::datatypes::UInt32Type>());
+        let source =
+            sources.iter().find(|(n, _)| n == name).map(|(_, a)| a.as_primitive::<arrow::datatypes::UInt32Type>());
         if let (Some(source), Some(parameter)) = (source, self.set.parameters.get(name))
             && source.is_valid(at)
         {
@@ -680,7 +736,9 @@ impl<'a> Run<'_, 'a> {
                 last = Some(number);
             }
             let Some((bad, other)) = found.last_mut() else { continue };
-            let is = |mask: &Option<BooleanArray>, otherwise: bool| mask.as_ref().map_or(otherwise, |m| m.is_valid(row) && m.value(row));
+            let is = |mask: &Option<BooleanArray>, otherwise: bool| {
+                mask.as_ref().map_or(otherwise, |m| m.is_valid(row) && m.value(row))
+            };
             let members = self.views.members(view, of.value(row))?;
             if is(&violating, true) {
                 bad.extend(&members);
@@ -700,7 +758,10 @@ impl<'a> Run<'_, 'a> {
         };
         let amounts = self.views.column(View::Line, "inscp_amt")?;
         let amounts = amounts.as_primitive::<Decimal128Type>();
-        Ok(lines.into_iter().filter(|line| amounts.is_valid(*line as usize) && amounts.value(*line as usize) > 0).collect())
+        Ok(lines
+            .into_iter()
+            .filter(|line| amounts.is_valid(*line as usize) && amounts.value(*line as usize) > 0)
+            .collect())
     }
 
     fn hit_lines(&self, lines: &[u32]) -> Result<Vec<HitLine>, ArrowError> {
@@ -710,7 +771,8 @@ impl<'a> Run<'_, 'a> {
         let amounts = self.views.column(View::Line, "inscp_amt")?;
         let amounts = amounts.as_primitive::<Decimal128Type>();
         let column = |name: &str| self.views.column(View::Line, name);
-        let (ids, serials, settled, places) = (column("mdtrt_id")?, column("feedetl_sn")?, column("setl_id")?, column("fixmedins_code")?);
+        let (ids, serials, settled, places) =
+            (column("mdtrt_id")?, column("feedetl_sn")?, column("setl_id")?, column("fixmedins_code")?);
         let word = |array: &ArrayRef, at: usize| show(array, at);
         sorted
             .into_iter()
@@ -721,11 +783,13 @@ impl<'a> Run<'_, 'a> {
                     feedetl_sn: word(&serials, at).unwrap_or_default(),
                     setl_id: word(&settled, at),
                     fixmedins_code: word(&places, at),
-                    inscp_amt: Decimal::from_i128_with_scale(if amounts.is_valid(at) { amounts.value(at) } else { 0 }, 2),
-                    fund_share: self
-                        .views
-                        .fund_share(line)?
-                        .map(|(paid, scope)| (Decimal::from_i128_with_scale(paid, 2), Decimal::from_i128_with_scale(scope, 2))),
+                    inscp_amt: Decimal::from_i128_with_scale(
+                        if amounts.is_valid(at) { amounts.value(at) } else { 0 },
+                        2,
+                    ),
+                    fund_share: self.views.fund_share(line)?.map(|(paid, scope)| {
+                        (Decimal::from_i128_with_scale(paid, 2), Decimal::from_i128_with_scale(scope, 2))
+                    }),
                 })
             })
             .collect()
@@ -835,16 +899,26 @@ fn aggregate(rows: &Frame<'_>, measure: &MeasurePlan, starts: &[usize]) -> Resul
             };
             Ok(Arc::new(runs().map(|run| count(run.filter(known).collect())).collect::<Int64Array>()))
         }
-        "count" => Ok(Arc::new(runs().map(|run| i64::try_from(run.filter(known).count()).ok()).collect::<Int64Array>())),
+        "count" => {
+            Ok(Arc::new(runs().map(|run| i64::try_from(run.filter(known).count()).ok()).collect::<Int64Array>()))
+        }
         "sum" => {
             if let DataType::Decimal128(precision, scale) = measure.data_type {
                 let values = argument.as_primitive::<Decimal128Type>();
-                let sums = runs().map(|mut run| run.try_fold(0_i128, |sum, row| values.is_valid(row).then(|| sum + values.value(row))));
+                let sums = runs().map(|mut run| {
+                    run.try_fold(0_i128, |sum, row| values.is_valid(row).then(|| sum + values.value(row)))
+                });
                 Ok(Arc::new(sums.collect::<Decimal128Array>().with_precision_and_scale(precision, scale)?))
             } else {
                 let values = argument.as_primitive::<Int64Type>();
                 Ok(Arc::new(
-                    runs().map(|mut run| run.try_fold(0_i64, |sum, row| values.is_valid(row).then(|| sum.saturating_add(values.value(row))))).collect::<Int64Array>(),
+                    runs()
+                        .map(|mut run| {
+                            run.try_fold(0_i64, |sum, row| {
+                                values.is_valid(row).then(|| sum.saturating_add(values.value(row)))
+                            })
+                        })
+                        .collect::<Int64Array>(),
                 ))
             }
         }
@@ -902,13 +976,20 @@ impl Columns for KnowledgeColumns<'_> {
         if name == "code" {
             return Ok(Arc::new(self.knowledge.rows.iter().map(|r| Some(r.code.as_str())).collect::<StringArray>()));
         }
-        let at = self.knowledge.position(name).ok_or_else(|| ArrowError::SchemaError(format!("knowledge has no column `{name}`")))?;
+        let at = self
+            .knowledge
+            .position(name)
+            .ok_or_else(|| ArrowError::SchemaError(format!("knowledge has no column `{name}`")))?;
         if NUMBERS.contains(&name) {
             let values = self.knowledge.rows.iter().map(|r| match &r.cells[at] {
                 Cell::Number(n) => scaled(*n, 4),
                 _ => None,
             });
-            debug_assert_eq!(NUMBER, DataType::Decimal128(16, 4), "knowledge numbers have the type the compiler gave them");
+            debug_assert_eq!(
+                NUMBER,
+                DataType::Decimal128(16, 4),
+                "knowledge numbers have the type the compiler gave them"
+            );
             return Ok(Arc::new(values.collect::<Decimal128Array>().with_precision_and_scale(16, 4)?));
         }
         let values = self.knowledge.rows.iter().map(|r| match &r.cells[at] {

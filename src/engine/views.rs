@@ -11,7 +11,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray, UInt32Array, new_null_array,
+    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray, UInt32Array,
+    new_null_array,
 };
 use arrow::compute::take;
 use arrow::error::ArrowError;
@@ -51,7 +52,8 @@ impl Setting {
     /// # Errors
     /// A column is missing.
     pub fn facilities_of(batch: &RecordBatch) -> Result<HashMap<String, Facility>, ArrowError> {
-        let (ids, names, kinds) = (text(batch, "fixmedins_code")?, text(batch, "fixmedins_name")?, text(batch, "fixmedins_type")?);
+        let (ids, names, kinds) =
+            (text(batch, "fixmedins_code")?, text(batch, "fixmedins_name")?, text(batch, "fixmedins_type")?);
         let (levels, regions) = (text(batch, "hosp_lv")?, text(batch, "admdvs")?);
         let owned = |array: &StringArray, row| at(array, row).map(str::to_owned);
         Ok((0..batch.num_rows())
@@ -248,16 +250,19 @@ impl<'a> Views<'a> {
     /// A column was not read.
     pub fn fund_share(&self, line: u32) -> Result<Option<(i128, i128)>, ArrowError> {
         let Some(row) = self.links()?.settlement[line as usize] else { return Ok(None) };
-        let (paid, scope) = (decimal(&self.claims.settlements, "hifp_pay")?, self.column(View::Settlement, "inscp_amt")?);
+        let (paid, scope) =
+            (decimal(&self.claims.settlements, "hifp_pay")?, self.column(View::Settlement, "inscp_amt")?);
         let scope = as_decimal(&scope)?;
         let row = row as usize;
-        Ok((paid.is_valid(row) && scope.is_valid(row) && scope.value(row) > 0).then(|| (paid.value(row), scope.value(row))))
+        Ok((paid.is_valid(row) && scope.is_valid(row) && scope.value(row) > 0)
+            .then(|| (paid.value(row), scope.value(row))))
     }
 
     fn links(&self) -> Result<&Links, ArrowError> {
         get_or_try(&self.line_links, || {
             let lines = &self.claims.lines;
-            let (encounters, persons, settlements) = (text(lines, "mdtrt_id")?, text(lines, "psn_no")?, text(lines, "setl_id")?);
+            let (encounters, persons, settlements) =
+                (text(lines, "mdtrt_id")?, text(lines, "psn_no")?, text(lines, "setl_id")?);
             let find = |ids: &StringArray, index: &HashMap<String, u32>| -> Vec<Option<u32>> {
                 // Rows of one person and encounter are neighbours: most look-ups repeat the last.
                 let mut last: (Option<&str>, Option<u32>) = (None, None);
@@ -290,10 +295,13 @@ impl<'a> Views<'a> {
     fn visits(&self) -> Result<&Vec<Visit>, ArrowError> {
         get_or_try(&self.visits, || {
             let batch = &self.claims.encounters;
-            let (ids, people, facilities) = (text(batch, "mdtrt_id")?, text(batch, "psn_no")?, text(batch, "fixmedins_code")?);
-            let (med_types, insutypes, regions) = (text(batch, "med_type")?, text(batch, "insutype")?, text(batch, "insu_admdvs")?);
+            let (ids, people, facilities) =
+                (text(batch, "mdtrt_id")?, text(batch, "psn_no")?, text(batch, "fixmedins_code")?);
+            let (med_types, insutypes, regions) =
+                (text(batch, "med_type")?, text(batch, "insutype")?, text(batch, "insu_admdvs")?);
             let (genders, births, levels) = (text(batch, "gend")?, day(batch, "brdy")?, text(batch, "hosp_lv")?);
-            let (begins, ends, mains) = (time(batch, "begntime")?, time(batch, "endtime")?, text(batch, "dscg_maindiag_code")?);
+            let (begins, ends, mains) =
+                (time(batch, "begntime")?, time(batch, "endtime")?, text(batch, "dscg_maindiag_code")?);
             let persons = &self.claims.persons;
             let (person_gend, person_brdy) = (text(persons, "gend")?, day(persons, "brdy")?);
             let (person_region, person_insu) = (text(persons, "insu_admdvs")?, text(persons, "insutype")?);
@@ -310,7 +318,8 @@ impl<'a> Views<'a> {
                     settings.entry((m.to_owned(), on)).or_insert_with(|| self.care_setting(Some(m), on)).clone()
                 });
                 let own_birth = births.is_valid(row).then(|| births.value(row));
-                let persons_birth = person.and_then(|p| person_brdy.is_valid(p as usize).then(|| person_brdy.value(p as usize)));
+                let persons_birth =
+                    person.and_then(|p| person_brdy.is_valid(p as usize).then(|| person_brdy.value(p as usize)));
                 let listed = at(ids, row).and_then(|id| diagnoses.get(id));
                 let main_diagnosis = at(mains, row).map(str::to_owned).or_else(|| listed.and_then(|d| d.main.clone()));
                 let mut all: Vec<&str> = main_diagnosis.as_deref().into_iter().collect();
@@ -325,7 +334,10 @@ impl<'a> Views<'a> {
                     setting,
                     begin_day,
                     // An end in the year 9999 is none.
-                    end_day: ends.is_valid(row).then(|| day_of(ends.value(row))).filter(|day| !calendar::OPEN_END.contains(day)),
+                    end_day: ends
+                        .is_valid(row)
+                        .then(|| day_of(ends.value(row)))
+                        .filter(|day| !calendar::OPEN_END.contains(day)),
                     level: at(levels, row).and_then(codes::level).or_else(|| facility.and_then(|f| f.level)),
                     gend: agreed(known_sex(at(genders, row)), known_sex(of_person(person_gend).as_deref())),
                     brdy: agreed(own_birth, persons_birth),
@@ -345,7 +357,8 @@ impl<'a> Views<'a> {
 
     fn diagnoses_by_encounter(&self) -> Result<HashMap<String, Listed>, ArrowError> {
         let batch = &self.claims.diagnoses;
-        let (ids, diagnosed, mains) = (text(batch, "mdtrt_id")?, text(batch, "diag_code")?, text(batch, "maindiag_flag")?);
+        let (ids, diagnosed, mains) =
+            (text(batch, "mdtrt_id")?, text(batch, "diag_code")?, text(batch, "maindiag_flag")?);
         let mut found: HashMap<String, Listed> = HashMap::new();
         for row in 0..batch.num_rows() {
             if let (Some(id), Some(code)) = (at(ids, row), at(diagnosed, row)) {
@@ -365,13 +378,16 @@ impl<'a> Views<'a> {
     fn stays(&self) -> Result<&Vec<Stay>, ArrowError> {
         get_or_try(&self.stays, || {
             let batch = &self.claims.encounters;
-            let (ids, people, facilities) = (text(batch, "mdtrt_id")?, text(batch, "psn_no")?, text(batch, "fixmedins_code")?);
+            let (ids, people, facilities) =
+                (text(batch, "mdtrt_id")?, text(batch, "psn_no")?, text(batch, "fixmedins_code")?);
             let across = text(batch, "ars_year_ipt_flag")?;
             let visits = self.visits()?;
             let settlements = &self.claims.settlements;
             let (settled, midway) = (text(settlements, "mdtrt_id")?, text(settlements, "mid_setl_flag")?);
-            let cut: std::collections::HashSet<&str> =
-                (0..settlements.num_rows()).filter(|&row| at(midway, row) == Some("1")).filter_map(|row| at(settled, row)).collect();
+            let cut: std::collections::HashSet<&str> = (0..settlements.num_rows())
+                .filter(|&row| at(midway, row) == Some("1"))
+                .filter_map(|row| at(settled, row))
+                .collect();
             let mut inpatient: Vec<u32> = (0u32..)
                 .zip(visits)
                 .filter(|(_, v)| v.setting.as_deref() == Some("inpatient") && v.begin_day.is_some())
@@ -390,7 +406,8 @@ impl<'a> Views<'a> {
                 let end_day = visit.end_day.unwrap_or(self.setting.as_of).max(begin_day);
                 if let Some(last) = stays.last_mut() {
                     let earlier = *last.parts.last().unwrap_or(&row) as usize;
-                    let same = at(people, earlier) == at(people, row as usize) && at(facilities, earlier) == at(facilities, row as usize);
+                    let same = at(people, earlier) == at(people, row as usize)
+                        && at(facilities, earlier) == at(facilities, row as usize);
                     let follows = !last.open && (0..=1).contains(&(begin_day - last.end_day));
                     let marked = at(across, earlier) == Some("1") || at(across, row as usize) == Some("1");
                     if same && follows && (marked || at(ids, earlier).is_some_and(|id| cut.contains(id))) {
@@ -431,7 +448,8 @@ impl<'a> Views<'a> {
     fn fills(&self) -> Result<&Vec<Fill>, ArrowError> {
         get_or_try(&self.fills, || {
             let lines = &self.claims.lines;
-            let (ids, codes_of, kinds) = (text(lines, "mdtrt_id")?, text(lines, "hilist_code")?, text(lines, "list_type")?);
+            let (ids, codes_of, kinds) =
+                (text(lines, "mdtrt_id")?, text(lines, "hilist_code")?, text(lines, "list_type")?);
             let settings = self.column(View::Line, "setting")?;
             let settings = as_text(&settings)?;
             let amounts = self.column(View::Line, "inscp_amt")?;
@@ -462,7 +480,10 @@ impl<'a> Views<'a> {
                     days: Some(0),
                     fen: 0,
                 });
-                fill.days = fill.days.zip((!unknown && supplies.is_valid(row)).then(|| supplies.value(row))).map(|(a, b)| a + b);
+                fill.days = fill
+                    .days
+                    .zip((!unknown && supplies.is_valid(row)).then(|| supplies.value(row)))
+                    .map(|(a, b)| a + b);
                 if !unknown {
                     fill.fen += amounts.value(row);
                 }
@@ -493,7 +514,8 @@ impl<'a> Views<'a> {
             for (person, stays) in by_person {
                 for left in stays.iter().filter(|s| !s.open) {
                     for entered in &stays {
-                        let (from, to) = (at(facilities, left.parts[0] as usize), at(facilities, entered.parts[0] as usize));
+                        let (from, to) =
+                            (at(facilities, left.parts[0] as usize), at(facilities, entered.parts[0] as usize));
                         if let (Some(from), Some(to)) = (from, to)
                             && from != to
                             && left.end_day == entered.begin_day
@@ -524,7 +546,8 @@ impl<'a> Views<'a> {
             note(at(ids, row), dates.is_valid(row).then(|| dates.value(row)));
         }
         let batch = &self.claims.encounters;
-        let (people, dates, ways, ends) = (text(batch, "psn_no")?, day(batch, "die_date")?, text(batch, "dscg_way")?, time(batch, "endtime")?);
+        let (people, dates, ways, ends) =
+            (text(batch, "psn_no")?, day(batch, "die_date")?, text(batch, "dscg_way")?, time(batch, "endtime")?);
         for row in 0..batch.num_rows() {
             note(at(people, row), dates.is_valid(row).then(|| dates.value(row)));
             if at(ways, row) == Some("5") {
@@ -554,7 +577,12 @@ impl<'a> Views<'a> {
         let visits = self.visits()?;
         let links = self.links()?;
         Ok(Arc::new(
-            links.encounter.iter().enumerate().map(|(line, e)| e.map_or_else(|| otherwise(line), |e| of_visit(&visits[e as usize]))).collect::<A>(),
+            links
+                .encounter
+                .iter()
+                .enumerate()
+                .map(|(line, e)| e.map_or_else(|| otherwise(line), |e| of_visit(&visits[e as usize])))
+                .collect::<A>(),
         ))
     }
 
@@ -585,9 +613,14 @@ impl<'a> Views<'a> {
             }
             "setting" => {
                 let own = text(lines, "med_type")?;
-                self.through_visit::<String, StringArray>(|v| v.setting.clone(), |line| self.care_setting(at(own, line), on(line)))?
+                self.through_visit::<String, StringArray>(
+                    |v| v.setting.clone(),
+                    |line| self.care_setting(at(own, line), on(line)),
+                )?
             }
-            "level" => self.through_visit::<i64, Int64Array>(|v| v.level, |line| facility(line).and_then(|f| f.level))?,
+            "level" => {
+                self.through_visit::<i64, Int64Array>(|v| v.level, |line| facility(line).and_then(|f| f.level))?
+            }
             "gend" => {
                 let of_person = text(persons, "gend")?;
                 self.through_visit::<String, StringArray>(
@@ -599,7 +632,10 @@ impl<'a> Views<'a> {
                 let of_person = day(persons, "brdy")?;
                 self.through_visit::<i32, Date32Array>(
                     |v| v.brdy,
-                    |line| links.person[line].and_then(|p| of_person.is_valid(p as usize).then(|| of_person.value(p as usize))),
+                    |line| {
+                        links.person[line]
+                            .and_then(|p| of_person.is_valid(p as usize).then(|| of_person.value(p as usize)))
+                    },
                 )?
             }
             "age" | "age_days" => {
@@ -626,11 +662,16 @@ impl<'a> Views<'a> {
                 Arc::new((0..rows).map(region).collect::<StringArray>())
             }
             "facility_region" => {
-                let region = |line: usize| facility(line).and_then(|f| f.region.as_deref()).or(self.setting.region.as_deref());
+                let region =
+                    |line: usize| facility(line).and_then(|f| f.region.as_deref()).or(self.setting.region.as_deref());
                 Arc::new((0..rows).map(region).collect::<StringArray>())
             }
-            "facility_name" => Arc::new((0..rows).map(|line| facility(line).and_then(|f| f.name.as_deref())).collect::<StringArray>()),
-            "fixmedins_type" => Arc::new((0..rows).map(|line| facility(line).and_then(|f| f.kind.as_deref())).collect::<StringArray>()),
+            "facility_name" => {
+                Arc::new((0..rows).map(|line| facility(line).and_then(|f| f.name.as_deref())).collect::<StringArray>())
+            }
+            "fixmedins_type" => {
+                Arc::new((0..rows).map(|line| facility(line).and_then(|f| f.kind.as_deref())).collect::<StringArray>())
+            }
             "insutype" => {
                 let own = text(&self.claims.settlements, "insutype")?;
                 let visits = self.visits()?;
@@ -651,7 +692,8 @@ impl<'a> Views<'a> {
                     if given.is_valid(line) && given.value(line) > 0 {
                         return Some(given.value(line) * 10_i128.pow(DAYS_SCALE - 4));
                     }
-                    let (unit, spec, dose, often) = (at(units, line)?, at(specs, line)?, at(doses, line)?, at(frequencies, line)?);
+                    let (unit, spec, dose, often) =
+                        (at(units, line)?, at(specs, line)?, at(doses, line)?, at(frequencies, line)?);
                     let cnt = Decimal::try_from_i128_with_scale(counts.value(line), 4).ok()?;
                     let mut days = supply::days_of_supply(cnt, Some(unit), Some(spec), Some(dose), Some(often))?;
                     days.rescale(DAYS_SCALE);
@@ -661,11 +703,14 @@ impl<'a> Views<'a> {
             }
             "days_given" => {
                 let given = decimal(lines, "prd_days")?;
-                Arc::new((0..rows).map(|line| Some(given.is_valid(line) && given.value(line) > 0)).collect::<BooleanArray>())
+                Arc::new(
+                    (0..rows).map(|line| Some(given.is_valid(line) && given.value(line) > 0)).collect::<BooleanArray>(),
+                )
             }
             "stay_id" | "stay_begin" | "stay_end" | "stay_days" | "stay_open" => {
                 let of_encounter = self.stay_numbers()?;
-                let numbers: UInt32Array = links.encounter.iter().map(|e| e.and_then(|e| of_encounter[e as usize])).collect();
+                let numbers: UInt32Array =
+                    links.encounter.iter().map(|e| e.and_then(|e| of_encounter[e as usize])).collect();
                 let column = match name {
                     "stay_id" => "mdtrt_id",
                     "stay_begin" => "begin_day",
@@ -688,7 +733,9 @@ impl<'a> Views<'a> {
         let facilities = text(batch, "fixmedins_code")?;
         let facility = |row: usize| at(facilities, row).and_then(|f| self.setting.facilities.get(f));
         let visits = self.visits()?;
-        let texts = |of: &dyn Fn(&Visit) -> Option<String>| -> ArrayRef { Arc::new(visits.iter().map(of).collect::<StringArray>()) };
+        let texts = |of: &dyn Fn(&Visit) -> Option<String>| -> ArrayRef {
+            Arc::new(visits.iter().map(of).collect::<StringArray>())
+        };
         Ok(match name {
             "setting" => texts(&|v| v.setting.clone()),
             "gend" => texts(&|v| v.gend.clone()),
@@ -698,7 +745,9 @@ impl<'a> Views<'a> {
             "dscg_maindiag_code" => texts(&|v| v.main_diagnosis.clone()),
             "brdy" => Arc::new(visits.iter().map(|v| v.brdy).collect::<Date32Array>()),
             "begin_day" => Arc::new(visits.iter().map(|v| v.begin_day).collect::<Date32Array>()),
-            "end_day" => Arc::new(visits.iter().map(|v| v.end_day.or(Some(self.setting.as_of))).collect::<Date32Array>()),
+            "end_day" => {
+                Arc::new(visits.iter().map(|v| v.end_day.or(Some(self.setting.as_of))).collect::<Date32Array>())
+            }
             "open" => Arc::new(visits.iter().map(|v| Some(v.end_day.is_none())).collect::<BooleanArray>()),
             "level" => Arc::new(visits.iter().map(|v| v.level).collect::<Int64Array>()),
             "age" | "age_days" => {
@@ -710,11 +759,16 @@ impl<'a> Views<'a> {
                 let people = text(batch, "psn_no")?;
                 Arc::new(people.iter().map(|p| p.and_then(|p| deaths.get(p).copied())).collect::<Date32Array>())
             }
-            "facility_region" => Arc::new((0..rows).map(|row| facility(row).and_then(|f| f.region.as_deref())).collect::<StringArray>()),
-            "facility_name" => Arc::new((0..rows).map(|row| facility(row).and_then(|f| f.name.as_deref())).collect::<StringArray>()),
+            "facility_region" => {
+                Arc::new((0..rows).map(|row| facility(row).and_then(|f| f.region.as_deref())).collect::<StringArray>())
+            }
+            "facility_name" => {
+                Arc::new((0..rows).map(|row| facility(row).and_then(|f| f.name.as_deref())).collect::<StringArray>())
+            }
             "items" => {
                 let ids = text(batch, "mdtrt_id")?;
-                let items: Result<Vec<Option<String>>, ArrowError> = ids.iter().map(|id| self.items_of(&[id.unwrap_or_default()])).collect();
+                let items: Result<Vec<Option<String>>, ArrowError> =
+                    ids.iter().map(|id| self.items_of(&[id.unwrap_or_default()])).collect();
                 Arc::new(items?.into_iter().collect::<StringArray>())
             }
             _ => plain(batch, name)?,
@@ -769,7 +823,9 @@ impl<'a> Views<'a> {
                     }
                 }
                 let sums = stays.iter().map(|s| {
-                    s.parts.iter().try_fold(0, |sum, &part| by_encounter.get(ids.value(part as usize)).copied().unwrap_or(Some(0)).map(|a| sum + a))
+                    s.parts.iter().try_fold(0, |sum, &part| {
+                        by_encounter.get(ids.value(part as usize)).copied().unwrap_or(Some(0)).map(|a| sum + a)
+                    })
                 });
                 Arc::new(sums.collect::<Decimal128Array>().with_precision_and_scale(16, 2)?)
             }
@@ -782,8 +838,15 @@ impl<'a> Views<'a> {
         let rows = batch.num_rows();
         let times = time(batch, "setl_time")?;
         let encounters = text(batch, "mdtrt_id")?;
-        let link = || encounters.iter().map(|id| id.and_then(|id| self.claims.encounter_of.get(id).copied())).collect::<UInt32Array>();
-        let of_encounter = |column: &str| -> Result<ArrayRef, ArrowError> { Ok(take(&self.column(View::Encounter, column)?, &link(), None)?) };
+        let link = || {
+            encounters
+                .iter()
+                .map(|id| id.and_then(|id| self.claims.encounter_of.get(id).copied()))
+                .collect::<UInt32Array>()
+        };
+        let of_encounter = |column: &str| -> Result<ArrayRef, ArrowError> {
+            Ok(take(&self.column(View::Encounter, column)?, &link(), None)?)
+        };
         Ok(match name {
             "day" => Arc::new(times.iter().map(|t| t.map(day_of)).collect::<Date32Array>()),
             "inscp_amt" => scope_amount(batch, "medfee_sumamt")?,
@@ -792,21 +855,38 @@ impl<'a> Views<'a> {
                 let theirs = of_encounter(name)?;
                 let theirs = as_text(&theirs)?;
                 let otherwise = if name == "region" { self.setting.region.as_deref() } else { None };
-                Arc::new((0..rows).map(|row| at(own, row).or_else(|| at(theirs, row)).or(otherwise)).collect::<StringArray>())
+                Arc::new(
+                    (0..rows)
+                        .map(|row| at(own, row).or_else(|| at(theirs, row)).or(otherwise))
+                        .collect::<StringArray>(),
+                )
             }
             "setting" => {
                 let theirs = of_encounter("setting")?;
                 let theirs = as_text(&theirs)?;
                 let own = text(batch, "med_type")?;
-                let setting = (0..rows).map(|row| at(theirs, row).map(str::to_owned).or_else(|| self.care_setting(at(own, row), day_of(times.value(row)))));
+                let setting = (0..rows).map(|row| {
+                    at(theirs, row)
+                        .map(str::to_owned)
+                        .or_else(|| self.care_setting(at(own, row), day_of(times.value(row))))
+                });
                 Arc::new(setting.collect::<StringArray>())
             }
             "special_case" => {
-                let registered: std::collections::HashSet<&str> = text(&self.claims.special_cases, "mdtrt_id")?.iter().flatten().collect();
-                Arc::new(encounters.iter().map(|id| Some(id.is_some_and(|id| registered.contains(id)))).collect::<BooleanArray>())
+                let registered: std::collections::HashSet<&str> =
+                    text(&self.claims.special_cases, "mdtrt_id")?.iter().flatten().collect();
+                Arc::new(
+                    encounters
+                        .iter()
+                        .map(|id| Some(id.is_some_and(|id| registered.contains(id))))
+                        .collect::<BooleanArray>(),
+                )
             }
-            "hardship" => Arc::new(self.hardship(text(batch, "psn_no")?, &times.iter().map(|t| t.map(day_of)).collect::<Vec<_>>())?),
-            "begin_day" | "end_day" | "level" | "age" | "age_days" | "facility_region" | "facility_name" | "diagnoses" | "gend" | "brdy" => of_encounter(name)?,
+            "hardship" => Arc::new(
+                self.hardship(text(batch, "psn_no")?, &times.iter().map(|t| t.map(day_of)).collect::<Vec<_>>())?,
+            ),
+            "begin_day" | "end_day" | "level" | "age" | "age_days" | "facility_region" | "facility_name"
+            | "diagnoses" | "gend" | "brdy" => of_encounter(name)?,
             _ => match batch.column_by_name(name) {
                 Some(column) => Arc::clone(column),
                 None => of_encounter(name)?,
@@ -816,7 +896,8 @@ impl<'a> Views<'a> {
 
     fn hardship(&self, people: &StringArray, days: &[Option<i32>]) -> Result<BooleanArray, ArrowError> {
         let batch = &self.claims.identities;
-        let (ids, kinds, begins, ends) = (text(batch, "psn_no")?, text(batch, "psn_idet_type")?, time(batch, "begntime")?, time(batch, "endtime")?);
+        let (ids, kinds, begins, ends) =
+            (text(batch, "psn_no")?, text(batch, "psn_idet_type")?, time(batch, "begntime")?, time(batch, "endtime")?);
         let mut known: HashMap<&str, Vec<(&str, i32, i32)>> = HashMap::new();
         for row in 0..batch.num_rows() {
             if let (Some(id), Some(kind)) = (at(ids, row), at(kinds, row)) {
@@ -832,7 +913,9 @@ impl<'a> Views<'a> {
                 let on = (*on)?;
                 let of_person = person.and_then(|p| known.get(p)).map(Vec::as_slice).unwrap_or_default();
                 Some(of_person.iter().any(|(kind, from, until)| {
-                    *from <= on && on <= *until && groups.is_some_and(|g| !g.valid(&g.candidates(kind), on, Place::default(), false).is_empty())
+                    *from <= on
+                        && on <= *until
+                        && groups.is_some_and(|g| !g.valid(&g.candidates(kind), on, Place::default(), false).is_empty())
                 }))
             })
             .collect())
@@ -843,8 +926,12 @@ impl<'a> Views<'a> {
         Ok(match name {
             "generic" => Arc::new(fills.iter().map(|f| Some(f.generic.as_str())).collect::<StringArray>()),
             "day" => Arc::new(fills.iter().map(|f| Some(f.day)).collect::<Date32Array>()),
-            "days" => Arc::new(fills.iter().map(|f| f.days).collect::<Decimal128Array>().with_precision_and_scale(20, 8)?),
-            "inscp_amt" => Arc::new(fills.iter().map(|f| Some(f.fen)).collect::<Decimal128Array>().with_precision_and_scale(16, 2)?),
+            "days" => {
+                Arc::new(fills.iter().map(|f| f.days).collect::<Decimal128Array>().with_precision_and_scale(20, 8)?)
+            }
+            "inscp_amt" => Arc::new(
+                fills.iter().map(|f| Some(f.fen)).collect::<Decimal128Array>().with_precision_and_scale(16, 2)?,
+            ),
             _ => {
                 let first: UInt32Array = fills.iter().map(|f| Some(f.lines[0])).collect();
                 take(&self.column(View::Line, name)?, &first, None)?
@@ -921,7 +1008,10 @@ fn by_id(ids: &StringArray) -> Result<HashMap<String, Vec<u32>>, ArrowError> {
 }
 
 fn plain(batch: &RecordBatch, name: &str) -> Result<ArrayRef, ArrowError> {
-    batch.column_by_name(name).cloned().ok_or_else(|| ArrowError::SchemaError(format!("the column `{name}` was not read")))
+    batch
+        .column_by_name(name)
+        .cloned()
+        .ok_or_else(|| ArrowError::SchemaError(format!("the column `{name}` was not read")))
 }
 
 fn as_text(array: &ArrayRef) -> Result<&StringArray, ArrowError> {
@@ -955,7 +1045,12 @@ fn scope_amount(batch: &RecordBatch, total: &str) -> Result<ArrayRef, ArrowError
     if given.null_count() == 0 {
         return plain(batch, "inscp_amt");
     }
-    let parts = [decimal(batch, total)?, decimal(batch, "fulamt_ownpay_amt")?, decimal(batch, "overlmt_selfpay")?, decimal(batch, "preselfpay_amt")?];
+    let parts = [
+        decimal(batch, total)?,
+        decimal(batch, "fulamt_ownpay_amt")?,
+        decimal(batch, "overlmt_selfpay")?,
+        decimal(batch, "preselfpay_amt")?,
+    ];
     if parts.iter().any(|p| p.null_count() == p.len()) {
         return plain(batch, "inscp_amt");
     }
@@ -963,7 +1058,10 @@ fn scope_amount(batch: &RecordBatch, total: &str) -> Result<ArrayRef, ArrowError
         if given.is_valid(row) {
             return Some(given.value(row));
         }
-        parts.iter().all(|p| p.is_valid(row)).then(|| parts[0].value(row) - parts[1].value(row) - parts[2].value(row) - parts[3].value(row))
+        parts
+            .iter()
+            .all(|p| p.is_valid(row))
+            .then(|| parts[0].value(row) - parts[1].value(row) - parts[2].value(row) - parts[3].value(row))
     });
     Ok(Arc::new(amounts.collect::<Decimal128Array>().with_precision_and_scale(16, 2)?))
 }

@@ -67,7 +67,15 @@ pub fn assemble(rules: &[RuleFacts], hits: Vec<(usize, Hit)>) -> (Vec<Finding>, 
     let mut by_fact: BTreeMap<(&str, String), (usize, Hit)> = BTreeMap::new();
     let mut sorted = hits;
     // Hits of one key merge; the order in which they do must not depend on who found them.
-    sorted.sort_by(|(a, x), (b, y)| (rules[*a].code.as_str(), &x.key, x.from_day, &x.fixmedins_code, &x.message).cmp(&(rules[*b].code.as_str(), &y.key, y.from_day, &y.fixmedins_code, &y.message)));
+    sorted.sort_by(|(a, x), (b, y)| {
+        (rules[*a].code.as_str(), &x.key, x.from_day, &x.fixmedins_code, &x.message).cmp(&(
+            rules[*b].code.as_str(),
+            &y.key,
+            y.from_day,
+            &y.fixmedins_code,
+            &y.message,
+        ))
+    });
     for (rule, hit) in sorted {
         let key = (rules[rule].code.as_str(), hit.key.clone());
         match by_fact.get_mut(&key) {
@@ -90,10 +98,22 @@ pub fn assemble(rules: &[RuleFacts], hits: Vec<(usize, Hit)>) -> (Vec<Finding>, 
         let facts = &rules[rule];
         let id = finding_id(&facts.code, &hit.key);
         for (line, share) in hit.violating.iter().zip(&shares) {
-            lines.push(FindingLine { finding_id: id.clone(), mdtrt_id: line.mdtrt_id.clone(), feedetl_sn: line.feedetl_sn.clone(), kind: 1, amount: *share });
+            lines.push(FindingLine {
+                finding_id: id.clone(),
+                mdtrt_id: line.mdtrt_id.clone(),
+                feedetl_sn: line.feedetl_sn.clone(),
+                kind: 1,
+                amount: *share,
+            });
         }
         for line in &hit.involved {
-            lines.push(FindingLine { finding_id: id.clone(), mdtrt_id: line.mdtrt_id.clone(), feedetl_sn: line.feedetl_sn.clone(), kind: 2, amount: money::to_cent(line.inscp_amt) });
+            lines.push(FindingLine {
+                finding_id: id.clone(),
+                mdtrt_id: line.mdtrt_id.clone(),
+                feedetl_sn: line.feedetl_sn.clone(),
+                kind: 2,
+                amount: money::to_cent(line.inscp_amt),
+            });
         }
         findings.push(finding(facts, hit, id, &shares, allocated));
     }

@@ -40,8 +40,12 @@ pub fn days_of_supply(
 fn times_a_day(text: &str) -> Option<(u32, u32)> {
     let text = text.trim().to_ascii_lowercase();
     Some(match text.as_str() {
-        "st" | "prn" | "qd" | "qn" | "q24h" | "每日一次" | "每日1次" | "一日一次" | "1日1次" | "每晚一次" => (1, 1),
-        "bid" | "q12h" | "每日二次" | "每日两次" | "每日2次" | "一日二次" | "一日两次" | "1日2次" => (2, 1),
+        "st" | "prn" | "qd" | "qn" | "q24h" | "每日一次" | "每日1次" | "一日一次" | "1日1次" | "每晚一次" => {
+            (1, 1)
+        }
+        "bid" | "q12h" | "每日二次" | "每日两次" | "每日2次" | "一日二次" | "一日两次" | "1日2次" => {
+            (2, 1)
+        }
         "tid" | "q8h" | "每日三次" | "每日3次" | "一日三次" | "1日3次" => (3, 1),
         "qid" | "q6h" | "每日四次" | "每日4次" | "一日四次" | "1日4次" => (4, 1),
         "q4h" => (6, 1),
@@ -96,7 +100,8 @@ impl Pack {
     /// A single dose in this pack's units.
     fn units_of(&self, dose: &str) -> Option<Decimal> {
         static DOSE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-            Regex::new(&format!(r"(?i)^(?P<n>[0-9.]+)\s*(?P<u>{UNITS}|μg|ug|mcg|mg|g|ml|iu|u|万iu|万u|万单位|单位)$")).ok()
+            Regex::new(&format!(r"(?i)^(?P<n>[0-9.]+)\s*(?P<u>{UNITS}|μg|ug|mcg|mg|g|ml|iu|u|万iu|万u|万单位|单位)$"))
+                .ok()
         });
         let found = DOSE.as_ref()?.captures(dose.trim())?;
         let amount: Decimal = found.name("n")?.as_str().parse().ok()?;

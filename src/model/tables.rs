@@ -209,7 +209,11 @@ const SETTLEMENT: &[Column] = &[
     must("setl_id", Text, &["结算ID", "结算流水号", "结算编号", "结算单号"]),
     must("mdtrt_id", Text, &["就诊ID", "就诊流水号", "就诊编号", "就诊号"]),
     must("psn_no", Text, &["人员编号", "参保人编号", "个人编号"]),
-    must("fixmedins_code", Text, &["定点医药机构编号", "定点医药机构编码", "医药机构编码", "医疗机构编码", "机构编码", "机构编号"]),
+    must(
+        "fixmedins_code",
+        Text,
+        &["定点医药机构编号", "定点医药机构编码", "医药机构编码", "医疗机构编码", "机构编码", "机构编号"],
+    ),
     may("insutype", Text, &["险种类型", "险种"]),
     may("med_type", Text, &["医疗类别"]),
     may("psn_type", Text, &["人员类别"]),
@@ -249,7 +253,11 @@ const SETTLEMENT: &[Column] = &[
 const ENCOUNTER: &[Column] = &[
     must("mdtrt_id", Text, &["就诊ID", "就诊流水号", "就诊编号", "就诊号"]),
     must("psn_no", Text, &["人员编号", "参保人编号", "个人编号"]),
-    must("fixmedins_code", Text, &["定点医药机构编号", "定点医药机构编码", "医药机构编码", "医疗机构编码", "机构编码", "机构编号"]),
+    must(
+        "fixmedins_code",
+        Text,
+        &["定点医药机构编号", "定点医药机构编码", "医药机构编码", "医疗机构编码", "机构编码", "机构编号"],
+    ),
     must("med_type", Text, &["医疗类别"]),
     may("insutype", Text, &["险种类型", "险种"]),
     may("insu_admdvs", Text, &["参保地医保区划", "参保地区划", "参保地"]),
@@ -282,7 +290,11 @@ const FEE_DETAIL: &[Column] = &[
     must("mdtrt_id", Text, &["就诊ID", "就诊流水号", "就诊编号", "就诊号"]),
     may("setl_id", Text, &["结算ID", "结算流水号", "结算编号", "结算单号"]),
     must("psn_no", Text, &["人员编号", "参保人编号", "个人编号"]),
-    must("fixmedins_code", Text, &["定点医药机构编号", "定点医药机构编码", "医药机构编码", "医疗机构编码", "机构编码", "机构编号"]),
+    must(
+        "fixmedins_code",
+        Text,
+        &["定点医药机构编号", "定点医药机构编码", "医药机构编码", "医疗机构编码", "机构编码", "机构编号"],
+    ),
     may("med_type", Text, &["医疗类别"]),
     must("fee_ocur_time", Time, &["费用发生时间", "费用发生日期", "收费时间", "收费日期"]),
     may("rx_drord_no", Text, &["处方/医嘱号", "处方号", "医嘱号"]),
@@ -344,7 +356,11 @@ const OPERATION: &[Column] = &[
 ];
 
 const FACILITY: &[Column] = &[
-    must("fixmedins_code", Text, &["定点医药机构编号", "定点医药机构编码", "医药机构编码", "医疗机构编码", "机构编码", "机构编号"]),
+    must(
+        "fixmedins_code",
+        Text,
+        &["定点医药机构编号", "定点医药机构编码", "医药机构编码", "医疗机构编码", "机构编码", "机构编号"],
+    ),
     must("fixmedins_name", Text, &["定点医药机构名称", "医药机构名称", "医疗机构名称", "机构名称"]),
     may("fixmedins_type", Text, &["定点医疗服务机构类型", "机构类型"]),
     may("medins_type", Text, &["医疗机构类型"]),

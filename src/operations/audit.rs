@@ -76,7 +76,8 @@ pub fn audit(options: &Options, progress: &dyn Progress) -> Result<Done, Error> 
     let mut stages = Stages::default();
     let library = stages.time("rules", || library::compile(options.rules.as_deref(), &options.select))?;
     check(options)?;
-    fs::create_dir_all(&options.out).map_err(|source| Error::Disk { doing: format!("create `{}`", options.out.display()), source })?;
+    fs::create_dir_all(&options.out)
+        .map_err(|source| Error::Disk { doing: format!("create `{}`", options.out.display()), source })?;
 
     // Kept until the end: the folder of a temporary dataset goes when this goes.
     let (dataset, _temporary) = match dataset_of(&options.inputs) {
@@ -86,8 +87,13 @@ pub fn audit(options: &Options, progress: &dyn Progress) -> Result<Done, Error> 
                 .prefix(".fundaudit-")
                 .tempdir_in(&options.out)
                 .map_err(|source| Error::Disk { doing: format!("write into `{}`", options.out.display()), source })?;
-            let how = ingest::Options { mapping: options.mapping.clone(), buckets: options.buckets, threads: options.threads };
-            let dataset = stages.time("ingest", || ingest::ingest(&options.inputs, &how, &folder.path().join("dataset"), progress))?;
+            let how = ingest::Options {
+                mapping: options.mapping.clone(),
+                buckets: options.buckets,
+                threads: options.threads,
+            };
+            let dataset = stages
+                .time("ingest", || ingest::ingest(&options.inputs, &how, &folder.path().join("dataset"), progress))?;
             (dataset, Some(folder))
         }
     };
@@ -103,7 +109,8 @@ pub fn audit(options: &Options, progress: &dyn Progress) -> Result<Done, Error> 
     let outcome = Outcome { findings, lines, coverage };
 
     let quarantine = options.out.join("quarantine.csv");
-    fs::copy(dataset.folder().join("quarantine.csv"), &quarantine).map_err(|source| Error::Disk { doing: format!("write `{}`", quarantine.display()), source })?;
+    fs::copy(dataset.folder().join("quarantine.csv"), &quarantine)
+        .map_err(|source| Error::Disk { doing: format!("write `{}`", quarantine.display()), source })?;
     let mut context = context(options, &library.set, &library.plans, &dataset, &setting, &run.netting)?;
     stages.add("whole", whole.elapsed());
     context.run = record(options, &library, &dataset, &setting, &outcome, &run.netting, &run.spent, &stages);
@@ -139,7 +146,9 @@ fn setting(options: &Options, set: &RuleSet, dataset: &Dataset) -> Result<Settin
     let manifest = dataset.manifest();
     let facilities = Setting::facilities_of(&dataset.facilities()?).map_err(|e| Error::Engine(e.to_string()))?;
     let table = |name: &str| {
-        set.knowledge.get(name).cloned().ok_or_else(|| Error::Usage(format!("the rule library has no knowledge table `{name}`, which the model needs")))
+        set.knowledge.get(name).cloned().ok_or_else(|| {
+            Error::Usage(format!("the rule library has no knowledge table `{name}`, which the model needs"))
+        })
     };
     Ok(Setting {
         as_of: options.as_of.or(manifest.last_day).unwrap_or(0),
@@ -178,9 +187,13 @@ fn run_units(
 ) -> Result<Whole, Error> {
     let columns = needed(&library.plans);
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let affordable = options.memory.map_or(usize::MAX, |bytes| usize::try_from(bytes / UNIT_BYTES).unwrap_or(usize::MAX).max(1));
+    let affordable =
+        options.memory.map_or(usize::MAX, |bytes| usize::try_from(bytes / UNIT_BYTES).unwrap_or(usize::MAX).max(1));
     let threads = options.threads.unwrap_or(processors).clamp(1, affordable);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| Error::Engine(format!("cannot start threads: {e}")))?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| Error::Engine(format!("cannot start threads: {e}")))?;
     progress.begin("audit", dataset.units().iter().map(|u| u.fee_lines).sum());
     let parts: Result<Vec<Whole>, Error> = pool.install(|| {
         dataset
@@ -224,7 +237,8 @@ fn run_unit(
     setting: &Setting,
     scope: &Scope,
 ) -> Result<Whole, Error> {
-    let internal = |e: arrow::error::ArrowError| Error::Engine(format!("cannot net unit of bucket {}: {e}", unit.bucket));
+    let internal =
+        |e: arrow::error::ArrowError| Error::Engine(format!("cannot net unit of bucket {}: {e}", unit.bucket));
     let mut part = Whole::default();
     let watch = Stopwatch::start();
     let mut tables = Tables::new();
@@ -291,7 +305,11 @@ fn coverage(plans: &[Plan], run: &Whole) -> Vec<Coverage> {
                 hit: a.hit,
                 exempted: 0,
                 not_evaluated: a.not_evaluated,
-                reason: reasons.iter().map(|(reason, units)| format!("{reason} {units}")).collect::<Vec<_>>().join("；"),
+                reason: reasons
+                    .iter()
+                    .map(|(reason, units)| format!("{reason} {units}"))
+                    .collect::<Vec<_>>()
+                    .join("；"),
             });
         }
         if answers.is_empty() {
@@ -320,11 +338,19 @@ fn coverage(plans: &[Plan], run: &Whole) -> Vec<Coverage> {
     rows
 }
 
-fn context(options: &Options, set: &RuleSet, plans: &[Plan], dataset: &Dataset, setting: &Setting, netting: &Netting) -> Result<Context, Error> {
+fn context(
+    options: &Options,
+    set: &RuleSet,
+    plans: &[Plan],
+    dataset: &Dataset,
+    setting: &Setting,
+    netting: &Netting,
+) -> Result<Context, Error> {
     let manifest = dataset.manifest();
     let first = options.from.or(manifest.first_day);
     let last = options.until.or(manifest.last_day);
-    let facilities = setting.facilities.iter().filter_map(|(code, f)| f.name.clone().map(|name| (code.clone(), name))).collect();
+    let facilities =
+        setting.facilities.iter().filter_map(|(code, f)| f.name.clone().map(|name| (code.clone(), name))).collect();
     let rules = plans
         .iter()
         .map(|p| RuleMeta {
@@ -374,7 +400,10 @@ fn accounts(tables: &BTreeMap<String, TableSummary>, netting: &Netting) -> Vec<A
         .filter_map(|table| tables.get(table.name()).map(|t| (table, t)))
         .filter(|(_, t)| t.present)
         .map(|(table, t)| {
-            let step = |tally: ingest::Tally| Step { rows: tally.rows, sum: with_money(table.name()).then(|| yuan(tally.sum.0)) };
+            let step = |tally: ingest::Tally| Step {
+                rows: tally.rows,
+                sum: with_money(table.name()).then(|| yuan(tally.sum.0)),
+            };
             let mut account = Account {
                 table: table.name().to_owned(),
                 read: step(t.read),
@@ -384,7 +413,10 @@ fn accounts(tables: &BTreeMap<String, TableSummary>, netting: &Netting) -> Vec<A
                 audited: step(t.audited),
             };
             if table == Table::FeeDetail {
-                account.netted = Step { rows: netting.lines.rows - netting.net.rows, sum: Some(yuan(netting.lines.fen - netting.net.fen)) };
+                account.netted = Step {
+                    rows: netting.lines.rows - netting.net.rows,
+                    sum: Some(yuan(netting.lines.fen - netting.net.fen)),
+                };
                 account.audited = Step { rows: netting.net.rows, sum: Some(yuan(netting.net.fen)) };
             }
             account

@@ -45,7 +45,12 @@ pub fn test(book: &Book, set: &RuleSet, plans: &[Plan]) -> Vec<Failure> {
                 Ok(problems) => problems,
                 Err(problem) => vec![problem],
             };
-            (!problems.is_empty()).then(|| Failure { file: book.file.clone(), line: case.line, case: case.name.clone(), problems })
+            (!problems.is_empty()).then(|| Failure {
+                file: book.file.clone(),
+                line: case.line,
+                case: case.name.clone(),
+                problems,
+            })
         })
         .collect()
 }
@@ -54,7 +59,8 @@ fn problems(case: &Case, set: &RuleSet, plans: &[Plan]) -> Result<Vec<String>, S
     let tables = tables(case)?;
     let internal = |e: ArrowError| e.to_string();
     let (first_day, last_day) = extent(&tables).map_err(internal)?;
-    let facilities = tables.get(&Table::Facility).map(Setting::facilities_of).transpose().map_err(internal)?.unwrap_or_default();
+    let facilities =
+        tables.get(&Table::Facility).map(Setting::facilities_of).transpose().map_err(internal)?.unwrap_or_default();
     let setting = Setting {
         as_of: case.as_of.as_deref().and_then(day::parse).unwrap_or(last_day),
         first_day,
@@ -112,12 +118,20 @@ fn shown(e: &Expected) -> String {
 
 fn extent(tables: &Tables) -> Result<(i32, i32), ArrowError> {
     let mut days = Vec::new();
-    for (table, columns) in [(Table::FeeDetail, &["fee_ocur_time"][..]), (Table::Encounter, &["begntime", "endtime"][..])] {
+    for (table, columns) in
+        [(Table::FeeDetail, &["fee_ocur_time"][..]), (Table::Encounter, &["begntime", "endtime"][..])]
+    {
         let Some(batch) = tables.get(&table) else { continue };
         for column in columns {
             if let Some(times) = batch.column_by_name(column) {
                 use arrow::array::AsArray;
-                days.extend(times.as_primitive::<arrow::datatypes::TimestampMicrosecondType>().iter().flatten().map(claims::day_of));
+                days.extend(
+                    times
+                        .as_primitive::<arrow::datatypes::TimestampMicrosecondType>()
+                        .iter()
+                        .flatten()
+                        .map(claims::day_of),
+                );
             }
         }
     }
@@ -129,7 +143,10 @@ type Cells = BTreeMap<String, String>;
 /// The tables of a case, its gaps filled: the smallest table shows the point.
 fn tables(case: &Case) -> Result<Tables, String> {
     let rows = |table: Table| -> Vec<Cells> {
-        case.tables.get(&table).map(|rows| rows.iter().map(|r| r.iter().cloned().collect()).collect()).unwrap_or_default()
+        case.tables
+            .get(&table)
+            .map(|rows| rows.iter().map(|r| r.iter().cloned().collect()).collect())
+            .unwrap_or_default()
     };
     let default = |cells: &mut Cells, name: &str, value: &str| {
         cells.entry(name.to_owned()).or_insert_with(|| value.to_owned());
@@ -141,8 +158,13 @@ fn tables(case: &Case) -> Result<Tables, String> {
         }
         default(cells, "feedetl_sn", &(number + 1).to_string());
         if !cells.contains_key("det_item_fee_sumamt") {
-            let product = cells.get("pric").and_then(|p| p.parse::<rust_decimal::Decimal>().ok()).zip(cells["cnt"].parse::<rust_decimal::Decimal>().ok()).map(|(p, c)| (p * c).round_dp(2).to_string());
-            let amount = cells.get("inscp_amt").filter(|a| !a.is_empty()).cloned().or(product).unwrap_or_else(|| "0".to_owned());
+            let product = cells
+                .get("pric")
+                .and_then(|p| p.parse::<rust_decimal::Decimal>().ok())
+                .zip(cells["cnt"].parse::<rust_decimal::Decimal>().ok())
+                .map(|(p, c)| (p * c).round_dp(2).to_string());
+            let amount =
+                cells.get("inscp_amt").filter(|a| !a.is_empty()).cloned().or(product).unwrap_or_else(|| "0".to_owned());
             cells.insert("det_item_fee_sumamt".to_owned(), amount);
         }
         let total = cells["det_item_fee_sumamt"].clone();
@@ -197,7 +219,9 @@ fn tables(case: &Case) -> Result<Tables, String> {
             other => {
                 let mut rows = rows(other);
                 for cells in &mut rows {
-                    for (name, value) in [("psn_no", "P1"), ("mdtrt_id", "M1"), ("fixmedins_code", "H1"), ("fixmedins_name", "一医院")] {
+                    for (name, value) in
+                        [("psn_no", "P1"), ("mdtrt_id", "M1"), ("fixmedins_code", "H1"), ("fixmedins_name", "一医院")]
+                    {
                         if other.position(name).is_some() {
                             default(cells, name, value);
                         }
@@ -208,8 +232,11 @@ fn tables(case: &Case) -> Result<Tables, String> {
         };
         let mut builder = TableBuilder::new(table);
         for cells in &filled {
-            let cells: Vec<(usize, &str)> = cells.iter().filter_map(|(name, value)| table.position(name).map(|at| (at, value.as_str()))).collect();
-            builder.push(&cells).map_err(|bad| format!("{}: {}", table.name(), bad.iter().map(|b| format!("{b:?}")).collect::<Vec<_>>().join("; ")))?;
+            let cells: Vec<(usize, &str)> =
+                cells.iter().filter_map(|(name, value)| table.position(name).map(|at| (at, value.as_str()))).collect();
+            builder.push(&cells).map_err(|bad| {
+                format!("{}: {}", table.name(), bad.iter().map(|b| format!("{b:?}")).collect::<Vec<_>>().join("; "))
+            })?;
         }
         tables.insert(table, builder.finish());
     }

@@ -56,7 +56,9 @@ pub fn doctor(inputs: &[PathBuf], mapping: Option<&Path>, rules: Option<&Path>) 
     let rules = library
         .plans
         .iter()
-        .map(|plan| (plan.rule.code.clone(), plan.rule.title.clone(), plan.rule.title_en.clone(), missing(plan, &present)))
+        .map(|plan| {
+            (plan.rule.code.clone(), plan.rule.title.clone(), plan.rule.title_en.clone(), missing(plan, &present))
+        })
         .collect();
     Ok(Diagnosis { survey, rules })
 }
@@ -74,7 +76,11 @@ fn missing(plan: &Plan, present: &BTreeSet<String>) -> Vec<String> {
                     View::Settlement => &[Table::Settlement, Table::Encounter],
                     View::Encounter | View::Stay | View::Transfer => &[Table::Encounter, Table::Settlement],
                 };
-                tables.iter().filter(|t| t.position(column).is_some()).map(|t| format!("{}.{column}", t.name())).collect()
+                tables
+                    .iter()
+                    .filter(|t| t.position(column).is_some())
+                    .map(|t| format!("{}.{column}", t.name()))
+                    .collect()
             }
         };
         if !known(&sources) {
@@ -104,8 +110,11 @@ impl Diagnosis {
                 json!({ "file": f.file, "bytes": f.bytes, "format": f.format, "encoding": f.encoding.map(|e| e.name().to_owned()), "header_row": f.header_row, "title_rows": f.title_rows, "tables": tables, "unknown": f.unknown })
             })
             .collect();
-        let rules: Vec<Value> =
-            self.rules.iter().map(|(code, title, _, missing)| json!({ "code": code, "title": title, "missing": missing })).collect();
+        let rules: Vec<Value> = self
+            .rules
+            .iter()
+            .map(|(code, title, _, missing)| json!({ "code": code, "title": title, "missing": missing }))
+            .collect();
         json!({ "files": files, "rules": rules, "notes": self.survey.notes, "errors": self.survey.errors })
     }
 
@@ -119,9 +128,27 @@ impl Diagnosis {
             let mut shape = vec![file.format.to_owned()];
             shape.extend(file.encoding.map(|e| e.name().to_owned()));
             shape.extend(file.delimiter.map(|d| if d == '\t' { "tab".to_owned() } else { format!("`{d}`") }));
-            let _ = writeln!(text, "{}  ({}, {} bytes, {} {})", file.file, shape.join(", "), file.bytes, say("表头在第", "header in row"), file.header_row);
+            let _ = writeln!(
+                text,
+                "{}  ({}, {} bytes, {} {})",
+                file.file,
+                shape.join(", "),
+                file.bytes,
+                say("表头在第", "header in row"),
+                file.header_row
+            );
             for table in &file.tables {
-                let _ = writeln!(text, "  → {}  {} {}, {} {}, {} {}", table.table, table.columns.len(), say("列", "columns"), table.read.rows, say("行看过", "rows looked at"), table.quarantined.rows, say("行将隔离", "would be quarantined"));
+                let _ = writeln!(
+                    text,
+                    "  → {}  {} {}, {} {}, {} {}",
+                    table.table,
+                    table.columns.len(),
+                    say("列", "columns"),
+                    table.read.rows,
+                    say("行看过", "rows looked at"),
+                    table.quarantined.rows,
+                    say("行将隔离", "would be quarantined")
+                );
                 for (from, column) in table.columns.iter().filter(|(from, column)| !from.eq_ignore_ascii_case(column)) {
                     let _ = writeln!(text, "      {from} → {column}");
                 }
@@ -130,19 +157,43 @@ impl Diagnosis {
                 }
             }
             if !file.unknown.is_empty() {
-                let _ = writeln!(text, "  {}: {}", say("不认识的列", "columns that mean nothing to us"), file.unknown.join(", "));
+                let _ = writeln!(
+                    text,
+                    "  {}: {}",
+                    say("不认识的列", "columns that mean nothing to us"),
+                    file.unknown.join(", ")
+                );
             }
             for complaint in file.quarantined.iter().take(5) {
-                let _ = writeln!(text, "  {} {} {} {}", say("隔离 行", "quarantine row"), complaint.row, complaint.column, complaint.reason);
+                let _ = writeln!(
+                    text,
+                    "  {} {} {} {}",
+                    say("隔离 行", "quarantine row"),
+                    complaint.row,
+                    complaint.column,
+                    complaint.reason
+                );
             }
             if file.quarantined.len() > 5 {
                 let _ = writeln!(text, "  … {} {}", file.quarantined.len() - 5, say("处另有隔离", "more"));
             }
         }
         let (ready, short): (Vec<_>, Vec<_>) = self.rules.iter().partition(|(_, _, _, missing)| missing.is_empty());
-        let _ = writeln!(text, "\n{} {} / {}", say("可以运行的规则", "rules that could run"), ready.len(), self.rules.len());
+        let _ = writeln!(
+            text,
+            "\n{} {} / {}",
+            say("可以运行的规则", "rules that could run"),
+            ready.len(),
+            self.rules.len()
+        );
         for (code, title, title_en, missing) in short {
-            let _ = writeln!(text, "  {code} {}: {} {}", if zh { title } else { title_en }, say("缺少", "no source for"), missing.join("; "));
+            let _ = writeln!(
+                text,
+                "  {code} {}: {} {}",
+                if zh { title } else { title_en },
+                say("缺少", "no source for"),
+                missing.join("; ")
+            );
         }
         for note in &self.survey.notes {
             let _ = writeln!(text, "note: {note}");

@@ -24,7 +24,8 @@ pub struct Library {
 /// Every mistake of every file; a folder that cannot be read.
 pub fn open(folder: Option<&Path>) -> Result<RuleSet, Error> {
     let files = match folder {
-        Some(folder) => Files::in_folder(folder).map_err(|e| Error::Usage(format!("cannot read the rules in `{}`: {e}", folder.display())))?,
+        Some(folder) => Files::in_folder(folder)
+            .map_err(|e| Error::Usage(format!("cannot read the rules in `{}`: {e}", folder.display())))?,
         None => Files::built_in(),
     };
     let set = load(&files).map_err(Error::Rules)?;
@@ -43,14 +44,21 @@ pub fn compile(folder: Option<&Path>, select: &[String]) -> Result<Library, Erro
     for word in select {
         if !set.rules.iter().any(|rule| chosen(rule, word)) {
             let known = set.rules.iter().flat_map(|r| [r.code.as_str(), r.name.as_str(), r.family()]);
-            let hint = nearest(word, known).map_or_else(|| "`fundaudit rules list` shows them all".to_owned(), |n| format!("did you mean `{n}`?"));
+            let hint = nearest(word, known)
+                .map_or_else(|| "`fundaudit rules list` shows them all".to_owned(), |n| format!("did you mean `{n}`?"));
             return Err(Error::Usage(format!("no rule is called `{word}`: {hint}")));
         }
     }
     let rules: Vec<&Rule> = set
         .rules
         .iter()
-        .filter(|rule| if select.is_empty() { matches!(rule.status, Status::Trial | Status::Stable) } else { select.iter().any(|word| chosen(rule, word)) })
+        .filter(|rule| {
+            if select.is_empty() {
+                matches!(rule.status, Status::Trial | Status::Stable)
+            } else {
+                select.iter().any(|word| chosen(rule, word))
+            }
+        })
         .collect();
     let plans = Compiler::new(&set).compile(&rules).map_err(Error::Rules)?;
     Ok(Library { set, plans })
@@ -67,7 +75,8 @@ fn chosen(rule: &Rule, word: &str) -> bool {
 pub fn named<'a>(set: &'a RuleSet, word: &str) -> Result<&'a Rule, Error> {
     set.rules.iter().find(|r| r.code.eq_ignore_ascii_case(word) || r.name == word).ok_or_else(|| {
         let known = set.rules.iter().flat_map(|r| [r.code.as_str(), r.name.as_str()]);
-        let hint = nearest(word, known).map_or_else(|| "`fundaudit rules list` shows them all".to_owned(), |n| format!("did you mean `{n}`?"));
+        let hint = nearest(word, known)
+            .map_or_else(|| "`fundaudit rules list` shows them all".to_owned(), |n| format!("did you mean `{n}`?"));
         Error::Usage(format!("no rule is called `{word}`: {hint}"))
     })
 }
@@ -79,7 +88,13 @@ pub fn explain(set: &RuleSet, rule: &Rule) -> String {
     let mut text = String::new();
     let stages = rule.stages.join("、");
     let _ = writeln!(text, "{} {} ({})\n{}\n", rule.code, rule.title, rule.name, rule.title_en);
-    let _ = writeln!(text, "结果 {}   严重程度 {}   环节 {stages}   状态 {}", rule.result, rule.severity, rule.status.name());
+    let _ = writeln!(
+        text,
+        "结果 {}   严重程度 {}   环节 {stages}   状态 {}",
+        rule.result,
+        rule.severity,
+        rule.status.name()
+    );
     if !rule.national.is_empty() {
         let numbers: Vec<String> = rule.national.iter().map(ToString::to_string).collect();
         let _ = writeln!(text, "国家规则 第 {} 类", numbers.join("、"));
@@ -98,7 +113,12 @@ pub fn explain(set: &RuleSet, rule: &Rule) -> String {
     list("可能合理", &rule.may_be_right_when);
     list("看不见", &rule.blind_spots);
     list("本规则的理解", &rule.reads);
-    let used: Vec<String> = set.parameters.values().filter(|p| rule.source.contains(&format!("${}", p.name))).flat_map(|p| p.values.iter().map(move |v| value_line(p, v))).collect();
+    let used: Vec<String> = set
+        .parameters
+        .values()
+        .filter(|p| rule.source.contains(&format!("${}", p.name)))
+        .flat_map(|p| p.values.iter().map(move |v| value_line(p, v)))
+        .collect();
     list("参数", &used);
     let tables: Vec<String> = rule
         .find
@@ -115,7 +135,11 @@ fn value_line(parameter: &crate::rules::Parameter, value: &crate::rules::paramet
     use crate::model::{day, money};
     let days = match (value.from, value.until) {
         (None, None) => String::new(),
-        (from, until) => format!("，{} 至 {}", from.map_or_else(|| "…".to_owned(), day::text), until.map_or_else(|| "今".to_owned(), day::text)),
+        (from, until) => format!(
+            "，{} 至 {}",
+            from.map_or_else(|| "…".to_owned(), day::text),
+            until.map_or_else(|| "今".to_owned(), day::text)
+        ),
     };
     let place = value.region.as_deref().map_or_else(|| "全国".to_owned(), |r| format!("区划 {r}"));
     format!("{} = {} {}（{place}{days}）{}", parameter.title, money::plain(value.value), parameter.unit, value.source())
@@ -152,7 +176,12 @@ pub fn test(folder: Option<&Path>, books: &Path) -> Result<Tested, Error> {
     files.sort();
     for plan in &library.plans {
         if !files.iter().any(|f| f.file_stem().is_some_and(|s| s == plan.rule.name.as_str())) {
-            return Err(Error::Usage(format!("the rule {} has no case book: wanted `{}/<family>/{}.md`", plan.rule.code, books.display(), plan.rule.name)));
+            return Err(Error::Usage(format!(
+                "the rule {} has no case book: wanted `{}/<family>/{}.md`",
+                plan.rule.code,
+                books.display(),
+                plan.rule.name
+            )));
         }
     }
     let mut tested = Tested { rules: library.plans.len(), books: files.len(), cases: 0, failures: Vec::new() };

@@ -70,10 +70,17 @@ impl Book {
                     "region" => case.region = Some(value.trim().to_owned()),
                     name @ ("expect" | "not evaluated") => block = Some(name.to_owned()),
                     name if Table::named(name).is_some() => block = Some(name.to_owned()),
-                    name => wrong(format!("unknown block `{name}`, wanted a table, `expect`, `not evaluated`, `as of` or `region`")),
+                    name => wrong(format!(
+                        "unknown block `{name}`, wanted a table, `expect`, `not evaluated`, `as of` or `region`"
+                    )),
                 }
             } else if line.starts_with('|') {
-                let cells: Vec<String> = line.replace("\\|", "\u{1}").trim_matches('|').split('|').map(|c| c.trim().replace('\u{1}', "|")).collect();
+                let cells: Vec<String> = line
+                    .replace("\\|", "\u{1}")
+                    .trim_matches('|')
+                    .split('|')
+                    .map(|c| c.trim().replace('\u{1}', "|"))
+                    .collect();
                 if cells.iter().all(|c| !c.is_empty() && c.chars().all(|c| matches!(c, '-' | ':'))) {
                     continue;
                 }
@@ -96,7 +103,8 @@ impl Book {
                 if let Some(table) = Table::named(block) {
                     case.tables.entry(table).or_default().push(row);
                 } else {
-                    let of = |name: &str| row.iter().find(|(c, _)| c == name).map(|(_, v)| v.clone()).unwrap_or_default();
+                    let of =
+                        |name: &str| row.iter().find(|(c, _)| c == name).map(|(_, v)| v.clone()).unwrap_or_default();
                     if block == "expect" {
                         case.expect.push(Expected { rule: of("rule"), key: key_of(&of("key")), amount: of("amount") });
                     } else {

@@ -90,13 +90,21 @@ impl Expression {
             Ok((ast, rest)) if rest.token == Token::EOF => ast,
             Ok((_, rest)) => {
                 let found = at.range(rest.span);
-                return Err(vec![mistake(found, &format!("unexpected `{}` after the expression", rest.token), "join two conditions with `and` or `or`")]);
+                return Err(vec![mistake(
+                    found,
+                    &format!("unexpected `{}` after the expression", rest.token),
+                    "join two conditions with `and` or `or`",
+                )]);
             }
             Err(error) => {
                 let message = error.to_string();
                 let found = at.of_error(&message).unwrap_or_else(|| place.clone());
                 let message = message.trim_start_matches("sql parser error: ").to_owned();
-                return Err(vec![Mistake { place: found, message: format!("not an SQL expression: {message}"), help: None }]);
+                return Err(vec![Mistake {
+                    place: found,
+                    message: format!("not an SQL expression: {message}"),
+                    help: None,
+                }]);
             }
         };
         let mut mistakes = Vec::new();
@@ -218,7 +226,13 @@ fn look(
     measures: &mut bool,
     mistakes: &mut Vec<Mistake>,
 ) {
-    let refuse = |what: &str| mistake(place.clone(), &format!("{what} is not allowed in a rule"), "see `audit_rules/README.md` for what an expression may say");
+    let refuse = |what: &str| {
+        mistake(
+            place.clone(),
+            &format!("{what} is not allowed in a rule"),
+            "see `audit_rules/README.md` for what an expression may say",
+        )
+    };
     match e {
         Expr::Identifier(name) => names.push((name.value.clone(), at.range(name.span))),
         Expr::CompoundIdentifier(parts) => {
@@ -231,35 +245,77 @@ fn look(
         Expr::Value(value) => match &value.value {
             Value::Placeholder(name) if name.starts_with('$') => names.push((name.clone(), at.range(value.span))),
             Value::Number(..) | Value::SingleQuotedString(_) | Value::Boolean(_) | Value::Null => {}
-            other => mistakes.push(mistake(at.range(value.span), &format!("the value `{other}` is not allowed in a rule"), "write a number, a text in single quotes, true, false or null")),
+            other => mistakes.push(mistake(
+                at.range(value.span),
+                &format!("the value `{other}` is not allowed in a rule"),
+                "write a number, a text in single quotes, true, false or null",
+            )),
         },
         Expr::Function(function) => {
             let name = function.name.to_string().to_lowercase();
-            let found = function.name.0.first().map_or_else(|| place.clone(), |part| part.as_ident().map_or_else(|| place.clone(), |i| at.range(i.span)));
+            let found = function.name.0.first().map_or_else(
+                || place.clone(),
+                |part| part.as_ident().map_or_else(|| place.clone(), |i| at.range(i.span)),
+            );
             if MEASURES.contains(&name.as_str()) {
                 *measures = true;
                 if let FunctionArguments::List(list) = &function.args {
                     if list.args.len() != 1 {
-                        mistakes.push(mistake(found.clone(), &format!("`{name}` takes one argument, found {}", list.args.len()), "for example `sum(cnt)`"));
+                        mistakes.push(mistake(
+                            found.clone(),
+                            &format!("`{name}` takes one argument, found {}", list.args.len()),
+                            "for example `sum(cnt)`",
+                        ));
                     }
                 } else {
-                    mistakes.push(mistake(found.clone(), &format!("`{name}` takes one argument"), "for example `sum(cnt)`"));
+                    mistakes.push(mistake(
+                        found.clone(),
+                        &format!("`{name}` takes one argument"),
+                        "for example `sum(cnt)`",
+                    ));
                 }
             } else if !FUNCTIONS.contains(&name.as_str()) {
                 let near = crate::span::nearest(&name, FUNCTIONS.iter().chain(MEASURES).copied());
-                let help = near.map_or_else(|| format!("functions are: {}, and in measures {}", FUNCTIONS.join(", "), MEASURES.join(", ")), |n| format!("did you mean `{n}`?"));
-                mistakes.push(mistake(found.clone(), &format!("the function `{name}` is not allowed in a rule"), &help));
+                let help = near.map_or_else(
+                    || format!("functions are: {}, and in measures {}", FUNCTIONS.join(", "), MEASURES.join(", ")),
+                    |n| format!("did you mean `{n}`?"),
+                );
+                mistakes.push(mistake(
+                    found.clone(),
+                    &format!("the function `{name}` is not allowed in a rule"),
+                    &help,
+                ));
             }
             if function.over.is_some() {
                 mistakes.push(mistake(found.clone(), "`over` (a window) is not allowed in a rule", "use `sequence`"));
             }
             if function.filter.is_some() && !MEASURES.contains(&name.as_str()) {
-                mistakes.push(mistake(found, "`filter` belongs to a measure", "for example `sum(cnt) filter (where …)`"));
+                mistakes.push(mistake(
+                    found,
+                    "`filter` belongs to a measure",
+                    "for example `sum(cnt) filter (where …)`",
+                ));
             }
         }
         Expr::BinaryOp { op, .. } => {
             use BinaryOperator as B;
-            if !matches!(op, B::Plus | B::Minus | B::Multiply | B::Divide | B::Modulo | B::Gt | B::Lt | B::GtEq | B::LtEq | B::Eq | B::NotEq | B::And | B::Or | B::StringConcat) {
+            if !matches!(
+                op,
+                B::Plus
+                    | B::Minus
+                    | B::Multiply
+                    | B::Divide
+                    | B::Modulo
+                    | B::Gt
+                    | B::Lt
+                    | B::GtEq
+                    | B::LtEq
+                    | B::Eq
+                    | B::NotEq
+                    | B::And
+                    | B::Or
+                    | B::StringConcat
+            ) {
                 mistakes.push(refuse(&format!("the operator `{op}`")));
             }
         }
@@ -290,7 +346,11 @@ fn look(
         | Expr::TypedString(_)
         | Expr::Case { .. } => {}
         Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. } => {
-            mistakes.push(mistake(place.clone(), "a subquery is not allowed in a rule: a rule reaches no table but its view", "use `match` to look at other rows of the person"));
+            mistakes.push(mistake(
+                place.clone(),
+                "a subquery is not allowed in a rule: a rule reaches no table but its view",
+                "use `match` to look at other rows of the person",
+            ));
         }
         other => mistakes.push(refuse(&format!("`{other}`"))),
     }

@@ -38,7 +38,9 @@ pub fn load(files: &Files) -> Result<RuleSet, Vec<Diagnostic>> {
                 Ok(table) => {
                     set.knowledge.insert(name.to_owned(), table);
                 }
-                Err(wrong) => mistakes.extend(wrong.into_iter().map(|(line, message)| at_line(&full, text, line, message))),
+                Err(wrong) => {
+                    mistakes.extend(wrong.into_iter().map(|(line, message)| at_line(&full, text, line, message)))
+                }
             }
         } else if let Some(name) = stem_in(path, "parameters/", ".toml") {
             let mut reader = Reader::new(&full, text);
@@ -66,7 +68,10 @@ pub fn load(files: &Files) -> Result<RuleSet, Vec<Diagnostic>> {
     set.rules.sort_by(|a, b| a.code.cmp(&b.code));
     for pair in set.rules.windows(2) {
         if pair[0].code == pair[1].code {
-            mistakes.push(Diagnostic::whole(&pair[1].file, format!("the code `{}` is already taken by `{}`", pair[1].code, pair[0].file)));
+            mistakes.push(Diagnostic::whole(
+                &pair[1].file,
+                format!("the code `{}` is already taken by `{}`", pair[1].code, pair[0].file),
+            ));
         }
     }
     if mistakes.is_empty() { Ok(set) } else { Err(mistakes) }
@@ -121,7 +126,8 @@ impl<'a> Reader<'a> {
             if known.contains(&name) {
                 entries.insert(name, (key, value));
             } else {
-                let help = nearest(name, known.iter().copied()).map_or_else(|| format!("{what} knows: {}", known.join(", ")), |n| format!("did you mean `{n}`?"));
+                let help = nearest(name, known.iter().copied())
+                    .map_or_else(|| format!("{what} knows: {}", known.join(", ")), |n| format!("did you mean `{n}`?"));
                 self.wrong(key.span(), format!("unknown key `{name}` in {what}"), Some(help));
             }
         }
@@ -152,7 +158,11 @@ impl<'a> Reader<'a> {
                     String::new()
                 }
                 None => {
-                    self.wrong(value.span(), format!("`{name}` is {}, wanted a text", value.get_ref().type_str()), None);
+                    self.wrong(
+                        value.span(),
+                        format!("`{name}` is {}, wanted a text", value.get_ref().type_str()),
+                        None,
+                    );
                     String::new()
                 }
             },
@@ -166,11 +176,19 @@ impl<'a> Reader<'a> {
                 for item in list.iter() {
                     match item.get_ref().as_str() {
                         Some(text) => found.push(text.to_owned()),
-                        None => self.wrong(item.span(), format!("`{name}` holds {}, wanted texts", item.get_ref().type_str()), None),
+                        None => self.wrong(
+                            item.span(),
+                            format!("`{name}` holds {}, wanted texts", item.get_ref().type_str()),
+                            None,
+                        ),
                     }
                 }
             } else {
-                self.wrong(value.span(), format!("`{name}` is {}, wanted a list of texts", value.get_ref().type_str()), None);
+                self.wrong(
+                    value.span(),
+                    format!("`{name}` is {}, wanted a list of texts", value.get_ref().type_str()),
+                    None,
+                );
             }
         }
         if let Some(help) = never_empty
@@ -190,7 +208,11 @@ impl<'a> Reader<'a> {
             DeValue::Datetime(date) => date.to_string(),
             DeValue::String(text) => text.to_string(),
             other => {
-                self.wrong(value.span(), format!("`{name}` is {}, wanted a day such as 2026-03-01", other.type_str()), None);
+                self.wrong(
+                    value.span(),
+                    format!("`{name}` is {}, wanted a day such as 2026-03-01", other.type_str()),
+                    None,
+                );
                 return None;
             }
         };
@@ -239,14 +261,29 @@ impl<'a> Reader<'a> {
         let unit = self.text_of(head.get("unit"), "unit", true);
         let mut values = Vec::new();
         let Some((_, list)) = head.get("value") else {
-            self.mistakes.push(Diagnostic::whole(self.file, "no `[[value]]`").help("a parameter has at least one value, with its source or `default = true`"));
+            self.mistakes.push(
+                Diagnostic::whole(self.file, "no `[[value]]`")
+                    .help("a parameter has at least one value, with its source or `default = true`"),
+            );
             return None;
         };
         let Some(list) = list.get_ref().as_array() else {
             self.wrong(list.span(), "`value` is not a list of tables", Some("write `[[value]]`".to_owned()));
             return None;
         };
-        const KNOWN: &[&str] = &["value", "from", "until", "region", "insutype", "level", "document", "article", "verified_on", "default", "note"];
+        const KNOWN: &[&str] = &[
+            "value",
+            "from",
+            "until",
+            "region",
+            "insutype",
+            "level",
+            "document",
+            "article",
+            "verified_on",
+            "default",
+            "note",
+        ];
         for item in list.iter() {
             let Some(table) = item.get_ref().as_table() else { continue };
             let entries = self.table(table, KNOWN, "a parameter's value");
@@ -272,10 +309,18 @@ impl<'a> Reader<'a> {
                 self.wrong(item.span(), "a value without `value`", None);
             }
             if found.document.is_none() && !found.default {
-                self.wrong(item.span(), "a value without a source", Some("name `document` and `article`, or say `default = true` for an operator's default".to_owned()));
+                self.wrong(
+                    item.span(),
+                    "a value without a source",
+                    Some("name `document` and `article`, or say `default = true` for an operator's default".to_owned()),
+                );
             }
             if found.region.as_ref().is_some_and(|r| r.len() != 6 || !r.bytes().all(|b| b.is_ascii_digit())) {
-                self.wrong(item.span(), "`region` is not six digits", Some("county 340602, city 340600, province 340000".to_owned()));
+                self.wrong(
+                    item.span(),
+                    "`region` is not six digits",
+                    Some("county 340602, city 340600, province 340000".to_owned()),
+                );
             }
             values.push(found);
         }
@@ -284,8 +329,24 @@ impl<'a> Reader<'a> {
 
     fn rule(&mut self, path: &str, set: &RuleSet) -> Option<Rule> {
         const HEAD: &[&str] = &[
-            "code", "name", "title", "title_en", "status", "result", "severity", "stages", "national", "since", "in_force", "why", "basis",
-            "may_be_right_when", "blind_spots", "reads", "find", "says",
+            "code",
+            "name",
+            "title",
+            "title_en",
+            "status",
+            "result",
+            "severity",
+            "stages",
+            "national",
+            "since",
+            "in_force",
+            "why",
+            "basis",
+            "may_be_right_when",
+            "blind_spots",
+            "reads",
+            "find",
+            "says",
         ];
         let parsed = self.parsed();
         if !self.mistakes.is_empty() {
@@ -294,9 +355,15 @@ impl<'a> Reader<'a> {
         let head = self.table(parsed.get_ref(), HEAD, "a rule");
         let code = self.text_of(head.get("code"), "code", true);
         if let Some((_, value)) = head.get("code")
-            && (code.len() != 6 || !code.bytes().take(3).all(|b| b.is_ascii_uppercase()) || !code.bytes().skip(3).all(|b| b.is_ascii_digit()))
+            && (code.len() != 6
+                || !code.bytes().take(3).all(|b| b.is_ascii_uppercase())
+                || !code.bytes().skip(3).all(|b| b.is_ascii_digit()))
         {
-            self.wrong(value.span(), format!("`code` is `{code}`, wanted three capitals and three digits"), Some("for example BIL103".to_owned()));
+            self.wrong(
+                value.span(),
+                format!("`code` is `{code}`, wanted three capitals and three digits"),
+                Some("for example BIL103".to_owned()),
+            );
         }
         let name = self.text_of(head.get("name"), "name", true);
         let stem = path.rsplit('/').next().and_then(|f| f.strip_suffix(".toml")).unwrap_or_default();
@@ -307,7 +374,8 @@ impl<'a> Reader<'a> {
         }
         let title = self.text_of(head.get("title"), "title", true);
         let title_en = self.text_of(head.get("title_en"), "title_en", true);
-        let status = match self.one_of(head.get("status"), "status", &["draft", "trial", "stable", "retired"]).as_str() {
+        let status = match self.one_of(head.get("status"), "status", &["draft", "trial", "stable", "retired"]).as_str()
+        {
             "draft" => Status::Draft,
             "trial" => Status::Trial,
             "retired" => Status::Retired,
@@ -336,8 +404,13 @@ impl<'a> Reader<'a> {
         let in_force = self.period(head.get("in_force"));
         let why = self.text_of(head.get("why"), "why", true);
         let basis = self.basis(head.get("basis"));
-        let may_be_right_when = self.texts_of(head.get("may_be_right_when"), "may_be_right_when", Some("never empty: say when the charge may be right"));
-        let blind_spots = self.texts_of(head.get("blind_spots"), "blind_spots", Some("never empty: say what the rule cannot see"));
+        let may_be_right_when = self.texts_of(
+            head.get("may_be_right_when"),
+            "may_be_right_when",
+            Some("never empty: say when the charge may be right"),
+        );
+        let blind_spots =
+            self.texts_of(head.get("blind_spots"), "blind_spots", Some("never empty: say what the rule cannot see"));
         let reads = self.texts_of(head.get("reads"), "reads", None);
         let find = match head.get("find").and_then(|(_, v)| v.get_ref().as_table().map(|t| (t, v.span()))) {
             Some((table, place)) => self.find(table, place, set),
@@ -402,7 +475,11 @@ impl<'a> Reader<'a> {
             return (from, until);
         }
         if let Some((_, value)) = entry {
-            self.wrong(value.span(), format!("`in_force` is `{text}`"), Some("for example 2021-05-01.. or 2023-01-01..2025-12-31".to_owned()));
+            self.wrong(
+                value.span(),
+                format!("`in_force` is `{text}`"),
+                Some("for example 2021-05-01.. or 2023-01-01..2025-12-31".to_owned()),
+            );
         }
         (None, None)
     }
@@ -415,14 +492,18 @@ impl<'a> Reader<'a> {
             for item in list.iter() {
                 if let Some(table) = item.get_ref().as_table() {
                     let entries = self.table(table, &["law", "article"], "a basis");
-                    found.push(Basis { law: self.text_of(entries.get("law"), "law", true), article: self.text_of(entries.get("article"), "article", true) });
+                    found.push(Basis {
+                        law: self.text_of(entries.get("law"), "law", true),
+                        article: self.text_of(entries.get("article"), "article", true),
+                    });
                 } else {
                     self.wrong(item.span(), "a basis is a table with `law` and `article`", None);
                 }
             }
         }
         if found.is_empty() {
-            self.mistakes.push(Diagnostic::whole(self.file, "`basis` is missing").help("a finding names law and article"));
+            self.mistakes
+                .push(Diagnostic::whole(self.file, "`basis` is missing").help("a finding names law and article"));
         }
         found
     }
@@ -430,7 +511,11 @@ impl<'a> Reader<'a> {
     /// The text of an expression and where its characters stand in the file.
     fn expression(&mut self, value: &Spanned<DeValue<'_>>, name: &str) -> Option<Expression> {
         let Some(text) = value.get_ref().as_str() else {
-            self.wrong(value.span(), format!("`{name}` is {}, wanted an expression in quotes", value.get_ref().type_str()), None);
+            self.wrong(
+                value.span(),
+                format!("`{name}` is {}, wanted an expression in quotes", value.get_ref().type_str()),
+                None,
+            );
             return None;
         };
         let span = value.span();
@@ -455,10 +540,17 @@ impl<'a> Reader<'a> {
     fn named_expressions(&mut self, entry: Option<&Entry<'_>>, what: &str) -> Vec<(String, Expression)> {
         let Some((_, value)) = entry else { return Vec::new() };
         let Some(table) = value.get_ref().as_table() else {
-            self.wrong(value.span(), format!("`{what}` is {}, wanted a table of names and expressions", value.get_ref().type_str()), None);
+            self.wrong(
+                value.span(),
+                format!("`{what}` is {}, wanted a table of names and expressions", value.get_ref().type_str()),
+                None,
+            );
             return Vec::new();
         };
-        table.iter().filter_map(|(key, value)| self.expression(value, what).map(|e| (key.get_ref().to_string(), e))).collect()
+        table
+            .iter()
+            .filter_map(|(key, value)| self.expression(value, what).map(|e| (key.get_ref().to_string(), e)))
+            .collect()
     }
 
     fn expressions(&mut self, entry: Option<&Entry<'_>>, what: &str) -> Vec<Expression> {
@@ -469,29 +561,56 @@ impl<'a> Reader<'a> {
         }
     }
 
-    #[expect(clippy::too_many_lines, reason = "one paragraph a word of the language, in the order in which they are applied")]
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one paragraph a word of the language, in the order in which they are applied"
+    )]
     fn find(&mut self, table: &DeTable<'_>, place: Range<usize>, set: &RuleSet) -> Option<(Find, Scope)> {
         const WORDS: &[&str] = &[
-            "in", "with", "let", "about", "match", "sequence", "per", "measure", "unless", "not_evaluated_when", "where", "violating", "involved",
-            "lines_of", "amount", "fund_money", "key",
+            "in",
+            "with",
+            "let",
+            "about",
+            "match",
+            "sequence",
+            "per",
+            "measure",
+            "unless",
+            "not_evaluated_when",
+            "where",
+            "violating",
+            "involved",
+            "lines_of",
+            "amount",
+            "fund_money",
+            "key",
         ];
         let words = self.table(table, WORDS, "[find]");
         let view_name = self.text_of(words.get("in"), "in", true);
         let Some(view) = View::named(&view_name) else {
             if let Some((_, value)) = words.get("in") {
                 let names = View::ALL.map(View::name);
-                let help = nearest(&view_name, names).map_or_else(|| format!("views are {}", names.join(", ")), |n| format!("did you mean `{n}`?"));
-                self.wrong(value.span(), format!("unknown view `{view_name}`: a rule reads a view of the model and nothing else"), Some(help));
+                let help = nearest(&view_name, names)
+                    .map_or_else(|| format!("views are {}", names.join(", ")), |n| format!("did you mean `{n}`?"));
+                self.wrong(
+                    value.span(),
+                    format!("unknown view `{view_name}`: a rule reads a view of the model and nothing else"),
+                    Some(help),
+                );
             }
             return None;
         };
-        let mut scope = Scope { names: view.columns().keys().cloned().collect(), parameters: set.parameters.keys().cloned().collect() };
+        let mut scope = Scope {
+            names: view.columns().keys().cloned().collect(),
+            parameters: set.parameters.keys().cloned().collect(),
+        };
         let with = self.with(words.get("with"), view, set, &mut scope);
         let lets = self.named_expressions(words.get("let"), "let");
         let matches = self.matches(words.get("match"), view, &mut scope);
         let sequence = words.get("sequence").and_then(|entry| self.sequence(entry, &mut scope));
         scope.names.extend(lets.iter().map(|(name, _)| name.clone()));
-        let per = self.expressions(words.get("per"), "per").into_iter().map(|e| (last_word(&e.text), e)).collect::<Vec<_>>();
+        let per =
+            self.expressions(words.get("per"), "per").into_iter().map(|e| (last_word(&e.text), e)).collect::<Vec<_>>();
         let measure = self.named_expressions(words.get("measure"), "measure");
         let about = words.get("about").and_then(|(_, v)| self.expression(v, "about"));
         let unless = self.expressions(words.get("unless"), "unless");
@@ -511,7 +630,12 @@ impl<'a> Reader<'a> {
         }
         scope.names.extend(measure.iter().map(|(name, _)| name.clone()));
         // The names of rows and groups are all known now; a let is replaced where it is used, so it may speak of measures.
-        let own = lets.iter().map(|(_, e)| e).chain(&about).chain(per.iter().map(|(_, e)| e)).chain(measure.iter().map(|(_, e)| e));
+        let own = lets
+            .iter()
+            .map(|(_, e)| e)
+            .chain(&about)
+            .chain(per.iter().map(|(_, e)| e))
+            .chain(measure.iter().map(|(_, e)| e));
         for expression in own {
             self.known(expression, &scope);
         }
@@ -528,21 +652,33 @@ impl<'a> Reader<'a> {
         }
         for (name, expression) in &measure {
             if per.is_empty() {
-                self.wrong(expression.place.clone(), format!("the measure `{name}` needs groups"), Some("add `per = […]`".to_owned()));
+                self.wrong(
+                    expression.place.clone(),
+                    format!("the measure `{name}` needs groups"),
+                    Some("add `per = […]`".to_owned()),
+                );
             }
         }
         scope.names.insert("nth_in_group".to_owned());
         let condition = match words.get("where") {
             Some((_, value)) => self.expression(value, "where"),
             None => {
-                self.wrong(place.clone(), "`where` is missing", Some("the condition under which a row or group is a violation".to_owned()));
+                self.wrong(
+                    place.clone(),
+                    "`where` is missing",
+                    Some("the condition under which a row or group is a violation".to_owned()),
+                );
                 None
             }
         };
         let amount = match words.get("amount") {
             Some((_, value)) => self.expression(value, "amount"),
             None => {
-                self.wrong(place, "`amount` is missing", Some("the money at stake, for example `inscp_amt`".to_owned()));
+                self.wrong(
+                    place,
+                    "`amount` is missing",
+                    Some("the money at stake, for example `inscp_amt`".to_owned()),
+                );
                 None
             }
         };
@@ -561,14 +697,23 @@ impl<'a> Reader<'a> {
         });
         let fund_money = self.flag_of(words.get("fund_money"), "fund_money", true);
         let mut key = self.named_expressions(words.get("key"), "key");
-        let later = unless.iter().chain(&condition).chain(&amount).chain(&violating).chain(&involved).chain(lines_of.iter().map(|(_, e)| e));
+        let later = unless
+            .iter()
+            .chain(&condition)
+            .chain(&amount)
+            .chain(&violating)
+            .chain(&involved)
+            .chain(lines_of.iter().map(|(_, e)| e));
         for expression in later.chain(key.iter().map(|(_, e)| e)).chain(not_evaluated_when.iter().map(|(e, _)| e)) {
             self.known(expression, &scope);
             self.no_measures(expression, "this place");
         }
         if key.is_empty() {
             key = if per.is_empty() {
-                view.key().iter().filter_map(|c| Expression::parse(c, 0..c.len()).ok().map(|e| ((*c).to_owned(), e))).collect()
+                view.key()
+                    .iter()
+                    .filter_map(|c| Expression::parse(c, 0..c.len()).ok().map(|e| ((*c).to_owned(), e)))
+                    .collect()
             } else {
                 per.clone()
             };
@@ -599,12 +744,24 @@ impl<'a> Reader<'a> {
         let mut found = Vec::new();
         let Some((_, value)) = entry else { return found };
         let Some(tables) = value.get_ref().as_table() else {
-            self.wrong(value.span(), "`with` is not a table", Some("for example with = { cap = \"daily_cap\" }".to_owned()));
+            self.wrong(
+                value.span(),
+                "`with` is not a table",
+                Some("for example with = { cap = \"daily_cap\" }".to_owned()),
+            );
             return found;
         };
         for (key, value) in tables {
             let name = key.get_ref().to_string();
-            let mut with = With { name: name.clone(), table: String::new(), by: String::new(), optional: false, region: None, level: None, other_side: None };
+            let mut with = With {
+                name: name.clone(),
+                table: String::new(),
+                by: String::new(),
+                optional: false,
+                region: None,
+                level: None,
+                other_side: None,
+            };
             let mut place = value.span();
             if let Some(table) = value.get_ref().as_str() {
                 table.clone_into(&mut with.table);
@@ -627,7 +784,8 @@ impl<'a> Reader<'a> {
             }
             for column in std::iter::once(&with.by).chain(&with.region).chain(&with.level) {
                 if !view.columns().contains_key(column) {
-                    let help = nearest(column, view.columns().keys().map(String::as_str)).map(|n| format!("did you mean `{n}`?"));
+                    let help = nearest(column, view.columns().keys().map(String::as_str))
+                        .map(|n| format!("did you mean `{n}`?"));
                     self.wrong(value.span(), format!("the view `{}` has no column `{column}`", view.name()), help);
                 }
             }
@@ -639,13 +797,22 @@ impl<'a> Reader<'a> {
                     if let Some(side) = &with.other_side {
                         scope.names.insert(format!("{name}.side"));
                         if knowledge.position(side).is_none() {
-                            self.wrong(value.span(), format!("the knowledge table `{}` has no column `{side}`", with.table), None);
+                            self.wrong(
+                                value.span(),
+                                format!("the knowledge table `{}` has no column `{side}`", with.table),
+                                None,
+                            );
                         }
                     }
                 }
                 None => {
                     let help = nearest(&with.table, set.knowledge.keys().map(String::as_str)).map_or_else(
-                        || format!("tables are {}", set.knowledge.keys().map(String::as_str).collect::<Vec<_>>().join(", ")),
+                        || {
+                            format!(
+                                "tables are {}",
+                                set.knowledge.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+                            )
+                        },
                         |n| format!("did you mean `{n}`?"),
                     );
                     self.wrong(place, format!("unknown knowledge table `{}`: a rule reaches no table but those of `audit_rules/knowledge`", with.table), Some(help));
@@ -672,7 +839,11 @@ impl<'a> Reader<'a> {
             let entries = self.table(table, &["in", "on", "when", "keep", "look_back_days"], "match");
             let other = self.text_of(entries.get("in"), "in", true);
             let Some(other_view) = View::named(&other) else {
-                self.wrong(value.span(), format!("unknown view `{other}`"), Some(format!("views are {}", View::ALL.map(View::name).join(", "))));
+                self.wrong(
+                    value.span(),
+                    format!("unknown view `{other}`"),
+                    Some(format!("views are {}", View::ALL.map(View::name).join(", "))),
+                );
                 continue;
             };
             let mut on = self.texts_of(entries.get("on"), "on", None);
@@ -681,7 +852,11 @@ impl<'a> Reader<'a> {
             }
             for column in &on {
                 if !view.columns().contains_key(column) || !other_view.columns().contains_key(column) {
-                    self.wrong(value.span(), format!("`on` names `{column}`, which `{}` or `{other}` lacks", view.name()), None);
+                    self.wrong(
+                        value.span(),
+                        format!("`on` names `{column}`, which `{}` or `{other}` lacks", view.name()),
+                        None,
+                    );
                 }
             }
             let each = match self.text_of(entries.get("keep"), "keep", false).as_str() {
@@ -725,7 +900,8 @@ impl<'a> Reader<'a> {
         });
         for column in per.iter().chain(&by).chain(&previous).chain(stack.iter().flat_map(|s| [&s.from, &s.days])) {
             if !scope.names.contains(column) {
-                let help = nearest(column, scope.names.iter().map(String::as_str)).map(|n| format!("did you mean `{n}`?"));
+                let help =
+                    nearest(column, scope.names.iter().map(String::as_str)).map(|n| format!("did you mean `{n}`?"));
                 self.wrong(value.span(), format!("unknown column `{column}`"), help);
             }
         }
@@ -751,7 +927,9 @@ impl<'a> Reader<'a> {
                     break;
                 };
                 let inner = &rest[open + 1..open + close];
-                let place = self.text[start..].find(&format!("{{{inner}}}")).map_or(value.span(), |at| start + at + 1..start + at + 1 + inner.len());
+                let place = self.text[start..]
+                    .find(&format!("{{{inner}}}"))
+                    .map_or(value.span(), |at| start + at + 1..start + at + 1 + inner.len());
                 match Expression::parse(inner, place) {
                     Ok(expression) => {
                         self.known(&expression, scope);
@@ -771,7 +949,8 @@ impl<'a> Reader<'a> {
         } else {
             self.mistakes.push(Diagnostic::whole(self.file, "`finding` is missing in `[says]`"));
         }
-        let evidence: Vec<(String, Expression)> = self.expressions(words.get("evidence"), "evidence").into_iter().map(|e| (e.text.clone(), e)).collect();
+        let evidence: Vec<(String, Expression)> =
+            self.expressions(words.get("evidence"), "evidence").into_iter().map(|e| (e.text.clone(), e)).collect();
         let severity = words.get("severity").and_then(|(_, v)| self.expression(v, "severity"));
         let result = words.get("result").and_then(|(_, v)| self.expression(v, "result"));
         for expression in evidence.iter().map(|(_, e)| e).chain(&severity).chain(&result) {
@@ -782,7 +961,11 @@ impl<'a> Reader<'a> {
 
     fn no_measures(&mut self, expression: &Expression, here: &str) {
         if expression.measures {
-            self.wrong(expression.place.clone(), format!("a function of groups stands in {here}"), Some("give it a name in `measure` and use the name".to_owned()));
+            self.wrong(
+                expression.place.clone(),
+                format!("a function of groups stands in {here}"),
+                Some("give it a name in `measure` and use the name".to_owned()),
+            );
         }
     }
 
@@ -791,12 +974,15 @@ impl<'a> Reader<'a> {
         for (name, place) in &expression.names {
             if let Some(parameter) = name.strip_prefix('$') {
                 if !scope.parameters.contains(parameter) {
-                    let help = nearest(parameter, scope.parameters.iter().map(String::as_str))
-                        .map_or_else(|| format!("add `parameters/{parameter}.toml`"), |n| format!("did you mean `${n}`?"));
+                    let help = nearest(parameter, scope.parameters.iter().map(String::as_str)).map_or_else(
+                        || format!("add `parameters/{parameter}.toml`"),
+                        |n| format!("did you mean `${n}`?"),
+                    );
                     self.wrong(place.clone(), format!("unknown parameter `{name}`"), Some(help));
                 }
             } else if !scope.names.contains(name) {
-                let help = nearest(name, scope.names.iter().map(String::as_str)).map(|n| format!("did you mean `{n}`?"));
+                let help =
+                    nearest(name, scope.names.iter().map(String::as_str)).map(|n| format!("did you mean `{n}`?"));
                 self.wrong(place.clone(), format!("unknown column `{name}`"), help);
             }
         }

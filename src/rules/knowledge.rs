@@ -74,14 +74,22 @@ impl Knowledge {
     /// # Errors
     /// Every line that cannot be read, with its 1-based number and what is wrong.
     pub fn read(name: &str, text: &str) -> Result<Knowledge, Vec<(usize, String)>> {
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+        let mut reader =
+            csv::ReaderBuilder::new().flexible(true).from_reader(text.trim_start_matches('\u{feff}').as_bytes());
         let mut mistakes = Vec::new();
         let header: Vec<String> = match reader.headers() {
             Ok(header) => header.iter().map(|h| h.trim().to_owned()).collect(),
             Err(error) => return Err(vec![(1, error.to_string())]),
         };
-        if header.first().map(String::as_str) != Some("code") || header.get(1).map(String::as_str) != Some("from") || header.get(2).map(String::as_str) != Some("until") || header.last().map(String::as_str) != Some("source") {
-            return Err(vec![(1, format!("the header begins `code,from,until` and ends `source`; found `{}`", header.join(",")))]);
+        if header.first().map(String::as_str) != Some("code")
+            || header.get(1).map(String::as_str) != Some("from")
+            || header.get(2).map(String::as_str) != Some("until")
+            || header.last().map(String::as_str) != Some("source")
+        {
+            return Err(vec![(
+                1,
+                format!("the header begins `code,from,until` and ends `source`; found `{}`", header.join(",")),
+            )]);
         }
         let columns: Vec<String> = header[3..].to_vec();
         let mut rows = Vec::new();

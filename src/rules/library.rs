@@ -58,7 +58,8 @@ impl Files {
                     continue;
                 }
                 let below = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-                let text = fs::read_to_string(&path).map_err(|e| io::Error::new(e.kind(), format!("`{}`: {e}", path.display())))?;
+                let text = fs::read_to_string(&path)
+                    .map_err(|e| io::Error::new(e.kind(), format!("`{}`: {e}", path.display())))?;
                 texts.insert(below, text.replace("\r\n", "\n"));
             }
         }

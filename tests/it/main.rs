@@ -2,8 +2,11 @@
 
 //! The one test binary: what the program promises, told as stories.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 mod generate;
 mod ingest;
 mod malformed;
 mod report;
 mod rules;
+mod truth;

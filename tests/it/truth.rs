@@ -1,0 +1,151 @@
+//! The planted truth is found exactly, and nothing about how the work was done leaves a trace in the answer.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fundaudit::operations::audit::{self, Options};
+use fundaudit::operations::generate::{self, generate};
+use fundaudit::progress::Silent;
+use fundaudit::report::Format;
+
+type Facts = BTreeMap<(String, String), String>;
+
+fn made(folder: &Path, options: generate::Options) -> PathBuf {
+    let out = folder.join("export");
+    generate(&options, &out, &Silent).unwrap();
+    out
+}
+
+fn audited(input: &Path, out: &Path, change: impl FnOnce(&mut Options)) -> PathBuf {
+    let mut options = Options {
+        inputs: vec![input.to_path_buf()],
+        out: out.to_path_buf(),
+        formats: vec![Format::Parquet, Format::Csv],
+        ..Options::default()
+    };
+    change(&mut options);
+    audit::audit(&options, &Silent).unwrap_or_else(|e| panic!("{e}"));
+    out.to_path_buf()
+}
+
+fn facts(file: &Path) -> Facts {
+    let text = fs::read_to_string(file).unwrap();
+    let mut reader = csv::Reader::from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+    let head = reader.headers().unwrap().clone();
+    let at = |name: &str| head.iter().position(|h| h == name).unwrap();
+    let (rule, key, amount) = (at("rule_code"), at("key"), at("amount"));
+    reader
+        .records()
+        .map(|row| {
+            let row = row.unwrap();
+            let key: BTreeMap<String, String> = serde_json::from_str(&row[key]).unwrap();
+            ((row[rule].to_owned(), format!("{key:?}")), row[amount].to_owned())
+        })
+        .collect()
+}
+
+fn assert_truth(export: &Path, out: &Path) {
+    let (truth, found) = (facts(&export.join("truth.csv")), facts(&out.join("findings.csv")));
+    let missing: Vec<_> = truth.iter().filter(|(k, v)| found.get(*k) != Some(*v)).take(5).collect();
+    let surplus: Vec<_> = found.iter().filter(|(k, v)| truth.get(*k) != Some(*v)).take(5).collect();
+    assert!(
+        missing.is_empty() && surplus.is_empty(),
+        "planted, not found: {missing:#?}\nfound, not planted: {surplus:#?}"
+    );
+    let rules: std::collections::BTreeSet<&String> = truth.keys().map(|(rule, _)| rule).collect();
+    assert_eq!(rules.len(), 14, "every rule is planted");
+}
+
+/// What does not depend on how the work was done: all files but `run.json`, which holds times, and `quarantine.csv`,
+/// which holds row numbers of the input.
+fn answer(out: &Path) -> BTreeMap<&'static str, Vec<u8>> {
+    ["findings.csv", "findings.parquet", "finding_lines.csv", "finding_lines.parquet", "coverage.csv"]
+        .into_iter()
+        .map(|name| (name, fs::read(out.join(name)).unwrap()))
+        .collect()
+}
+
+fn assert_same(one: &Path, other: &Path, what: &str) {
+    let (one, other) = (answer(one), answer(other));
+    for (name, bytes) in one {
+        assert!(other[name] == bytes, "{name} differs {what}");
+    }
+}
+
+#[test]
+fn twenty_thousand_persons_whatever_the_threads_buckets_and_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = generate::Options { persons: 20_000, seed: 7, ..generate::Options::default() };
+    let export = made(folder.path(), options.clone());
+    let two = audited(&export, &folder.path().join("two"), |o| o.threads = Some(2));
+    assert_truth(&export, &two);
+    let one = audited(&export, &folder.path().join("one"), |o| o.threads = Some(1));
+    assert_same(&one, &two, "with another number of threads");
+    let single = audited(&export, &folder.path().join("single"), |o| o.buckets = Some(1));
+    assert_same(&single, &two, "with 1 bucket");
+    let many = audited(&export, &folder.path().join("many"), |o| o.buckets = Some(64));
+    assert_same(&many, &two, "with 64 buckets");
+    let again = tempfile::tempdir().unwrap();
+    let shuffled = made(again.path(), generate::Options { shuffle: Some(11), ..options });
+    let other_order = audited(&shuffled, &folder.path().join("shuffled"), |_| ());
+    assert_same(&other_order, &two, "with the rows in another order");
+}
+
+#[test]
+fn the_dirt_of_real_exports_creates_and_removes_no_finding() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = generate::Options { persons: 3_000, seed: 5, messy: true, ..generate::Options::default() };
+    let export = made(folder.path(), options);
+    let out = audited(&export, &folder.path().join("out"), |_| ());
+    assert_truth(&export, &out);
+    let run: serde_json::Value = serde_json::from_slice(&fs::read(out.join("run.json")).unwrap()).unwrap();
+    for table in ["fee_detail", "settlement"] {
+        let of = |part: &str| run["tables"][table][part]["rows"].as_u64().unwrap();
+        assert_eq!(of("read"), of("quarantined") + of("duplicates") + of("audited"), "{table}");
+    }
+    for part in ["quarantined", "duplicates"] {
+        assert!(run["tables"]["fee_detail"][part]["rows"].as_u64().unwrap() > 0, "the dirt is there: {part}");
+    }
+    assert_eq!(run["netting"]["adds_up"], true);
+}
+
+#[test]
+fn the_county_in_three_forms_gives_the_same_findings() {
+    let exports = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/exports");
+    let folder = tempfile::tempdir().unwrap();
+    let plain = audited(&exports.join("county"), &folder.path().join("plain"), |_| ());
+    assert_truth(&exports.join("county"), &plain);
+    for form in ["county-gb18030", "county-xlsx"] {
+        let other = audited(&exports.join(form), &folder.path().join(form), |_| ());
+        assert_same(&plain, &other, &format!("for {form}"));
+    }
+}
+
+#[test]
+fn a_dataset_gives_the_same_findings_as_its_export() {
+    let exports = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/exports/county");
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = folder.path().join("dataset");
+    fundaudit::ingest::ingest(&[exports.clone()], &fundaudit::ingest::Options::default(), &dataset, &Silent).unwrap();
+    let from_export = audited(&exports, &folder.path().join("a"), |_| ());
+    let from_dataset = audited(&dataset, &folder.path().join("b"), |_| ());
+    assert_same(&from_export, &from_dataset, "from a dataset");
+}
+
+#[test]
+fn a_period_and_a_facility_choose_among_the_findings_and_change_none() {
+    let exports = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/exports/county");
+    let folder = tempfile::tempdir().unwrap();
+    let whole = audited(&exports, &folder.path().join("whole"), |_| ());
+    let all = facts(&whole.join("findings.csv"));
+    let half = audited(&exports, &folder.path().join("half"), |o| o.until = fundaudit::model::day::parse("2026-01-15"));
+    let some = facts(&half.join("findings.csv"));
+    assert!(!some.is_empty() && some.len() < all.len(), "{} of {}", some.len(), all.len());
+    assert!(some.iter().all(|(key, amount)| all.get(key) == Some(amount)));
+    let one = audited(&exports, &folder.path().join("facility"), |o| {
+        o.select = vec!["IDN".to_owned(), "wrong-sex-for-item".to_owned()]
+    });
+    let chosen = facts(&one.join("findings.csv"));
+    assert!(chosen.keys().all(|(rule, _)| rule == "IDN101" || rule == "SCP101") && !chosen.is_empty());
+}
