@@ -227,6 +227,7 @@ struct Face {
 
 impl Face {
     /// Prints a result; a reader that has gone away is no error.
+    #[expect(clippy::unused_self, reason = "the face is where results are shown")]
     fn print(&self, text: &str) {
         let _ = std::io::stdout().lock().write_all(text.as_bytes());
     }

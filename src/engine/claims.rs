@@ -6,7 +6,7 @@
 //!
 //! Cost: one pass over the lines, one hash lookup a line for its encounter; about 24 bytes a line beside the columns.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -51,6 +51,7 @@ pub(super) fn at(array: &StringArray, row: usize) -> Option<&str> {
 }
 
 /// The day of a time.
+#[must_use]
 pub fn day_of(micros: i64) -> i32 {
     i32::try_from(micros.div_euclid(86_400_000_000)).unwrap_or(i32::MAX)
 }
@@ -211,14 +212,14 @@ fn sorted(batch: &RecordBatch, by: &[&str]) -> Result<RecordBatch, ArrowError> {
 fn standing_settlements(
     batch: &RecordBatch,
     netting: &mut Netting,
-) -> Result<(RecordBatch, HashMap<String, ()>), ArrowError> {
+) -> Result<(RecordBatch, HashSet<String>), ArrowError> {
     let ids = text(batch, "setl_id")?;
     let flags = text(batch, "refd_setl_flag")?;
     let origins = text(batch, "init_setl_id")?;
     let totals = decimal(batch, "medfee_sumamt")?;
     let by_id: HashMap<&str, usize> = ids.iter().enumerate().filter_map(|(row, id)| id.map(|id| (id, row))).collect();
     let mut gone = vec![false; batch.num_rows()];
-    let mut removed = HashMap::new();
+    let mut removed = HashSet::new();
     for row in 0..batch.num_rows() {
         let refund = at(flags, row) == Some("1");
         let negative = totals.is_valid(row) && totals.value(row) < 0;
@@ -229,8 +230,8 @@ fn standing_settlements(
         match at(origins, row).and_then(|origin| by_id.get(origin)) {
             Some(&origin) if origin != row => {
                 gone[origin] = true;
-                removed.insert(ids.value(row).to_owned(), ());
-                removed.insert(ids.value(origin).to_owned(), ());
+                removed.insert(ids.value(row).to_owned());
+                removed.insert(ids.value(origin).to_owned());
             }
             // Its negative lines may still find their own partners.
             _ => netting.settlements_unpaired += 1,
@@ -254,10 +255,9 @@ enum Fate {
 const AMOUNTS: [&str; 5] =
     ["det_item_fee_sumamt", "fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_amt"];
 
-#[expect(clippy::too_many_lines, reason = "the two steps of netting in the order of RULES 1, with their bookkeeping")]
 fn net_lines(
     batch: &RecordBatch,
-    removed: &HashMap<String, ()>,
+    removed: &HashSet<String>,
     netting: &mut Netting,
     unpaired_at: &mut BTreeMap<String, u64>,
 ) -> Result<RecordBatch, ArrowError> {
@@ -273,7 +273,7 @@ fn net_lines(
     let mut fate = vec![Fate::Stands; rows];
     if !removed.is_empty() {
         for (row, settlement) in settlements.iter().enumerate() {
-            if settlement.is_some_and(|s| removed.contains_key(s)) {
+            if settlement.is_some_and(|s| removed.contains(s)) {
                 fate[row] = Fate::OfRefund;
             }
         }
@@ -284,7 +284,7 @@ fn net_lines(
     // Quantity that is left of a line that was reduced, and the negative lines that reduced it.
     let mut left: HashMap<usize, (i128, Vec<usize>)> = HashMap::new();
     if !negatives.is_empty() {
-        let concerned: std::collections::HashSet<&str> = negatives.iter().map(|&row| encounters.value(row)).collect();
+        let concerned: HashSet<&str> = negatives.iter().map(|&row| encounters.value(row)).collect();
         let mut lines_of: HashMap<&str, Vec<usize>> = HashMap::new();
         for row in 0..rows {
             if fate[row] == Fate::Stands
@@ -399,7 +399,7 @@ fn remaining(
     lines: &RecordBatch,
     settlements: &RecordBatch,
 ) -> Result<RecordBatch, ArrowError> {
-    let mut alive: std::collections::HashSet<&str> = text(lines, "mdtrt_id")?.iter().flatten().collect();
+    let mut alive: HashSet<&str> = text(lines, "mdtrt_id")?.iter().flatten().collect();
     alive.extend(text(settlements, "mdtrt_id")?.iter().flatten());
     let ids = text(encounters, "mdtrt_id")?;
     let keep: UInt32Array = (0u32..)

@@ -148,7 +148,7 @@ impl Columns for Frame<'_> {
         let joined = self.joined.iter().find_map(|j| name.strip_prefix(j.prefix.as_str()).map(|rest| (j, rest)));
         let column = match joined {
             Some((j, "found")) => {
-                Arc::new(BooleanArray::from_iter((0..j.rows.len()).map(|row| Some(j.rows.is_valid(row)))))
+                Arc::new((0..j.rows.len()).map(|row| Some(j.rows.is_valid(row))).collect::<BooleanArray>())
             }
             Some((j, rest)) => take(&j.source.column(rest)?, &j.rows, None)?,
             None => take(&self.source.column(name)?, &self.rows, None)?,

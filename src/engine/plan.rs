@@ -34,6 +34,8 @@ pub(super) const NUMBER: DataType = DataType::Decimal128(16, 4);
 pub struct Plan {
     pub rule: Rule,
     pub about: Option<Test>,
+    /// Whether `about` speaks of the view's own columns only.
+    pub about_comes_first: bool,
     /// Whether `about` speaks of columns that `match` or `sequence` make; else it is asked before them.
     pub about_comes_last: bool,
     pub matches: Vec<MatchPlan>,
@@ -127,6 +129,10 @@ impl<'a> Compiler<'a> {
         if self.mistakes.is_empty() { Ok(plans.into_iter().flatten().collect()) } else { Err(self.mistakes) }
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a paragraph a word of the language, in the order in which names become known"
+    )]
     fn rule(&mut self, rule: &Rule) -> Option<Plan> {
         let before = self.mistakes.len();
         let find = &rule.find;
@@ -183,10 +189,9 @@ impl<'a> Compiler<'a> {
         let mut measures = Vec::new();
         for (name, expression) in &find.measure {
             let (rest, calls) = take_measures(&expression.substituted(&scope.lets), measured.len());
-            for (number, call) in calls.iter().enumerate() {
+            for call in &calls {
                 let plan = self.measure(call, expression, &mut scope)?;
                 scope.types.insert(format!("#{}", measured.len()), plan.data_type.clone());
-                debug_assert!(number < calls.len(), "calls are numbered as they are taken out");
                 measured.push(plan);
             }
             let compiled = self.compiled(&rest, expression, &mut scope)?;
@@ -238,6 +243,9 @@ impl<'a> Compiler<'a> {
                 })
         };
         Some(Plan {
+            about_comes_first: about
+                .as_ref()
+                .is_some_and(|a| a.columns.iter().all(|c| find.view.columns().contains_key(c))),
             about_comes_last: about.as_ref().is_some_and(|a| a.columns.iter().any(made)),
             about,
             matches,
@@ -292,9 +300,8 @@ impl<'a> Compiler<'a> {
         };
         let of = argument.as_ref().map(|c| c.data_type.clone());
         let data_type = match (call.function.as_str(), of) {
-            ("count", _) => DataType::Int64,
+            ("count", _) | ("sum", Some(DataType::Int64)) => DataType::Int64,
             ("sum", Some(DataType::Decimal128(p, s))) => DataType::Decimal128((p + 10).min(38), s),
-            ("sum", Some(DataType::Int64)) => DataType::Int64,
             ("bool_or" | "bool_and", Some(DataType::Boolean)) => DataType::Boolean,
             ("min" | "max" | "first", Some(of)) => of,
             (function, of) => {

@@ -64,6 +64,15 @@ pub struct Found {
     pub answers: BTreeMap<String, Answers>,
 }
 
+/// A day of supply as `days` keeps it: eight decimals.
+const ONE_DAY: i128 = 100_000_000;
+
+/// First and last day.
+type Extent = (Option<i32>, Option<i32>);
+
+/// Violating and involved net lines.
+type Roles = (Vec<u32>, Vec<u32>);
+
 /// Pairs that one `match` looks at in one go: about 4 million rows of a few columns.
 const PAIRS: usize = 1 << 20;
 
@@ -78,7 +87,8 @@ pub fn run<'a>(plan: &'a Plan, set: &'a RuleSet, views: &Rc<Views<'a>>, scope: &
     if frame.rows() == 0 {
         return Ok(found);
     }
-    frame = run.in_force(&frame)?;
+    frame = run.in_force(frame)?;
+    frame = run.early(frame)?;
     for with in &plan.rule.find.with {
         frame = run.with(&frame, with)?;
         if frame.rows() == 0 {
@@ -127,10 +137,22 @@ impl<'a> Run<'_, 'a> {
         self.plan.rule.find.view
     }
 
-    fn in_force(&self, frame: &Frame<'a>) -> Result<Frame<'a>, ArrowError> {
+    /// Drops what `about` surely does not speak of, where no knowledge narrows the rows down; what is unknown stays until
+    /// it can be counted.
+    fn early(&self, frame: Frame<'a>) -> Result<Frame<'a>, ArrowError> {
+        let narrowed = self.plan.rule.find.with.iter().any(|with| !with.optional);
+        match &self.plan.about {
+            Some(about) if self.plan.about_comes_first && !narrowed => {
+                frame.filter(&not_false(&frame.condition(&about.compiled)?))
+            }
+            _ => Ok(frame),
+        }
+    }
+
+    fn in_force(&self, frame: Frame<'a>) -> Result<Frame<'a>, ArrowError> {
         let (from, until) = self.plan.rule.in_force;
         if from.is_none() && until.is_none() {
-            return frame.filter(&BooleanArray::from(vec![true; frame.rows()]));
+            return Ok(frame);
         }
         let days = frame.column(self.view().days().0)?;
         let mask: BooleanArray = days
@@ -148,7 +170,7 @@ impl<'a> Run<'_, 'a> {
     /// Joins knowledge: rows without a match go, unless it is optional; one row for each thing a code speaks of.
     fn with(&self, frame: &Frame<'a>, with: &With) -> Result<Frame<'a>, ArrowError> {
         let Some(knowledge) = self.set.knowledge.get(&with.table) else {
-            return Ok(frame.filter(&BooleanArray::from(vec![false; frame.rows()]))?);
+            return frame.filter(&BooleanArray::from(vec![false; frame.rows()]));
         };
         let codes = frame.column(&with.by)?;
         let codes = codes.as_string::<i32>();
@@ -173,7 +195,7 @@ impl<'a> Run<'_, 'a> {
                 let place = Place {
                     region: region
                         .as_ref()
-                        .map(|r| r.as_string::<i32>())
+                        .map(arrow::array::AsArray::as_string::<i32>)
                         .and_then(|r| r.is_valid(at).then(|| r.value(at))),
                     level: level.as_ref().and_then(|l| {
                         l.as_primitive::<Int64Type>().is_valid(at).then(|| l.as_primitive::<Int64Type>().value(at))
@@ -221,16 +243,12 @@ impl<'a> Run<'_, 'a> {
         let mut made: Vec<(String, ArrayRef)> = Vec::new();
         for name in &self.plan.parameters {
             let Some(parameter) = self.set.parameters.get(name) else { continue };
-            let mut known: HashMap<(i32, Option<&str>, Option<&str>, Option<i64>), Option<usize>> = HashMap::new();
+            let mut known: HashMap<Asked<'_>, Option<usize>> = HashMap::new();
             let mut values = Vec::with_capacity(frame.rows());
             let mut sources: Vec<Option<u32>> = Vec::with_capacity(frame.rows());
             for row in 0..frame.rows() {
-                let found =
-                    self.asked(row, &days, region.as_ref(), insutype.as_ref(), level.as_ref()).and_then(|asked| {
-                        *known
-                            .entry((asked.day, asked.region, asked.insutype, asked.level))
-                            .or_insert_with(|| parameter.in_force(asked))
-                    });
+                let found = asked(row, &days, region.as_ref(), insutype.as_ref(), level.as_ref())
+                    .and_then(|asked| *known.entry(asked).or_insert_with(|| parameter.in_force(asked)));
                 values.push(found.and_then(|at| scaled(parameter.values[at].value, 4)));
                 sources.push(found.and_then(|at| u32::try_from(at).ok()));
             }
@@ -241,26 +259,6 @@ impl<'a> Run<'_, 'a> {
             frame.put(&name, column);
         }
         Ok(())
-    }
-
-    fn asked<'c>(
-        &self,
-        row: usize,
-        days: &ArrayRef,
-        region: Option<&'c ArrayRef>,
-        insutype: Option<&'c ArrayRef>,
-        level: Option<&ArrayRef>,
-    ) -> Option<Asked<'c>> {
-        let days = days.as_primitive::<Date32Type>();
-        let word = |array: Option<&'c ArrayRef>| {
-            array.map(|a| a.as_string::<i32>()).and_then(|a| a.is_valid(row).then(|| a.value(row)))
-        };
-        Some(Asked {
-            day: days.is_valid(row).then(|| days.value(row))?,
-            region: word(region),
-            insutype: word(insutype),
-            level: level.map(|a| a.as_primitive::<Int64Type>()).and_then(|a| a.is_valid(row).then(|| a.value(row))),
-        })
     }
 
     /// `paid_line`: lines with `inscp_amt` > 0; an unknown amount is not evaluated.
@@ -274,8 +272,10 @@ impl<'a> Run<'_, 'a> {
             // Only lines that the rule would otherwise speak of are missed.
             let unknown = frame.filter(&arrow::compute::is_null(amounts)?)?;
             let asked = match &self.plan.about {
-                Some(about) => unknown.filter(&not_false(&unknown.condition(&about.compiled)?))?,
-                None => unknown,
+                Some(about) if !self.plan.about_comes_last => {
+                    unknown.filter(&not_false(&unknown.condition(&about.compiled)?))?
+                }
+                _ => unknown,
             };
             self.unanswered(&asked, &["inscp_amt".to_owned()], found)?;
         }
@@ -405,14 +405,13 @@ impl<'a> Run<'_, 'a> {
             let from = from.as_primitive::<Date32Type>();
             let days = cast(&frame.column(&stack.days)?, &DataType::Decimal128(20, 8))?;
             let days = days.as_primitive::<Decimal128Type>();
-            const ONE: i128 = 100_000_000;
             let mut end: Option<i128> = None;
             let in_hand: Vec<Option<i128>> = (0..frame.rows())
                 .map(|row| {
                     if !runs[row] {
                         end = None;
                     }
-                    let begin = i128::from(from.is_valid(row).then(|| from.value(row))?) * ONE;
+                    let begin = i128::from(from.is_valid(row).then(|| from.value(row))?) * ONE_DAY;
                     let left = end.map_or(0, |end| end - begin);
                     if days.is_valid(row) {
                         end = Some(end.map_or(begin, |end| end.max(begin)) + days.value(row));
@@ -548,11 +547,7 @@ impl<'a> Run<'_, 'a> {
     }
 
     /// First and last day of each unit.
-    fn days(
-        &self,
-        frame: &Frame<'a>,
-        rows: Option<&(Frame<'a>, Vec<usize>)>,
-    ) -> Result<Vec<(Option<i32>, Option<i32>)>, ArrowError> {
+    fn days(&self, frame: &Frame<'a>, rows: Option<&(Frame<'a>, Vec<usize>)>) -> Result<Vec<Extent>, ArrowError> {
         let (first, last) = self.view().days();
         let read = |frame: &Frame<'a>| -> Result<(Date32Array, Date32Array), ArrowError> {
             Ok((frame.column(first)?.as_primitive().clone(), frame.column(last)?.as_primitive().clone()))
@@ -700,7 +695,7 @@ impl<'a> Run<'_, 'a> {
     }
 
     /// Violating and involved net lines of each hit.
-    fn lines(&self, units: &Units<'a>, hits: &[u32]) -> Result<Vec<(Vec<u32>, Vec<u32>)>, ArrowError> {
+    fn lines(&self, units: &Units<'a>, hits: &[u32]) -> Result<Vec<Roles>, ArrowError> {
         let view = self.view();
         let Some((rows, starts)) = &units.rows else {
             let of = units.frame.source_rows();
@@ -728,7 +723,7 @@ impl<'a> Run<'_, 'a> {
         let violating = self.plan.violating.as_ref().map(|c| frame.condition(c)).transpose()?;
         let involved = self.plan.involved.as_ref().map(|c| frame.condition(c)).transpose()?;
         let of = frame.source_rows();
-        let mut found: Vec<(Vec<u32>, Vec<u32>)> = Vec::with_capacity(hits.len());
+        let mut found: Vec<Roles> = Vec::with_capacity(hits.len());
         let mut last = None;
         for (row, number) in group.iter().enumerate() {
             if last != Some(number) {
@@ -851,28 +846,25 @@ fn scaled(value: Decimal, scale: u32) -> Option<i128> {
 /// Any numeric array as money, half up to the cent; null is 0.
 fn to_money(array: &ArrayRef) -> Result<Vec<Decimal>, ArrowError> {
     let zero = Decimal::new(0, 2);
-    match array.data_type() {
-        DataType::Decimal128(_, scale) => {
-            let scale = u32::try_from(*scale).unwrap_or(0);
-            Ok(array
-                .as_primitive::<Decimal128Type>()
-                .iter()
-                .map(|v| {
-                    let Some(mut v) = v else { return zero };
-                    let mut scale = scale;
-                    // Digits far behind the cent do not change it, and 28 digits must hold the rest.
-                    while scale > 12 {
-                        v /= 10;
-                        scale -= 1;
-                    }
-                    Decimal::try_from_i128_with_scale(v, scale).map_or(zero, money::to_cent)
-                })
-                .collect())
-        }
-        _ => {
-            let cents = cast(array, &DataType::Decimal128(38, 2))?;
-            to_money(&cents)
-        }
+    if let DataType::Decimal128(_, scale) = array.data_type() {
+        let scale = u32::try_from(*scale).unwrap_or(0);
+        Ok(array
+            .as_primitive::<Decimal128Type>()
+            .iter()
+            .map(|v| {
+                let Some(mut v) = v else { return zero };
+                let mut scale = scale;
+                // Digits far behind the cent do not change it, and 28 digits must hold the rest.
+                while scale > 12 {
+                    v /= 10;
+                    scale -= 1;
+                }
+                Decimal::try_from_i128_with_scale(v, scale).map_or(zero, money::to_cent)
+            })
+            .collect())
+    } else {
+        let cents = cast(array, &DataType::Decimal128(38, 2))?;
+        to_money(&cents)
     }
 }
 
@@ -998,4 +990,26 @@ impl Columns for KnowledgeColumns<'_> {
         });
         Ok(Arc::new(values.collect::<StringArray>()))
     }
+}
+
+/// For whom a row asks a parameter; nothing where its day is unknown.
+fn asked<'c>(
+    row: usize,
+    days: &ArrayRef,
+    region: Option<&'c ArrayRef>,
+    insutype: Option<&'c ArrayRef>,
+    level: Option<&ArrayRef>,
+) -> Option<Asked<'c>> {
+    let days = days.as_primitive::<Date32Type>();
+    let word = |array: Option<&'c ArrayRef>| {
+        array.map(arrow::array::AsArray::as_string::<i32>).and_then(|a| a.is_valid(row).then(|| a.value(row)))
+    };
+    Some(Asked {
+        day: days.is_valid(row).then(|| days.value(row))?,
+        region: word(region),
+        insutype: word(insutype),
+        level: level
+            .map(arrow::array::AsArray::as_primitive::<Int64Type>)
+            .and_then(|a| a.is_valid(row).then(|| a.value(row))),
+    })
 }

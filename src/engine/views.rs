@@ -213,7 +213,7 @@ impl<'a> Views<'a> {
     /// # Errors
     /// A column was not read.
     pub fn lines_of_encounter(&self, mdtrt_id: &str) -> Result<&[u32], ArrowError> {
-        let index = get_or_try(&self.lines_by_encounter, || by_id(text(&self.claims.lines, "mdtrt_id")?))?;
+        let index = get_or_try(&self.lines_by_encounter, || Ok(by_id(text(&self.claims.lines, "mdtrt_id")?)))?;
         Ok(index.get(mdtrt_id).map(Vec::as_slice).unwrap_or_default())
     }
 
@@ -222,7 +222,7 @@ impl<'a> Views<'a> {
     /// # Errors
     /// A column was not read.
     pub fn lines_of_settlement(&self, setl_id: &str) -> Result<&[u32], ArrowError> {
-        let index = get_or_try(&self.lines_by_settlement, || by_id(text(&self.claims.lines, "setl_id")?))?;
+        let index = get_or_try(&self.lines_by_settlement, || Ok(by_id(text(&self.claims.lines, "setl_id")?)))?;
         Ok(index.get(setl_id).map(Vec::as_slice).unwrap_or_default())
     }
 
@@ -244,7 +244,7 @@ impl<'a> Views<'a> {
         Ok(lines)
     }
 
-    /// Share of the fund in a line's money, as (hifp_pay, inscp_amt) of its settlement in fen, where both are known.
+    /// Share of the fund in a line's money, as (`hifp_pay`, `inscp_amt`) of its settlement in fen, where both are known.
     ///
     /// # Errors
     /// A column was not read.
@@ -594,11 +594,11 @@ impl<'a> Views<'a> {
         let on = |line: usize| day_of(times.value(line));
         let links = self.links()?;
         let persons = &self.claims.persons;
-        let (facilities, items) = (text(lines, "fixmedins_code")?, text(lines, "hilist_code")?);
-        let facility = |line: usize| at(facilities, line).and_then(|f| self.setting.facilities.get(f));
+        let (places, items) = (text(lines, "fixmedins_code")?, text(lines, "hilist_code")?);
+        let facility = |line: usize| at(places, line).and_then(|f| self.setting.facilities.get(f));
         let of_encounter = |column: &str| -> Result<ArrayRef, ArrowError> {
             let from = self.column(View::Encounter, column)?;
-            Ok(take(&from, &UInt32Array::from(links.encounter.clone()), None)?)
+            take(&from, &UInt32Array::from(links.encounter.clone()), None)
         };
         Ok(match name {
             "day" => Arc::new((0..rows).map(|line| Some(on(line))).collect::<Date32Array>()),
@@ -845,7 +845,7 @@ impl<'a> Views<'a> {
                 .collect::<UInt32Array>()
         };
         let of_encounter = |column: &str| -> Result<ArrayRef, ArrowError> {
-            Ok(take(&self.column(View::Encounter, column)?, &link(), None)?)
+            take(&self.column(View::Encounter, column)?, &link(), None)
         };
         Ok(match name {
             "day" => Arc::new(times.iter().map(|t| t.map(day_of)).collect::<Date32Array>()),
@@ -992,7 +992,7 @@ fn get_or_try<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T, ArrowError
     Ok(cell.get_or_init(|| made))
 }
 
-fn by_id(ids: &StringArray) -> Result<HashMap<String, Vec<u32>>, ArrowError> {
+fn by_id(ids: &StringArray) -> HashMap<String, Vec<u32>> {
     let mut found: HashMap<String, Vec<u32>> = HashMap::new();
     for (row, id) in (0u32..).zip(ids.iter()) {
         if let Some(id) = id {
@@ -1004,7 +1004,7 @@ fn by_id(ids: &StringArray) -> Result<HashMap<String, Vec<u32>>, ArrowError> {
             }
         }
     }
-    Ok(found)
+    found
 }
 
 fn plain(batch: &RecordBatch, name: &str) -> Result<ArrayRef, ArrowError> {

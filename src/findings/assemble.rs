@@ -7,7 +7,7 @@
 //! money goes to one finding only: 明确违规 before 可疑, then the higher severity, then the rule code, then the key. What it
 //! gives there is the finding's allocated amount, never more than the line's own.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
@@ -152,11 +152,11 @@ fn allocate(rules: &[RuleFacts], facts: &[(usize, Hit)], shares: &[Vec<Decimal>]
         (hit.result != "明确违规", severity, rules[*rule].code.as_str(), hit.key.as_str())
     };
     order.sort_by(|a, b| rank(*a).cmp(&rank(*b)));
-    let mut taken: HashMap<(&str, &str), ()> = HashMap::new();
+    let mut taken: HashSet<(&str, &str)> = HashSet::new();
     let mut allocated = vec![Decimal::new(0, 2); facts.len()];
     for fact in order {
         for (line, share) in facts[fact].1.violating.iter().zip(&shares[fact]) {
-            if *share > Decimal::ZERO && taken.insert((&line.mdtrt_id, &line.feedetl_sn), ()).is_none() {
+            if *share > Decimal::ZERO && taken.insert((&line.mdtrt_id, &line.feedetl_sn)) {
                 allocated[fact] += (*share).min(money::to_cent(line.inscp_amt));
             }
         }

@@ -80,22 +80,18 @@ pub fn audit(options: &Options, progress: &dyn Progress) -> Result<Done, Error> 
         .map_err(|source| Error::Disk { doing: format!("create `{}`", options.out.display()), source })?;
 
     // Kept until the end: the folder of a temporary dataset goes when this goes.
-    let (dataset, _temporary) = match dataset_of(&options.inputs) {
-        Some(folder) => (Dataset::open(folder)?, None),
-        None => {
-            let folder = tempfile::Builder::new()
-                .prefix(".fundaudit-")
-                .tempdir_in(&options.out)
-                .map_err(|source| Error::Disk { doing: format!("write into `{}`", options.out.display()), source })?;
-            let how = ingest::Options {
-                mapping: options.mapping.clone(),
-                buckets: options.buckets,
-                threads: options.threads,
-            };
-            let dataset = stages
-                .time("ingest", || ingest::ingest(&options.inputs, &how, &folder.path().join("dataset"), progress))?;
-            (dataset, Some(folder))
-        }
+    let (dataset, _temporary) = if let Some(folder) = dataset_of(&options.inputs) {
+        (Dataset::open(folder)?, None)
+    } else {
+        let folder = tempfile::Builder::new()
+            .prefix(".fundaudit-")
+            .tempdir_in(&options.out)
+            .map_err(|source| Error::Disk { doing: format!("write into `{}`", options.out.display()), source })?;
+        let how =
+            ingest::Options { mapping: options.mapping.clone(), buckets: options.buckets, threads: options.threads };
+        let dataset = stages
+            .time("ingest", || ingest::ingest(&options.inputs, &how, &folder.path().join("dataset"), progress))?;
+        (dataset, Some(folder))
     };
     let setting = setting(options, &library.set, &dataset)?;
     let scope = Scope { from: options.from, until: options.until, facilities: options.facilities.clone() };
@@ -505,6 +501,6 @@ fn record(
         },
         "rules": rules,
         "stages": stages.0.iter().map(|(name, spent, peak)| json!({ "stage": name, "elapsed_ms": ms(spent), "peak_memory_bytes": peak })).collect::<Vec<_>>(),
-        "thread_time_ms": { "read": ms(&spent.read), "net": ms(&spent.net), "rules": spent.rules.iter().map(|d| ms(d)).sum::<u64>() },
+        "thread_time_ms": { "read": ms(&spent.read), "net": ms(&spent.net), "rules": spent.rules.iter().map(ms).sum::<u64>() },
     })
 }

@@ -58,7 +58,7 @@ pub fn test(book: &Book, set: &RuleSet, plans: &[Plan]) -> Vec<Failure> {
 fn problems(case: &Case, set: &RuleSet, plans: &[Plan]) -> Result<Vec<String>, String> {
     let tables = tables(case)?;
     let internal = |e: ArrowError| e.to_string();
-    let (first_day, last_day) = extent(&tables).map_err(internal)?;
+    let (first_day, last_day) = extent(&tables);
     let facilities =
         tables.get(&Table::Facility).map(Setting::facilities_of).transpose().map_err(internal)?.unwrap_or_default();
     let setting = Setting {
@@ -116,7 +116,7 @@ fn shown(e: &Expected) -> String {
     format!("{} {} {}", e.rule, key.join(" "), e.amount)
 }
 
-fn extent(tables: &Tables) -> Result<(i32, i32), ArrowError> {
+fn extent(tables: &Tables) -> (i32, i32) {
     let mut days = Vec::new();
     for (table, columns) in
         [(Table::FeeDetail, &["fee_ocur_time"][..]), (Table::Encounter, &["begntime", "endtime"][..])]
@@ -135,7 +135,7 @@ fn extent(tables: &Tables) -> Result<(i32, i32), ArrowError> {
             }
         }
     }
-    Ok((days.iter().copied().min().unwrap_or(0), days.iter().copied().max().unwrap_or(0)))
+    (days.iter().copied().min().unwrap_or(0), days.iter().copied().max().unwrap_or(0))
 }
 
 type Cells = BTreeMap<String, String>;

@@ -68,20 +68,15 @@ fn missing(plan: &Plan, present: &BTreeSet<String>) -> Vec<String> {
     let mut found = BTreeSet::new();
     for (view, column) in &plan.reads {
         let known = |sources: &[String]| sources.is_empty() || sources.iter().any(|s| present.contains(s));
-        let sources: Vec<String> = match SOURCES.iter().find(|(name, _)| name == column) {
-            Some((_, sources)) => sources.iter().map(|s| (*s).to_owned()).collect(),
-            None => {
-                let tables: &[Table] = match view {
-                    View::Line | View::PaidLine | View::Fill => &[Table::FeeDetail, Table::Encounter],
-                    View::Settlement => &[Table::Settlement, Table::Encounter],
-                    View::Encounter | View::Stay | View::Transfer => &[Table::Encounter, Table::Settlement],
-                };
-                tables
-                    .iter()
-                    .filter(|t| t.position(column).is_some())
-                    .map(|t| format!("{}.{column}", t.name()))
-                    .collect()
-            }
+        let sources: Vec<String> = if let Some((_, sources)) = SOURCES.iter().find(|(name, _)| name == column) {
+            sources.iter().map(|s| (*s).to_owned()).collect()
+        } else {
+            let tables: &[Table] = match view {
+                View::Line | View::PaidLine | View::Fill => &[Table::FeeDetail, Table::Encounter],
+                View::Settlement => &[Table::Settlement, Table::Encounter],
+                View::Encounter | View::Stay | View::Transfer => &[Table::Encounter, Table::Settlement],
+            };
+            tables.iter().filter(|t| t.position(column).is_some()).map(|t| format!("{}.{column}", t.name())).collect()
         };
         if !known(&sources) {
             found.insert(sources.join(" / "));

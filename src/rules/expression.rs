@@ -218,6 +218,7 @@ fn flatten(e: &mut Expr) {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "the list of what an expression may be, read as a table")]
 fn look(
     e: &Expr,
     at: &Offsets<'_>,

@@ -39,7 +39,7 @@ pub fn load(files: &Files) -> Result<RuleSet, Vec<Diagnostic>> {
                     set.knowledge.insert(name.to_owned(), table);
                 }
                 Err(wrong) => {
-                    mistakes.extend(wrong.into_iter().map(|(line, message)| at_line(&full, text, line, message)))
+                    mistakes.extend(wrong.into_iter().map(|(line, message)| at_line(&full, text, line, message)));
                 }
             }
         } else if let Some(name) = stem_in(path, "parameters/", ".toml") {
@@ -173,7 +173,7 @@ impl<'a> Reader<'a> {
         let mut found = Vec::new();
         if let Some((_, value)) = entry {
             if let Some(list) = value.get_ref().as_array() {
-                for item in list.iter() {
+                for item in list {
                     match item.get_ref().as_str() {
                         Some(text) => found.push(text.to_owned()),
                         None => self.wrong(
@@ -249,6 +249,19 @@ impl<'a> Reader<'a> {
     }
 
     fn parameter(&mut self, stem: &str) -> Option<Parameter> {
+        const KNOWN: &[&str] = &[
+            "value",
+            "from",
+            "until",
+            "region",
+            "insutype",
+            "level",
+            "document",
+            "article",
+            "verified_on",
+            "default",
+            "note",
+        ];
         let parsed = self.parsed();
         let head = self.table(parsed.get_ref(), &["name", "title", "unit", "value"], "a parameter file");
         let name = self.text_of(head.get("name"), "name", true);
@@ -271,20 +284,7 @@ impl<'a> Reader<'a> {
             self.wrong(list.span(), "`value` is not a list of tables", Some("write `[[value]]`".to_owned()));
             return None;
         };
-        const KNOWN: &[&str] = &[
-            "value",
-            "from",
-            "until",
-            "region",
-            "insutype",
-            "level",
-            "document",
-            "article",
-            "verified_on",
-            "default",
-            "note",
-        ];
-        for item in list.iter() {
+        for item in list {
             let Some(table) = item.get_ref().as_table() else { continue };
             let entries = self.table(table, KNOWN, "a parameter's value");
             let optional = |reader: &mut Self, name: &str| {
@@ -327,6 +327,7 @@ impl<'a> Reader<'a> {
         Some(Parameter { name, title, unit, values })
     }
 
+    #[expect(clippy::too_many_lines, reason = "a paragraph a key of the head")]
     fn rule(&mut self, path: &str, set: &RuleSet) -> Option<Rule> {
         const HEAD: &[&str] = &[
             "code",
@@ -393,7 +394,7 @@ impl<'a> Reader<'a> {
         if let Some((_, value)) = head.get("national")
             && let Some(list) = value.get_ref().as_array()
         {
-            for item in list.iter() {
+            for item in list {
                 match item.get_ref().as_integer().and_then(|n| n.as_str().parse().ok()) {
                     Some(number) => national.push(number),
                     None => self.wrong(item.span(), "`national` holds numbers of the national list", None),
@@ -412,20 +413,20 @@ impl<'a> Reader<'a> {
         let blind_spots =
             self.texts_of(head.get("blind_spots"), "blind_spots", Some("never empty: say what the rule cannot see"));
         let reads = self.texts_of(head.get("reads"), "reads", None);
-        let find = match head.get("find").and_then(|(_, v)| v.get_ref().as_table().map(|t| (t, v.span()))) {
-            Some((table, place)) => self.find(table, place, set),
-            None => {
-                self.mistakes.push(Diagnostic::whole(self.file, "`[find]` is missing"));
-                None
-            }
+        let find = if let Some((table, place)) =
+            head.get("find").and_then(|(_, v)| v.get_ref().as_table().map(|t| (t, v.span())))
+        {
+            self.find(table, place, set)
+        } else {
+            self.mistakes.push(Diagnostic::whole(self.file, "`[find]` is missing"));
+            None
         };
         let scope = find.as_ref().map(|(_, scope)| scope);
-        let says = match head.get("says").and_then(|(_, v)| v.get_ref().as_table()) {
-            Some(table) => scope.and_then(|scope| self.says(table, scope)),
-            None => {
-                self.mistakes.push(Diagnostic::whole(self.file, "`[says]` is missing"));
-                None
-            }
+        let says = if let Some(table) = head.get("says").and_then(|(_, v)| v.get_ref().as_table()) {
+            scope.map(|scope| self.says(table, scope))
+        } else {
+            self.mistakes.push(Diagnostic::whole(self.file, "`[says]` is missing"));
+            None
         };
         Some(Rule {
             code,
@@ -489,7 +490,7 @@ impl<'a> Reader<'a> {
         if let Some((_, value)) = entry
             && let Some(list) = value.get_ref().as_array()
         {
-            for item in list.iter() {
+            for item in list {
                 if let Some(table) = item.get_ref().as_table() {
                     let entries = self.table(table, &["law", "article"], "a basis");
                     found.push(Basis {
@@ -618,7 +619,7 @@ impl<'a> Reader<'a> {
         if let Some((_, value)) = words.get("not_evaluated_when")
             && let Some(list) = value.get_ref().as_array()
         {
-            for item in list.iter() {
+            for item in list {
                 if let Some(table) = item.get_ref().as_table() {
                     let entries = self.table(table, &["when", "why"], "not_evaluated_when");
                     let why = self.text_of(entries.get("why"), "why", true);
@@ -660,27 +661,21 @@ impl<'a> Reader<'a> {
             }
         }
         scope.names.insert("nth_in_group".to_owned());
-        let condition = match words.get("where") {
-            Some((_, value)) => self.expression(value, "where"),
-            None => {
-                self.wrong(
-                    place.clone(),
-                    "`where` is missing",
-                    Some("the condition under which a row or group is a violation".to_owned()),
-                );
-                None
-            }
+        let condition = if let Some((_, value)) = words.get("where") {
+            self.expression(value, "where")
+        } else {
+            self.wrong(
+                place.clone(),
+                "`where` is missing",
+                Some("the condition under which a row or group is a violation".to_owned()),
+            );
+            None
         };
-        let amount = match words.get("amount") {
-            Some((_, value)) => self.expression(value, "amount"),
-            None => {
-                self.wrong(
-                    place,
-                    "`amount` is missing",
-                    Some("the money at stake, for example `inscp_amt`".to_owned()),
-                );
-                None
-            }
+        let amount = if let Some((_, value)) = words.get("amount") {
+            self.expression(value, "amount")
+        } else {
+            self.wrong(place, "`amount` is missing", Some("the money at stake, for example `inscp_amt`".to_owned()));
+            None
         };
         let violating = words.get("violating").and_then(|(_, v)| self.expression(v, "violating"));
         let involved = words.get("involved").and_then(|(_, v)| self.expression(v, "involved"));
@@ -789,34 +784,38 @@ impl<'a> Reader<'a> {
                     self.wrong(value.span(), format!("the view `{}` has no column `{column}`", view.name()), help);
                 }
             }
-            match set.knowledge.get(&with.table) {
-                Some(knowledge) => {
-                    for column in ["code", "found"].into_iter().chain(knowledge.columns.iter().map(String::as_str)) {
-                        scope.names.insert(format!("{name}.{column}"));
-                    }
-                    if let Some(side) = &with.other_side {
-                        scope.names.insert(format!("{name}.side"));
-                        if knowledge.position(side).is_none() {
-                            self.wrong(
-                                value.span(),
-                                format!("the knowledge table `{}` has no column `{side}`", with.table),
-                                None,
-                            );
-                        }
+            if let Some(knowledge) = set.knowledge.get(&with.table) {
+                for column in ["code", "found"].into_iter().chain(knowledge.columns.iter().map(String::as_str)) {
+                    scope.names.insert(format!("{name}.{column}"));
+                }
+                if let Some(side) = &with.other_side {
+                    scope.names.insert(format!("{name}.side"));
+                    if knowledge.position(side).is_none() {
+                        self.wrong(
+                            value.span(),
+                            format!("the knowledge table `{}` has no column `{side}`", with.table),
+                            None,
+                        );
                     }
                 }
-                None => {
-                    let help = nearest(&with.table, set.knowledge.keys().map(String::as_str)).map_or_else(
-                        || {
-                            format!(
-                                "tables are {}",
-                                set.knowledge.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
-                            )
-                        },
-                        |n| format!("did you mean `{n}`?"),
-                    );
-                    self.wrong(place, format!("unknown knowledge table `{}`: a rule reaches no table but those of `audit_rules/knowledge`", with.table), Some(help));
-                }
+            } else {
+                let help = nearest(&with.table, set.knowledge.keys().map(String::as_str)).map_or_else(
+                    || {
+                        format!(
+                            "tables are {}",
+                            set.knowledge.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+                        )
+                    },
+                    |n| format!("did you mean `{n}`?"),
+                );
+                self.wrong(
+                    place,
+                    format!(
+                        "unknown knowledge table `{}`: a rule reaches no table but those of `audit_rules/knowledge`",
+                        with.table
+                    ),
+                    Some(help),
+                );
             }
             found.push(with);
         }
@@ -911,7 +910,7 @@ impl<'a> Reader<'a> {
         Some(Sequence { per, by, previous, stack })
     }
 
-    fn says(&mut self, table: &DeTable<'_>, scope: &Scope) -> Option<Says> {
+    fn says(&mut self, table: &DeTable<'_>, scope: &Scope) -> Says {
         let words = self.table(table, &["finding", "evidence", "severity", "result"], "[says]");
         let mut finding = Vec::new();
         if let Some((_, value)) = words.get("finding") {
@@ -933,7 +932,7 @@ impl<'a> Reader<'a> {
                 match Expression::parse(inner, place) {
                     Ok(expression) => {
                         self.known(&expression, scope);
-                        finding.push(Part::Value(expression));
+                        finding.push(Part::Value(Box::new(expression)));
                     }
                     Err(mistakes) => {
                         for Mistake { place, message, help } in mistakes {
@@ -956,7 +955,7 @@ impl<'a> Reader<'a> {
         for expression in evidence.iter().map(|(_, e)| e).chain(&severity).chain(&result) {
             self.known(expression, scope);
         }
-        Some(Says { finding, evidence, severity, result })
+        Says { finding, evidence, severity, result }
     }
 
     fn no_measures(&mut self, expression: &Expression, here: &str) {

@@ -133,12 +133,11 @@ impl Knowledge {
                     }
                     Cell::Empty
                 } else if NUMBERS.contains(&column.as_str()) {
-                    match cell.parse() {
-                        Ok(number) => Cell::Number(number),
-                        Err(_) => {
-                            mistakes.push((line, format!("`{column}` is `{cell}`, wanted a number")));
-                            Cell::Empty
-                        }
+                    if let Ok(number) = cell.parse() {
+                        Cell::Number(number)
+                    } else {
+                        mistakes.push((line, format!("`{column}` is `{cell}`, wanted a number")));
+                        Cell::Empty
                     }
                 } else {
                     Cell::Text(cell.to_owned())

@@ -203,5 +203,5 @@ pub struct Says {
 #[derive(Debug, Clone)]
 pub enum Part {
     Text(String),
-    Value(Expression),
+    Value(Box<Expression>),
 }

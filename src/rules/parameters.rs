@@ -40,7 +40,7 @@ pub struct Value {
 }
 
 /// For whom a parameter is asked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Asked<'a> {
     pub day: i32,
     pub region: Option<&'a str>,

@@ -11,9 +11,9 @@ use fundaudit::report::Format;
 
 type Facts = BTreeMap<(String, String), String>;
 
-fn made(folder: &Path, options: generate::Options) -> PathBuf {
+fn made(folder: &Path, options: &generate::Options) -> PathBuf {
     let out = folder.join("export");
-    generate(&options, &out, &Silent).unwrap();
+    generate(options, &out, &Silent).unwrap();
     out
 }
 
@@ -77,7 +77,7 @@ fn assert_same(one: &Path, other: &Path, what: &str) {
 fn twenty_thousand_persons_whatever_the_threads_buckets_and_order() {
     let folder = tempfile::tempdir().unwrap();
     let options = generate::Options { persons: 20_000, seed: 7, ..generate::Options::default() };
-    let export = made(folder.path(), options.clone());
+    let export = made(folder.path(), &options);
     let two = audited(&export, &folder.path().join("two"), |o| o.threads = Some(2));
     assert_truth(&export, &two);
     let one = audited(&export, &folder.path().join("one"), |o| o.threads = Some(1));
@@ -87,7 +87,7 @@ fn twenty_thousand_persons_whatever_the_threads_buckets_and_order() {
     let many = audited(&export, &folder.path().join("many"), |o| o.buckets = Some(64));
     assert_same(&many, &two, "with 64 buckets");
     let again = tempfile::tempdir().unwrap();
-    let shuffled = made(again.path(), generate::Options { shuffle: Some(11), ..options });
+    let shuffled = made(again.path(), &generate::Options { shuffle: Some(11), ..options });
     let other_order = audited(&shuffled, &folder.path().join("shuffled"), |_| ());
     assert_same(&other_order, &two, "with the rows in another order");
 }
@@ -96,7 +96,7 @@ fn twenty_thousand_persons_whatever_the_threads_buckets_and_order() {
 fn the_dirt_of_real_exports_creates_and_removes_no_finding() {
     let folder = tempfile::tempdir().unwrap();
     let options = generate::Options { persons: 3_000, seed: 5, messy: true, ..generate::Options::default() };
-    let export = made(folder.path(), options);
+    let export = made(folder.path(), &options);
     let out = audited(&export, &folder.path().join("out"), |_| ());
     assert_truth(&export, &out);
     let run: serde_json::Value = serde_json::from_slice(&fs::read(out.join("run.json")).unwrap()).unwrap();
@@ -127,7 +127,13 @@ fn a_dataset_gives_the_same_findings_as_its_export() {
     let exports = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/exports/county");
     let folder = tempfile::tempdir().unwrap();
     let dataset = folder.path().join("dataset");
-    fundaudit::ingest::ingest(&[exports.clone()], &fundaudit::ingest::Options::default(), &dataset, &Silent).unwrap();
+    fundaudit::ingest::ingest(
+        std::slice::from_ref(&exports),
+        &fundaudit::ingest::Options::default(),
+        &dataset,
+        &Silent,
+    )
+    .unwrap();
     let from_export = audited(&exports, &folder.path().join("a"), |_| ());
     let from_dataset = audited(&dataset, &folder.path().join("b"), |_| ());
     assert_same(&from_export, &from_dataset, "from a dataset");
@@ -144,7 +150,7 @@ fn a_period_and_a_facility_choose_among_the_findings_and_change_none() {
     assert!(!some.is_empty() && some.len() < all.len(), "{} of {}", some.len(), all.len());
     assert!(some.iter().all(|(key, amount)| all.get(key) == Some(amount)));
     let one = audited(&exports, &folder.path().join("facility"), |o| {
-        o.select = vec!["IDN".to_owned(), "wrong-sex-for-item".to_owned()]
+        o.select = vec!["IDN".to_owned(), "wrong-sex-for-item".to_owned()];
     });
     let chosen = facts(&one.join("findings.csv"));
     assert!(chosen.keys().all(|(rule, _)| rule == "IDN101" || rule == "SCP101") && !chosen.is_empty());
