@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod cli;
+mod diagnostics;
 mod generate;
 mod ingest;
 mod malformed;
