@@ -1,5 +1,3 @@
-//! The one test binary.
-
 //! The one test binary: what the program promises, told as stories.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
@@ -11,4 +9,5 @@ mod ingest;
 mod malformed;
 mod report;
 mod rules;
+mod tidy;
 mod truth;
