@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 
-use super::{Face, Outcome, Printed};
-use crate::operations::{Error, library};
+use super::{Face, Outcome, Printed, a_day, table};
+use crate::operations::{Error, difference, index, library, lock, scaffold};
 use crate::report::Lang;
 use crate::rules::Rule;
 
@@ -23,8 +23,11 @@ pub(super) enum RulesCommand {
         rule: String,
         #[arg(long, value_name = "DIR")]
         rules: Option<PathBuf>,
+        /// Form: for a terminal, a repository or a browser
+        #[arg(long = "as", value_enum, default_value = "text", value_name = "FORM")]
+        form: Form,
     },
-    /// Every mistake in a library, with file, line and caret
+    /// Every mistake in a library, with file, line and caret, and what has changed since it was locked
     Check {
         #[arg(long, value_name = "DIR")]
         rules: Option<PathBuf>,
@@ -37,6 +40,77 @@ pub(super) enum RulesCommand {
         #[arg(long, default_value = "fixtures", value_name = "DIR")]
         books: PathBuf,
     },
+    /// A new rule and its case book, to be filled in: a draft that is sound and finds nothing
+    New {
+        /// Place of the rule, such as billing/oxygen-over-stay
+        #[arg(value_name = "FAMILY/NAME")]
+        place: String,
+        /// Three letters of the family and three digits, such as BIL199
+        #[arg(long)]
+        code: String,
+        /// What is found, in Chinese
+        #[arg(long)]
+        title: String,
+        /// The same in English
+        #[arg(long)]
+        title_en: Option<String>,
+        /// Day from which the rule is in the library
+        #[arg(long, value_parser = a_day, value_name = "YYYY-MM-DD")]
+        since: Option<i32>,
+        #[arg(long, value_name = "DIR", default_value = "audit_rules")]
+        rules: PathBuf,
+        /// Folder of the case books
+        #[arg(long, value_name = "DIR", default_value = "fixtures")]
+        books: PathBuf,
+    },
+    /// Write down version and hash of every rule; refuses while a rule has changed without a new version
+    Lock {
+        #[arg(long, value_name = "DIR", default_value = "audit_rules")]
+        rules: PathBuf,
+        /// Write nothing, say how rules and lock differ
+        #[arg(long)]
+        check: bool,
+    },
+    /// What another library finds in a dataset: findings added, removed, changed, and the money in them
+    Diff {
+        /// Folder of the library as it was
+        old: PathBuf,
+        /// Folder of the library as it is to be
+        new: PathBuf,
+        /// A dataset made by `ingest`
+        #[arg(long, value_name = "DIR")]
+        dataset: PathBuf,
+        /// Rules to run: codes, families, names; default: all that are trial or stable
+        #[arg(long, value_delimiter = ',', value_name = "CODE,FAMILY,name")]
+        select: Vec<String>,
+        /// Region of rows that have none, for parameters: six digits
+        #[arg(long, value_name = "ADMDVS")]
+        region: Option<String>,
+        /// Day to which open stays run; default: the last day in the data
+        #[arg(long, value_parser = a_day, value_name = "YYYY-MM-DD")]
+        as_of: Option<i32>,
+        /// Threads; default: all processors
+        #[arg(long)]
+        threads: Option<usize>,
+        /// Findings to show of each rule and kind
+        #[arg(long, default_value_t = 3)]
+        samples: usize,
+    },
+    /// The table of rules for the library's README
+    Index {
+        #[arg(long, value_name = "DIR", default_value = "audit_rules")]
+        rules: PathBuf,
+        /// Write it into README.md, between its two markers
+        #[arg(long)]
+        write: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Form {
+    Text,
+    Markdown,
+    Html,
 }
 
 pub(super) fn run(command: &RulesCommand, face: &Face) -> Result<Outcome, Error> {
@@ -55,7 +129,7 @@ pub(super) fn run(command: &RulesCommand, face: &Face) -> Result<Outcome, Error>
                 Printed::Json => format!(
                     "{:#}\n",
                     rows.iter()
-                        .map(|r| serde_json::json!({ "code": r.code, "name": r.name, "title": r.title, "title_en": r.title_en, "status": r.status.name(), "result": r.result, "severity": r.severity, "stages": r.stages, "national": r.national, "hash": r.hash }))
+                        .map(|r| serde_json::json!({ "code": r.code, "name": r.name, "title": r.title, "title_en": r.title_en, "version": r.version, "status": r.status.name(), "result": r.result, "severity": r.severity, "stages": r.stages, "national": r.national, "hash": r.hash }))
                         .collect::<serde_json::Value>()
                 ),
                 Printed::Csv => {
@@ -68,14 +142,20 @@ pub(super) fn run(command: &RulesCommand, face: &Face) -> Result<Outcome, Error>
             });
             Ok(Outcome::Clean)
         }
-        RulesCommand::Explain { rule, rules } => {
+        RulesCommand::Explain { rule, rules, form } => {
             let set = library::open(rules.as_deref())?;
             let found = library::named(&set, rule)?;
-            face.print(&library::explain(&set, found));
+            let essay = library::essay(&set, found);
+            face.print(&match form {
+                Form::Text => essay.text(),
+                Form::Markdown => essay.markdown(),
+                Form::Html => essay.html(),
+            });
             Ok(Outcome::Clean)
         }
         RulesCommand::Check { rules } => {
-            let found = library::compile(rules.as_deref(), &[])?;
+            let found = library::check(rules.as_deref())?;
+            let changes = lock::check(rules.as_deref())?.unwrap_or_default();
             face.print(&match face.lang {
                 Lang::Zh => format!(
                     "{} 条规则，{} 个参数，{} 张知识表，没有错误\n",
@@ -90,7 +170,7 @@ pub(super) fn run(command: &RulesCommand, face: &Face) -> Result<Outcome, Error>
                     found.set.knowledge.len()
                 ),
             });
-            Ok(Outcome::Clean)
+            Ok(said(&changes, face))
         }
         RulesCommand::Test { rules, books } => {
             let tested = library::test(rules.as_deref(), books)?;
@@ -115,5 +195,82 @@ pub(super) fn run(command: &RulesCommand, face: &Face) -> Result<Outcome, Error>
             });
             Ok(if tested.failures.is_empty() { Outcome::Clean } else { Outcome::Found })
         }
+        RulesCommand::New { place, code, title, title_en, since, rules, books } => {
+            let options = scaffold::Options {
+                place: place.clone(),
+                code: code.clone(),
+                title: title.clone(),
+                title_en: title_en.clone(),
+                since: *since,
+                rules: rules.clone(),
+                books: books.clone(),
+            };
+            let (rule, book) = scaffold::new(&options)?;
+            face.print(&match face.lang {
+                Lang::Zh => format!("规则 {}\n案例 {}\n接着：写好这两个文件，fundaudit rules check，fundaudit rules test，再 rules index --write 和 rules lock\n", rule.display(), book.display()),
+                Lang::En => format!("rule {}\nbook {}\nnext: fill in both, fundaudit rules check, fundaudit rules test, then rules index --write and rules lock\n", rule.display(), book.display()),
+            });
+            Ok(Outcome::Clean)
+        }
+        RulesCommand::Lock { rules, check: true } => match lock::check(Some(rules))? {
+            Some(changes) => Ok(said(&changes, face)),
+            None => Err(Error::Usage(format!(
+                "`{}` has no `{}`: `fundaudit rules lock` writes it",
+                rules.display(),
+                lock::FILE
+            ))),
+        },
+        RulesCommand::Lock { rules, check: false } => match lock::write(rules)? {
+            Ok(count) => {
+                let file = rules.join(lock::FILE);
+                face.print(&match face.lang {
+                    Lang::Zh => format!("{count} 条规则，写入 {}\n", file.display()),
+                    Lang::En => format!("{count} rules locked in {}\n", file.display()),
+                });
+                Ok(Outcome::Clean)
+            }
+            Err(changes) => Ok(said(&changes, face)),
+        },
+        RulesCommand::Diff { old, new, dataset, select, region, as_of, threads, samples } => {
+            let options = difference::Options {
+                old: old.clone(),
+                new: new.clone(),
+                dataset: dataset.clone(),
+                select: select.clone(),
+                region: region.clone(),
+                as_of: *as_of,
+                threads: *threads,
+            };
+            let found = difference::difference(&options, &face.progress)?;
+            face.print(&match face.printed {
+                Printed::Text => found.text(face.lang, *samples),
+                Printed::Json => format!("{:#}\n", found.json()),
+                Printed::Csv => table(&found.csv()),
+            });
+            Ok(if found.rows.is_empty() { Outcome::Clean } else { Outcome::Found })
+        }
+        RulesCommand::Index { rules, write: false } => {
+            let readme = std::fs::read_to_string(rules.join("README.md")).unwrap_or_default();
+            face.print(&index::table(&library::open(Some(rules))?, &readme));
+            Ok(Outcome::Clean)
+        }
+        RulesCommand::Index { rules, write: true } => {
+            let (file, changed) = index::write(rules)?;
+            face.print(&match (changed, face.lang) {
+                (true, Lang::Zh) => format!("写入 {}\n", file.display()),
+                (true, Lang::En) => format!("written into {}\n", file.display()),
+                (false, Lang::Zh) => format!("{} 已是新的\n", file.display()),
+                (false, Lang::En) => format!("{} is as it should be\n", file.display()),
+            });
+            Ok(Outcome::Clean)
+        }
     }
+}
+
+/// How rules and lock differ, a line each.
+fn said(changes: &[lock::Change], face: &Face) -> Outcome {
+    for change in changes {
+        face.print(&format!("{change}\n"));
+    }
+    if changes.is_empty() { Outcome::Clean } else { Outcome::Found }
 }
