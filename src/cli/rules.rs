@@ -1,13 +1,13 @@
 //! `fundaudit rules …`: the rule keeper's commands.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
 
 use super::{Face, Outcome, Printed, a_day, table};
 use crate::operations::{Error, difference, index, library, lock, scaffold};
 use crate::report::Lang;
-use crate::rules::Rule;
+use crate::rules::{Rule, RuleSet};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum RulesCommand {
@@ -115,33 +115,7 @@ pub(super) enum Form {
 
 pub(super) fn run(command: &RulesCommand, face: &Face) -> Result<Outcome, Error> {
     match command {
-        RulesCommand::List { rules } => {
-            let set = library::open(rules.as_deref())?;
-            let rows: Vec<&Rule> = set.rules.iter().collect();
-            face.print(&match face.printed {
-                Printed::Text => rows
-                    .iter()
-                    .map(|r| {
-                        let title = if face.lang == Lang::Zh { &r.title } else { &r.title_en };
-                        format!("{}  {:<8} {:<7} {}  {}  {title}\n", r.code, r.status.name(), r.severity, r.result, r.stages.concat())
-                    })
-                    .collect::<String>(),
-                Printed::Json => format!(
-                    "{:#}\n",
-                    rows.iter()
-                        .map(|r| serde_json::json!({ "code": r.code, "name": r.name, "title": r.title, "title_en": r.title_en, "version": r.version, "status": r.status.name(), "result": r.result, "severity": r.severity, "stages": r.stages, "national": r.national, "hash": r.hash }))
-                        .collect::<serde_json::Value>()
-                ),
-                Printed::Csv => {
-                    let mut table = String::from("code,name,title,status,result,severity,stages\n");
-                    for r in rows {
-                        table.push_str(&format!("{},{},{},{},{},{},{}\n", r.code, r.name, r.title, r.status.name(), r.result, r.severity, r.stages.concat()));
-                    }
-                    table
-                }
-            });
-            Ok(Outcome::Clean)
-        }
+        RulesCommand::List { rules } => Ok(list(&library::open(rules.as_deref())?, face)),
         RulesCommand::Explain { rule, rules, form } => {
             let set = library::open(rules.as_deref())?;
             let found = library::named(&set, rule)?;
@@ -153,48 +127,8 @@ pub(super) fn run(command: &RulesCommand, face: &Face) -> Result<Outcome, Error>
             });
             Ok(Outcome::Clean)
         }
-        RulesCommand::Check { rules } => {
-            let found = library::check(rules.as_deref())?;
-            let changes = lock::check(rules.as_deref())?.unwrap_or_default();
-            face.print(&match face.lang {
-                Lang::Zh => format!(
-                    "{} 条规则，{} 个参数，{} 张知识表，没有错误\n",
-                    found.set.rules.len(),
-                    found.set.parameters.len(),
-                    found.set.knowledge.len()
-                ),
-                Lang::En => format!(
-                    "{} rules, {} parameters, {} knowledge tables, no mistakes\n",
-                    found.set.rules.len(),
-                    found.set.parameters.len(),
-                    found.set.knowledge.len()
-                ),
-            });
-            Ok(said(&changes, face))
-        }
-        RulesCommand::Test { rules, books } => {
-            let tested = library::test(rules.as_deref(), books)?;
-            for failure in &tested.failures {
-                face.print(&failure.to_string());
-            }
-            face.print(&match face.lang {
-                Lang::Zh => format!(
-                    "{} 条规则，{} 本案例，{} 个案例，{} 个不符\n",
-                    tested.rules,
-                    tested.books,
-                    tested.cases,
-                    tested.failures.len()
-                ),
-                Lang::En => format!(
-                    "{} rules over {} books, {} cases, {} unexpected\n",
-                    tested.rules,
-                    tested.books,
-                    tested.cases,
-                    tested.failures.len()
-                ),
-            });
-            Ok(if tested.failures.is_empty() { Outcome::Clean } else { Outcome::Found })
-        }
+        RulesCommand::Check { rules } => check(rules.as_deref(), face),
+        RulesCommand::Test { rules, books } => test(rules.as_deref(), books, face),
         RulesCommand::New { place, code, title, title_en, since, rules, books } => {
             let options = scaffold::Options {
                 place: place.clone(),
@@ -205,12 +139,7 @@ pub(super) fn run(command: &RulesCommand, face: &Face) -> Result<Outcome, Error>
                 rules: rules.clone(),
                 books: books.clone(),
             };
-            let (rule, book) = scaffold::new(&options)?;
-            face.print(&match face.lang {
-                Lang::Zh => format!("规则 {}\n案例 {}\n接着：写好这两个文件，fundaudit rules check，fundaudit rules test，再 rules index --write 和 rules lock\n", rule.display(), book.display()),
-                Lang::En => format!("rule {}\nbook {}\nnext: fill in both, fundaudit rules check, fundaudit rules test, then rules index --write and rules lock\n", rule.display(), book.display()),
-            });
-            Ok(Outcome::Clean)
+            write(&options, face)
         }
         RulesCommand::Lock { rules, check: true } => match lock::check(Some(rules))? {
             Some(changes) => Ok(said(&changes, face)),
@@ -241,13 +170,7 @@ pub(super) fn run(command: &RulesCommand, face: &Face) -> Result<Outcome, Error>
                 as_of: *as_of,
                 threads: *threads,
             };
-            let found = difference::difference(&options, &face.progress)?;
-            face.print(&match face.printed {
-                Printed::Text => found.text(face.lang, *samples),
-                Printed::Json => format!("{:#}\n", found.json()),
-                Printed::Csv => table(&found.csv()),
-            });
-            Ok(if found.rows.is_empty() { Outcome::Clean } else { Outcome::Found })
+            diff(&options, *samples, face)
         }
         RulesCommand::Index { rules, write: false } => {
             let readme = std::fs::read_to_string(rules.join("README.md")).unwrap_or_default();
@@ -265,6 +188,96 @@ pub(super) fn run(command: &RulesCommand, face: &Face) -> Result<Outcome, Error>
             Ok(Outcome::Clean)
         }
     }
+}
+
+fn list(set: &RuleSet, face: &Face) -> Outcome {
+    let rows: Vec<&Rule> = set.rules.iter().collect();
+    face.print(&match face.printed {
+        Printed::Text => rows
+            .iter()
+            .map(|r| {
+                let title = if face.lang == Lang::Zh { &r.title } else { &r.title_en };
+                format!("{}  {:<8} {:<7} {}  {}  {title}\n", r.code, r.status.name(), r.severity, r.result, r.stages.concat())
+            })
+            .collect::<String>(),
+        Printed::Json => format!(
+            "{:#}\n",
+            rows.iter()
+                .map(|r| serde_json::json!({ "code": r.code, "name": r.name, "title": r.title, "title_en": r.title_en, "version": r.version, "status": r.status.name(), "result": r.result, "severity": r.severity, "stages": r.stages, "national": r.national, "hash": r.hash }))
+                .collect::<serde_json::Value>()
+        ),
+        Printed::Csv => {
+            let mut table = String::from("code,name,title,status,result,severity,stages\n");
+            for r in rows {
+                table.push_str(&format!("{},{},{},{},{},{},{}\n", r.code, r.name, r.title, r.status.name(), r.result, r.severity, r.stages.concat()));
+            }
+            table
+        }
+    });
+    Outcome::Clean
+}
+
+fn check(rules: Option<&Path>, face: &Face) -> Result<Outcome, Error> {
+    let found = library::check(rules)?;
+    let changes = lock::check(rules)?.unwrap_or_default();
+    face.print(&match face.lang {
+        Lang::Zh => format!(
+            "{} 条规则，{} 个参数，{} 张知识表，没有错误\n",
+            found.set.rules.len(),
+            found.set.parameters.len(),
+            found.set.knowledge.len()
+        ),
+        Lang::En => format!(
+            "{} rules, {} parameters, {} knowledge tables, no mistakes\n",
+            found.set.rules.len(),
+            found.set.parameters.len(),
+            found.set.knowledge.len()
+        ),
+    });
+    Ok(said(&changes, face))
+}
+
+fn test(rules: Option<&Path>, books: &Path, face: &Face) -> Result<Outcome, Error> {
+    let tested = library::test(rules, books)?;
+    for failure in &tested.failures {
+        face.print(&failure.to_string());
+    }
+    face.print(&match face.lang {
+        Lang::Zh => format!(
+            "{} 条规则，{} 本案例，{} 个案例，{} 个不符\n",
+            tested.rules,
+            tested.books,
+            tested.cases,
+            tested.failures.len()
+        ),
+        Lang::En => format!(
+            "{} rules over {} books, {} cases, {} unexpected\n",
+            tested.rules,
+            tested.books,
+            tested.cases,
+            tested.failures.len()
+        ),
+    });
+    Ok(if tested.failures.is_empty() { Outcome::Clean } else { Outcome::Found })
+}
+
+fn write(options: &scaffold::Options, face: &Face) -> Result<Outcome, Error> {
+    let (rule, book) = scaffold::new(options)?;
+    face.print(&match face.lang {
+        Lang::Zh => format!("规则 {}\n案例 {}\n接着：写好这两个文件，fundaudit rules check，fundaudit rules test，再 rules index --write 和 rules lock\n", rule.display(), book.display()),
+        Lang::En => format!("rule {}\nbook {}\nnext: fill in both, fundaudit rules check, fundaudit rules test, then rules index --write and rules lock\n", rule.display(), book.display()),
+    });
+    Ok(Outcome::Clean)
+}
+
+fn diff(options: &difference::Options, samples: usize, face: &Face) -> Result<Outcome, Error> {
+    let found = difference::difference(options, &face.progress)?;
+    face.print(&match face.printed {
+        Printed::Text => found.text(face.lang, samples),
+        Printed::Json => format!("{:#}\n", found.json()),
+        Printed::Csv => table(&found.csv()),
+    });
+    Ok(if found.rows.is_empty() { Outcome::Clean } else { Outcome::Found })
 }
 
 /// How rules and lock differ, a line each.

@@ -266,7 +266,7 @@ impl Difference {
                 )
             } else {
                 format!(
-                    "{en_name} {folder}  {} rules, {} findings, amount {amount}, counted {allocated}\n",
+                    "{en_name} {folder}  rules {}, findings {}, amount {amount}, counted {allocated}\n",
                     side.rules, side.findings
                 )
             });

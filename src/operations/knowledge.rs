@@ -31,6 +31,8 @@ use workbook::{Entry, Meaning, Workbook};
 
 /// The library's default first day: the regulation on the fund's supervision is in force since then.
 const FIRST_DAY: &str = "2021-05-01";
+/// Added rows that a person is shown.
+const SHOWN: usize = 3;
 const COLUMNS_OF_THINGS: [&str; 4] = ["point", "code_b", "dise_no", "group"];
 
 /// What to import and how.
@@ -77,6 +79,8 @@ pub struct Imported {
     pub changed: Vec<(Row, Row)>,
     /// Rows that an earlier import of this workbook wrote and that are not in it any more, with their new end.
     pub removed: Vec<Row>,
+    /// Rows with shorter codes that say otherwise than an added row, which now wins for its code. They stay.
+    pub overruled: Vec<(Row, Row)>,
     pub unchanged: usize,
     /// Codes that stand in the workbook twice and say the same.
     pub repeated: usize,
@@ -389,15 +393,7 @@ impl Table {
                 Place::Unchanged => done.unchanged += 1,
                 Place::New if self.pair_is_covered(&by_code, &row, from) => done.covered += 1,
                 Place::New => {
-                    let others = by_code.get(&item.code).into_iter().flatten();
-                    if let Some(other) = others.copied().find(|n| {
-                        self.of.is_some()
-                            && self.end(*n) >= from
-                            && self.rows[*n][0] == item.code
-                            && self.header.iter().any(|h| h == "point")
-                    }) {
-                        elsewhere.push(format!("{} (`{}`)", item.code, self.shown(&self.rows[other]).of));
-                    }
+                    self.beside(&by_code, &row, from, &mut done.overruled, &mut elsewhere);
                     done.added.push(self.shown(&row));
                     self.added.push(row);
                 }
@@ -430,12 +426,40 @@ impl Table {
         }
         if let [first, rest @ ..] = elsewhere.as_slice() {
             done.notes.push(format!(
-                "{} code(s) stand in the table under another point as well, and both now hold: {first}{}",
+                "{} added code(s) are in the table under another point too, and both now hold: {first}{}",
                 elsewhere.len(),
                 if rest.is_empty() { "" } else { ", …" }
             ));
         }
         self.retire(&seen, from, source, book, done);
+    }
+
+    /// What shorter codes, or another name for the same code, say so far: the longest code wins for each `point`, so a new row
+    /// overrules a shorter one of its point and stands beside those of other points.
+    fn beside(
+        &self,
+        by_code: &HashMap<String, Vec<usize>>,
+        row: &[String],
+        from: i32,
+        overruled: &mut Vec<(Row, Row)>,
+        elsewhere: &mut Vec<String>,
+    ) {
+        let pairs = self.header.iter().any(|h| h == "code_b");
+        let points = self.header.iter().any(|h| h == "point");
+        let shorter = (1..=row[0].len()).rev().filter_map(|length| row[0].get(..length).and_then(|c| by_code.get(c)));
+        let mut nearest = None;
+        for n in shorter.flatten().copied().filter(|n| self.begin(*n) <= from && self.end(*n) >= from) {
+            let other = &self.rows[n];
+            if self.of.is_none_or(|at| other[at] == row[at]) {
+                nearest = nearest.or(Some(other));
+            } else if points {
+                elsewhere.push(format!("{} (`{}` of {})", row[0], self.shown(other).of, other[0]));
+                break;
+            }
+        }
+        if let Some(other) = nearest.filter(|other| !pairs && !self.says_the_same(other, row)) {
+            overruled.push((self.shown(other), self.shown(row)));
+        }
     }
 
     /// Ends rows that an earlier import of this workbook wrote and that are not in it any more.
@@ -599,6 +623,28 @@ impl Imported {
         } else {
             format!("points {points}, codes {codes} = added {added} + changed {changed} + unchanged {unchanged} + repeated {repeated} + pairs that shorter codes say already {covered}\nold rows ended {} (superseded {changed}, no longer in the workbook {removed})\n", changed + removed)
         });
+        for new in self.added.iter().take(SHOWN) {
+            text.push_str(&format!("  + {} {}  {} ({} ..)\n", new.code, new.of, words(new), new.from));
+        }
+        if added > SHOWN {
+            let more = added - SHOWN;
+            text.push_str(&if zh {
+                format!("  … 另 {more} 行，`--format csv` 给全部\n")
+            } else {
+                format!("  … {more} more, all with `--format csv`\n")
+            });
+        }
+        for (old, new) in &self.overruled {
+            text.push_str(&format!(
+                "  ! {} {}  {} {} {} {}\n",
+                new.code,
+                new.of,
+                words(new),
+                if zh { "盖过较短的" } else { "overrules the shorter" },
+                old.code,
+                words(old)
+            ));
+        }
         for (old, new) in &self.changed {
             text.push_str(&format!(
                 "  ~ {} {}  {} ({} .. {}) → {} ({} ..)\n",
@@ -657,6 +703,7 @@ impl Imported {
             "points": self.points, "codes": self.codes, "unchanged": self.unchanged, "repeated": self.repeated, "covered": self.covered,
             "added": self.added.iter().map(row).collect::<Vec<_>>(),
             "changed": self.changed.iter().map(|(old, new)| json!({ "old": row(old), "new": row(new) })).collect::<Vec<_>>(),
+            "overruled": self.overruled.iter().map(|(old, new)| json!({ "old": row(old), "new": row(new) })).collect::<Vec<_>>(),
             "removed": self.removed.iter().map(row).collect::<Vec<_>>(),
             "remarks": self.remarks.iter().map(|(at, text)| json!({ "sheet": at.sheet, "row": at.row, "text": text })).collect::<Vec<_>>(),
             "unread": self.unread.iter().map(|u| json!({ "sheet": u.at.sheet, "row": u.at.row, "why": u.why, "text": u.text })).collect::<Vec<_>>(),
@@ -673,6 +720,7 @@ impl Imported {
             vec![["what", "code", "of", "from", "until", "values", "sheet", "row", "why"].map(str::to_owned)];
         lines.extend(self.added.iter().map(|r| line("added", r)));
         lines.extend(self.changed.iter().flat_map(|(old, new)| [line("superseded", old), line("changed", new)]));
+        lines.extend(self.overruled.iter().map(|(old, _)| line("overruled", old)));
         lines.extend(self.removed.iter().map(|r| line("removed", r)));
         lines.extend(self.unread.iter().map(|u| {
             let empty = String::new;

@@ -65,7 +65,7 @@ impl fmt::Display for Change {
             Change::Gone { code } => {
                 write!(
                     f,
-                    "{code} is in the lock and not in the library: retire a rule (`status = \"retired\"`) rather than remove it, or {lock} without it"
+                    "{code} is in the lock, and the library has it no more or as a draft: retire a rule (`status = \"retired\"`) rather than remove it, or {lock} without it"
                 )
             }
             Change::Unread { line, text } => {

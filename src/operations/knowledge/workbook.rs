@@ -300,11 +300,11 @@ impl Workbook {
 
     /// Moves a row from the read ones to the unread ones, once.
     pub(super) fn refuse(&mut self, at: At, why: String, text: String) {
-        if !self.unread.iter().any(|u| u.at == at) {
-            if let Some(counts) = self.sheets.iter_mut().find(|s| s.name == at.sheet) {
-                counts.read -= 1;
-                counts.unread += 1;
-            }
+        if !self.unread.iter().any(|u| u.at == at)
+            && let Some(counts) = self.sheets.iter_mut().find(|s| s.name == at.sheet)
+        {
+            counts.read -= 1;
+            counts.unread += 1;
         }
         self.unread.push(Unread { at, why, text });
     }
