@@ -1,4 +1,62 @@
-//! fundaudit (基金智审)
+//! # fundaudit (基金智审)
+//!
+//! Audits the spending of a health-insurance fund. Exports of claims go in; hard audit rules run over them; suspected
+//! violations come out, with the evidence and the money at stake, for people to inspect.
+//!
+//! ```text
+//!  exports: CSV, XLSX, Parquet            audit_rules/: rules, parameters, knowledge
+//!        │ ingest                                  │ rules::load   every mistake at once, with carets
+//!        ▼                                         ▼
+//!  dataset: Parquet, clustered by person     RuleSet ─ engine::Compiler ─▶ Plans   once per run
+//!        │                                         │
+//!        │   units of whole persons, in parallel   │
+//!        ▼                                         ▼
+//!  Claims::net ─▶ Views ─────────▶ engine::run: with · about · match · sequence · per · where · amount
+//!  refunds out    columns when                     │
+//!                 first asked for                  ▼
+//!                                       Hits and answers: hit, clean, not evaluated (why)
+//!                                                  │ findings::assemble   identity, lines, money counted once
+//!                                                  ▼
+//!                                       findings.* coverage.csv quarantine.csv run.json report.html
+//! ```
+//!
+//! ## Reading order
+//! 1. [`model`]: the vocabulary. [`model::tables`] is what exports hold, [`model::views`] what rules read.
+//! 2. [`rules`]: a rule is a file; the words it may say are the fields of [`rules::Find`].
+//! 3. [`engine`]: [`engine::Claims`] (netting), [`engine::Views`], then `run`, where each word has its meaning.
+//! 4. [`findings`]: what a hit becomes before a person answers it.
+//! 5. [`ingest`]: from files as people make them to a dataset that holds what can be audited and a list of what cannot.
+//! 6. [`operations`]: a verb a file; [`operations::audit`] ties the above together in a screen.
+//! 7. [`report`] and [`cli`]: what people see.
+//!
+//! ## Floors
+//! Imports point down; modules of one floor do not see each other; a test holds it.
+//! 7 `cli` · 6 `operations` · 5 `report` · 4 `findings` · 3 `engine` · 2 `ingest`, `rules` · 1 `model` · 0 `clock`, `span`,
+//! `progress`.
+//!
+//! ## What is absent
+//! - No code for one rule: a rule that cannot be said in its file means that the language lacks a word.
+//! - No network, no clock, no chance: time, seeds and paths come in by argument. The same input, rules and as-of day give
+//!   the same bytes, whatever the threads, the buckets or the order of rows; only `run.json` also holds times.
+//! - No float where money passes: decimals in columns, `rust_decimal` where money is computed, half up to the cent.
+//! - No row that disappears: rows and cents read = quarantined + duplicates + audited, and a run that does not add up fails.
+//! - No silence about missing data: what a condition needs and does not have is *not evaluated*, with the reason.
+//! - No table, file or function with an effect within reach of a rule: expressions are checked against a list of names
+//!   before the query engine sees them, and it is given no table.
+//!
+//! ## Why there is no query plan
+//! Almost every rule is about one person, and a unit holds whole persons: joins are look-ups inside a unit, groups and
+//! sequences are runs of neighbouring rows. So the query engine is used for what it is best at here, the expression
+//! language (its parser, types, functions and compiled vector expressions), and grouping, pairing and ordering are kernels
+//! of ours over one unit. Nothing is planned per claim, which the review of a single claim will need, and memory is that
+//! of a unit a thread, whatever the size of the data. Rules across persons will be plans over the same dataset.
+//!
+//! ## To add
+//! - a rule: a file in `audit_rules/<family>/`, a case book in `fixtures/<family>/`, a row in `audit_rules/README.md`;
+//! - a column of a table: a line in [`model::tables`]; a column of a view: its type in [`model::views`], its computation in
+//!   `engine::views`;
+//! - a word of the language: [`rules::Find`], its reading in `rules::file`, its meaning in `engine::run`;
+//! - a form of output: a file in [`report`]; a verb: a file in [`operations`] and its flags in [`cli`].
 
 pub mod cli;
 pub mod clock;

@@ -96,7 +96,7 @@ struct AuditArgs {
     from: Option<i32>,
     /// Last day to answer for
     #[arg(long, value_parser = a_day, value_name = "YYYY-MM-DD")]
-    to: Option<i32>,
+    until: Option<i32>,
     /// Facilities to answer for, by code
     #[arg(long, value_delimiter = ',', value_name = "CODE")]
     facility: Vec<String>,
@@ -299,7 +299,7 @@ fn audit(args: &AuditArgs, face: &Face) -> Result<Outcome, operations::Error> {
         select: args.select.clone(),
         region: args.region.clone(),
         from: args.from,
-        until: args.to,
+        until: args.until,
         facilities: args.facility.clone(),
         as_of: args.as_of,
         formats: Format::parse(&args.out_format)?,

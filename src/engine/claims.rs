@@ -2,7 +2,7 @@
 //!
 //! Goes in: the tables of a unit (person-complete) as Arrow batches. Comes out: [`Claims`]: net lines, settlements that
 //! stand, encounters of which something remains, and how rows refer to each other. Refunds net out here, once, before any
-//! rule looks (RULES: refund settlements before single lines).
+//! rule looks (refund settlements before single lines).
 //!
 //! Cost: one pass over the lines, one hash lookup a line for its encounter; about 24 bytes a line beside the columns.
 

@@ -61,6 +61,8 @@ pub struct Plan {
     pub parameters: BTreeSet<String>,
     /// Columns of views it reads, by view: what has to be read from disk.
     pub reads: BTreeSet<(View, String)>,
+    /// Columns of its own view without which nothing is answered; the rest of what it reads makes answers sharper.
+    pub needs: BTreeSet<String>,
 }
 
 /// A condition with the columns whose absence leaves it unanswered.
@@ -176,7 +178,7 @@ impl<'a> Compiler<'a> {
         }
         let mut scope = Scope { rule, types, lets, used: BTreeSet::new() };
 
-        let about = find.about.as_ref().map(|e| self.test(e, &mut scope));
+        let about = find.about.as_ref().and_then(|e| self.test(e, &mut scope));
         let mut matches = Vec::new();
         for found in &find.matches {
             matches.push(MatchPlan {
@@ -232,8 +234,14 @@ impl<'a> Compiler<'a> {
         if self.mistakes.len() > before {
             return None;
         }
+        let mut needs: BTreeSet<String> =
+            about.iter().chain(&condition).flat_map(|test| test.columns.iter().cloned()).collect();
+        needs.extend(find.with.iter().filter(|with| !with.optional).map(|with| with.by.clone()));
+        for compiled in measured.iter().flat_map(|m| m.argument.iter().chain(&m.filter)) {
+            needs.extend(compiled.schema.fields().iter().map(|field| field.name().clone()));
+        }
+        needs.retain(|name| find.view.columns().contains_key(name));
         let used = scope.used;
-        let about = about.flatten();
         let made = |name: &String| {
             find.matches.iter().any(|m| name.starts_with(&format!("{}.", m.name)))
                 || find.sequence.as_ref().is_some_and(|s| {
@@ -266,6 +274,7 @@ impl<'a> Compiler<'a> {
             result,
             parameters: used.iter().filter_map(|n| n.strip_prefix('$').map(str::to_owned)).collect(),
             reads: reads(rule, &used),
+            needs,
             rule: rule.clone(),
         })
     }

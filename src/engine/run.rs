@@ -21,7 +21,8 @@ use super::frame::{Compiled, Frame, positions};
 use super::hit::{Hit, HitLine, show};
 use super::plan::{MeasurePlan, NUMBER, Piece, Plan};
 use super::views::{Columns, ViewRows, Views, nulls};
-use crate::model::{View, money};
+use crate::model::views::said;
+use crate::model::{View, day as calendar, money};
 use crate::rules::knowledge::{Cell, Knowledge, NUMBERS, Place};
 use crate::rules::parameters::Asked;
 use crate::rules::{LinesOf, RuleSet, With};
@@ -87,7 +88,6 @@ pub fn run<'a>(plan: &'a Plan, set: &'a RuleSet, views: &Rc<Views<'a>>, scope: &
     if frame.rows() == 0 {
         return Ok(found);
     }
-    frame = run.in_force(frame)?;
     frame = run.early(frame)?;
     for with in &plan.rule.find.with {
         frame = run.with(&frame, with)?;
@@ -147,24 +147,6 @@ impl<'a> Run<'_, 'a> {
             }
             _ => Ok(frame),
         }
-    }
-
-    fn in_force(&self, frame: Frame<'a>) -> Result<Frame<'a>, ArrowError> {
-        let (from, until) = self.plan.rule.in_force;
-        if from.is_none() && until.is_none() {
-            return Ok(frame);
-        }
-        let days = frame.column(self.view().days().0)?;
-        let mask: BooleanArray = days
-            .as_primitive::<Date32Type>()
-            .iter()
-            .map(|day| {
-                Some(
-                    day.is_none_or(|day| from.is_none_or(|from| day >= from) && until.is_none_or(|until| day <= until)),
-                )
-            })
-            .collect();
-        frame.filter(&mask)
     }
 
     /// Joins knowledge: rows without a match go, unless it is optional; one row for each thing a code speaks of.
@@ -303,7 +285,7 @@ impl<'a> Run<'_, 'a> {
             if !inside.value(row) {
                 continue;
             }
-            let missing: Vec<&str> = arrays.iter().filter(|(_, a)| a.is_null(row)).map(|(c, _)| c.as_str()).collect();
+            let missing: Vec<&str> = arrays.iter().filter(|(_, a)| a.is_null(row)).map(|(c, _)| said(c)).collect();
             let reason =
                 if missing.is_empty() { "无法计算".to_owned() } else { format!("缺少 {}", missing.join("、")) };
             let answers = found.answers.entry(facilities(row)).or_default();
@@ -469,11 +451,11 @@ impl<'a> Run<'_, 'a> {
                 silent[row] |= value == Some(true);
             }
         }
-        let mut excused: Vec<Option<&str>> = vec![None; frame.rows()];
+        let mut excused: Vec<Option<String>> = self.not_in_force(units)?;
         for (when, why) in &self.plan.not_evaluated_when {
             for (row, value) in frame.condition(when)?.iter().enumerate() {
                 if value == Some(true) && excused[row].is_none() {
-                    excused[row] = Some(why);
+                    excused[row] = Some(why.clone());
                 }
             }
         }
@@ -488,18 +470,15 @@ impl<'a> Run<'_, 'a> {
             let counted = found.answers.entry(facilities(row)).or_default();
             let reason = if silent[row] {
                 None
-            } else if let Some(why) = excused[row] {
-                Some(why.to_owned())
+            } else if let Some(why) = excused[row].take() {
+                Some(why)
             } else if answers.is_null(row) {
                 let missing: Vec<String> = reasons
                     .iter()
                     .filter(|(_, a)| a.is_null(row))
-                    .map(|(c, _)| {
-                        if c.ends_with(".found") {
-                            format!("{c}（回溯期早于数据起始日）")
-                        } else {
-                            (*c).clone()
-                        }
+                    .map(|(c, _)| match c.strip_suffix(".found") {
+                        Some(name) => format!("{name}（回溯期早于数据起始日）"),
+                        None => said(c).to_owned(),
                     })
                     .collect();
                 Some(if missing.is_empty() {
@@ -525,6 +504,22 @@ impl<'a> Run<'_, 'a> {
             self.hits(units, &hits, &mut found.hits)?;
         }
         Ok(())
+    }
+
+    /// Units of days that the rule does not speak about: they are history for others, and answered with the reason.
+    fn not_in_force(&self, units: &Units<'a>) -> Result<Vec<Option<String>>, ArrowError> {
+        let (from, until) = self.plan.rule.in_force;
+        if from.is_none() && until.is_none() {
+            return Ok(vec![None; units.frame.rows()]);
+        }
+        let why = |on: Option<i32>| {
+            let on = on?;
+            if let Some(from) = from.filter(|from| on < *from) {
+                return Some(format!("规则自 {} 起施行", calendar::text(from)));
+            }
+            until.filter(|until| on > *until).map(|until| format!("规则施行至 {}", calendar::text(until)))
+        };
+        Ok(self.days(&units.frame, units.rows.as_ref())?.into_iter().map(|(first, _)| why(first)).collect())
     }
 
     /// Whether a unit touches the period and the facilities that were asked for.

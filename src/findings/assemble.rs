@@ -3,7 +3,7 @@
 //! Goes in: hits by rule. Comes out: findings and lines in order of rule code and key. The order of the hits, and so the
 //! number of threads or buckets that made them, leaves no trace.
 //!
-//! Money (RULES 8 and 9): a finding's amount is spread over its violating lines in proportion to `inscp_amt`. A line's
+//! Money: a finding's amount is spread over its violating lines in proportion to `inscp_amt`. A line's
 //! money goes to one finding only: 明确违规 before 可疑, then the higher severity, then the rule code, then the key. What it
 //! gives there is the finding's allocated amount, never more than the line's own.
 

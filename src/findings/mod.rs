@@ -6,7 +6,7 @@
 
 use rust_decimal::Decimal;
 
-/// One suspected violation, as DESIGN.md's `findings` columns say, in that order.
+/// One suspected violation, with the columns of `findings.*`, in their order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
     /// Hash of rule code and key: the same fact has the same id on every run.

@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use super::Error;
 use super::packed::{Unpacker, put_number, put_text};
 use super::rows::excerpt;
+use crate::model::sheet::harmless;
 
 /// Written to disk when this much has gathered.
 const GATHERED: usize = 32 << 20;
@@ -170,7 +171,8 @@ pub(super) fn write_quarantine(directory: &Path, names: &[String], into: &Path) 
         let bytes = fs::read(&path).map_err(|e| Error::at(&path, "read", &e))?;
         for (row, column, reason, text) in lines(&bytes) {
             let text: Cow<'_, str> = if text.contains('\0') { text.replace('\0', "␀").into() } else { text.into() };
-            list.write_record([names[number].as_str(), &row.to_string(), column, reason, &text]).map_err(failed)?;
+            let (file, text) = (harmless(&names[number]), harmless(&text));
+            list.write_record([file.as_ref(), &row.to_string(), column, reason, &text]).map_err(failed)?;
         }
     }
     list.flush().map_err(|e| Error::at(into, "write", &e))

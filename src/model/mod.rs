@@ -3,6 +3,7 @@
 pub mod codes;
 pub mod day;
 pub mod money;
+pub mod sheet;
 pub mod supply;
 pub mod tables;
 pub mod views;

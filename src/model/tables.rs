@@ -88,7 +88,7 @@ pub enum Table {
 }
 
 impl Table {
-    /// All tables, in the order of DATA.md.
+    /// All tables: what was paid, for which visit, line by line; then what describes them.
     pub const ALL: [Table; 10] = [
         Table::Settlement,
         Table::Encounter,
@@ -142,7 +142,7 @@ impl Table {
         }
     }
 
-    /// The columns of the table, in the order of DATA.md.
+    /// The columns of the table, in the order in which files of a dataset have them.
     #[must_use]
     pub fn columns(self) -> &'static [Column] {
         match self {

@@ -196,3 +196,19 @@ impl View {
         columns
     }
 }
+
+/// What the absence of a view's column means to somebody who fills in the export: columns that the program derives are
+/// named with what they are derived from.
+#[must_use]
+pub fn said(column: &str) -> &str {
+    match column {
+        "setting" => "setting（med_type 缺失，或不在就医场景表中）",
+        "days" => "days（没有 prd_days，包装、剂量、频次也推算不出）",
+        "gend" => "gend（缺失、不明，或两处不一致）",
+        "brdy" => "brdy（缺失，或两处不一致）",
+        "age" | "age_days" => "age（出生日期缺失、不可能，或两处不一致）",
+        "level" => "level（hosp_lv 缺失或不在字典中）",
+        "region" => "region（参保地与机构区划都没有）",
+        other => other,
+    }
+}

@@ -125,7 +125,7 @@ fn check(options: &Options) -> Result<(), Error> {
         return Err(Error::Usage(format!("`--region {region}` is not a region: wanted six digits, such as 370323")));
     }
     if options.from.zip(options.until).is_some_and(|(from, until)| from > until) {
-        return Err(Error::Usage("`--from` is after `--to`".to_owned()));
+        return Err(Error::Usage("`--from` is after `--until`".to_owned()));
     }
     Ok(())
 }
@@ -379,14 +379,19 @@ fn context(
 fn quarantined(file: &Path) -> Result<Vec<Quarantined>, Error> {
     let unreadable = |e: csv::Error| Error::Engine(format!("cannot read `{}`: {e}", file.display()));
     let mut reader = csv::Reader::from_path(file).map_err(unreadable)?;
-    let mut counts: BTreeMap<(String, String), std::collections::BTreeSet<u64>> = BTreeMap::new();
+    let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
+    let mut last: Option<(String, String)> = None;
     for record in reader.records() {
         let record = record.map_err(unreadable)?;
         let cell = |at: usize| record.get(at).unwrap_or_default();
-        // One row may be wrong in several columns: it is listed for each, counted once.
-        counts.entry((cell(0).to_owned(), cell(3).to_owned())).or_default().insert(cell(1).parse().unwrap_or(0));
+        // A row may be wrong in several columns: it is listed for each, one after the other, and counted once.
+        let row = (cell(0).to_owned(), cell(1).to_owned());
+        if last.as_ref() != Some(&row) {
+            *counts.entry((cell(0).to_owned(), cell(3).to_owned())).or_default() += 1;
+            last = Some(row);
+        }
     }
-    Ok(counts.into_iter().map(|((file, reason), rows)| Quarantined { file, reason, rows: rows.len() as u64 }).collect())
+    Ok(counts.into_iter().map(|((file, reason), rows)| Quarantined { file, reason, rows }).collect())
 }
 
 fn accounts(tables: &BTreeMap<String, TableSummary>, netting: &Netting) -> Vec<Account> {

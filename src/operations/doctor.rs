@@ -19,8 +19,19 @@ use crate::report::Lang;
 #[derive(Debug)]
 pub struct Diagnosis {
     pub survey: Survey,
-    /// Rule code, title, English title, columns without a source.
-    pub rules: Vec<(String, String, String, Vec<String>)>,
+    pub rules: Vec<Readiness>,
+}
+
+/// Whether a rule could run on these files.
+#[derive(Debug)]
+pub struct Readiness {
+    pub code: String,
+    pub title: String,
+    pub title_en: String,
+    /// Columns without a source, without which the rule answers nothing.
+    pub missing: Vec<String>,
+    /// Columns without a source that would make its answers sharper.
+    pub sharper_with: Vec<String>,
 }
 
 /// Columns of views that come from elsewhere: any one of the sources will do.
@@ -57,17 +68,24 @@ pub fn doctor(inputs: &[PathBuf], mapping: Option<&Path>, rules: Option<&Path>) 
         .plans
         .iter()
         .map(|plan| {
-            (plan.rule.code.clone(), plan.rule.title.clone(), plan.rule.title_en.clone(), missing(plan, &present))
+            let (missing, sharper_with) = without_source(plan, &present);
+            let rule = &plan.rule;
+            Readiness {
+                code: rule.code.clone(),
+                title: rule.title.clone(),
+                title_en: rule.title_en.clone(),
+                missing,
+                sharper_with,
+            }
         })
         .collect();
     Ok(Diagnosis { survey, rules })
 }
 
-/// Columns that the rule reads and no file has.
-fn missing(plan: &Plan, present: &BTreeSet<String>) -> Vec<String> {
-    let mut found = BTreeSet::new();
+/// Columns that the rule reads and no file has: those it cannot do without, and the others.
+fn without_source(plan: &Plan, present: &BTreeSet<String>) -> (Vec<String>, Vec<String>) {
+    let (mut missing, mut sharper_with) = (BTreeSet::new(), BTreeSet::new());
     for (view, column) in &plan.reads {
-        let known = |sources: &[String]| sources.is_empty() || sources.iter().any(|s| present.contains(s));
         let sources: Vec<String> = if let Some((_, sources)) = SOURCES.iter().find(|(name, _)| name == column) {
             sources.iter().map(|s| (*s).to_owned()).collect()
         } else {
@@ -78,11 +96,16 @@ fn missing(plan: &Plan, present: &BTreeSet<String>) -> Vec<String> {
             };
             tables.iter().filter(|t| t.position(column).is_some()).map(|t| format!("{}.{column}", t.name())).collect()
         };
-        if !known(&sources) {
-            found.insert(sources.join(" / "));
+        if sources.is_empty() || sources.iter().any(|s| present.contains(s)) {
+            continue;
+        }
+        if *view == plan.rule.find.view && plan.needs.contains(column) {
+            missing.insert(sources.join(" / "));
+        } else {
+            sharper_with.insert(sources.join(" / "));
         }
     }
-    found.into_iter().collect()
+    (missing.into_iter().collect(), sharper_with.into_iter().collect())
 }
 
 impl Diagnosis {
@@ -108,7 +131,7 @@ impl Diagnosis {
         let rules: Vec<Value> = self
             .rules
             .iter()
-            .map(|(code, title, _, missing)| json!({ "code": code, "title": title, "missing": missing }))
+            .map(|r| json!({ "code": r.code, "title": r.title, "missing": r.missing, "sharper_with": r.sharper_with }))
             .collect();
         json!({ "files": files, "rules": rules, "notes": self.survey.notes, "errors": self.survey.errors })
     }
@@ -173,22 +196,27 @@ impl Diagnosis {
                 let _ = writeln!(text, "  … {} {}", file.quarantined.len() - 5, say("处另有隔离", "more"));
             }
         }
-        let (ready, short): (Vec<_>, Vec<_>) = self.rules.iter().partition(|(_, _, _, missing)| missing.is_empty());
-        let _ = writeln!(
-            text,
-            "\n{} {} / {}",
-            say("可以运行的规则", "rules that could run"),
-            ready.len(),
-            self.rules.len()
-        );
-        for (code, title, title_en, missing) in short {
-            let _ = writeln!(
-                text,
-                "  {code} {}: {} {}",
-                if zh { title } else { title_en },
-                say("缺少", "no source for"),
-                missing.join("; ")
-            );
+        let ready = self.rules.iter().filter(|r| r.missing.is_empty()).count();
+        let _ = writeln!(text, "\n{} {ready} / {}", say("可以运行的规则", "rules that could run"), self.rules.len());
+        for rule in &self.rules {
+            let title = if zh { &rule.title } else { &rule.title_en };
+            if !rule.missing.is_empty() {
+                let _ = writeln!(
+                    text,
+                    "  {} {title}: {} {}",
+                    rule.code,
+                    say("缺少", "no source for"),
+                    rule.missing.join("; ")
+                );
+            } else if !rule.sharper_with.is_empty() {
+                let _ = writeln!(
+                    text,
+                    "  {} {title}: {} {}",
+                    rule.code,
+                    say("可以运行；有了这些更准", "could run; sharper with"),
+                    rule.sharper_with.join("; ")
+                );
+            }
         }
         for note in &self.survey.notes {
             let _ = writeln!(text, "note: {note}");

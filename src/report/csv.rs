@@ -6,11 +6,11 @@
 //!
 //! Deliberately unknown here: masks (CSV keeps whole keys), numbers of rows (Excel shows the first 1,048,576 of a CSV).
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::columns::{COLUMNS, Cell, yuan};
 use crate::findings::{Coverage, Finding, FindingLine};
+use crate::model::sheet::harmless;
 
 /// Writes `findings.csv`.
 pub(super) fn findings(findings: &[Finding], to: impl Write) -> io::Result<()> {
@@ -88,18 +88,4 @@ fn disk(error: ::csv::Error) -> io::Error {
         ::csv::ErrorKind::Io(source) => source,
         other => io::Error::other(format!("{other:?}")),
     }
-}
-
-/// The text, with an apostrophe before it where a spreadsheet would run it.
-fn harmless(text: &str) -> Cow<'_, str> {
-    let first = text.trim_start_matches([' ', '\u{3000}', '\u{a0}', '\u{feff}']).chars().next();
-    let risky = matches!(first, Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠'));
-    if risky && !is_plain_number(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
-}
-
-/// A sign, digits, perhaps a point and digits; nothing else.
-fn is_plain_number(text: &str) -> bool {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let (whole, rest) = digits.split_once('.').unwrap_or((digits, "0"));
-    [whole, rest].iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
 }

@@ -25,13 +25,30 @@ fn the_main_job_finds_violations_of_all_fourteen_rules_and_exits_one() {
     let (stdout, stderr) = (text(&run.stdout), text(&run.stderr));
     assert_eq!(run.status.code(), Some(1), "{stdout}{stderr}");
     assert_eq!(stderr, "", "no progress in a pipe");
-    let found: std::collections::BTreeSet<&str> =
-        stdout.lines().filter_map(|l| l.split_once('[').and_then(|(_, r)| r.split_once(']'))).map(|(code, _)| code).collect();
+    let found: std::collections::BTreeSet<&str> = stdout
+        .lines()
+        .filter_map(|l| l.split_once('[').and_then(|(_, r)| r.split_once(']')))
+        .map(|(code, _)| code)
+        .collect();
     assert_eq!(found.len(), 14, "{stdout}");
-    for name in ["findings.parquet", "findings.csv", "findings.xlsx", "findings.json", "finding_lines.parquet", "coverage.csv", "quarantine.csv", "run.json", "report.html"] {
+    for name in [
+        "findings.parquet",
+        "findings.csv",
+        "findings.xlsx",
+        "findings.json",
+        "finding_lines.parquet",
+        "coverage.csv",
+        "quarantine.csv",
+        "run.json",
+        "report.html",
+    ] {
         assert!(out.join(name).is_file(), "{name}");
     }
-    let leftovers: Vec<PathBuf> = std::fs::read_dir(&out).unwrap().map(|e| e.unwrap().path()).filter(|p| p.file_name().unwrap().to_string_lossy().starts_with('.')).collect();
+    let leftovers: Vec<PathBuf> = std::fs::read_dir(&out)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.file_name().unwrap().to_string_lossy().starts_with('.'))
+        .collect();
     assert!(leftovers.is_empty(), "{leftovers:?}");
     insta::assert_snapshot!(stdout.replace(out.to_str().unwrap(), "OUT"));
     let again = fundaudit(&["audit", "fixtures/exports/county", "--out", out.to_str().unwrap(), "--exit-zero"]);
@@ -48,7 +65,10 @@ fn what_cannot_run_exits_two_and_says_what_to_try() {
         (&["audit", "fixtures/exports/county", "--out", out, "--region", "37"][..], "six digits"),
         (&["audit", "fixtures/exports/county", "--out", out, "--from", "2026-02-30"][..], "wanted a day"),
         (&["audit", "fixtures/exports/county", "--out", out, "--out-format", "pdf"][..], "`pdf`"),
-        (&["audit", "fixtures/exports/county", "--out", out, "--from", "2026-02-02", "--to", "2026-02-01"][..], "after"),
+        (
+            &["audit", "fixtures/exports/county", "--out", out, "--from", "2026-02-02", "--until", "2026-02-01"][..],
+            "after",
+        ),
         (&["rules", "explain", "BIL13"][..], "did you mean `BIL103`?"),
         (&["audit"][..], "--out"),
         (&["odit"][..], "audit"),

@@ -62,7 +62,7 @@ fn five_mistakes_are_five_diagnostics() {
         "in = \"paid_line\"\nwith = { cap = \"dayly_cap\" }\nper = [\"psn_no\", \"dya\"]\nmeasure = { used = \"sum(cntt)\" }\nwhere = \"used > $bed_days_tolerence\"\namount = \"inscp_amt *\"",
     );
     assert_eq!(text.matches("error: ").count(), 5, "{text}");
-    assert_eq!(text.matches('^').count() >= 5, true, "{text}");
+    assert!(text.matches("^\n").count() >= 5, "{text}");
     insta::assert_snapshot!(text);
 }
 
@@ -113,7 +113,10 @@ fn deep_and_long_expressions_are_refused_and_do_not_overflow() {
 #[test]
 fn a_value_that_cannot_be_computed_leaves_its_row_unanswered() {
     // Division by zero on one row must neither hit, nor be clean, nor stop the others.
-    let files = with_rule("billing/a-rule.toml", &rule("in = \"paid_line\"\nwhere = \"inscp_amt / (cnt - 1) > 5\"\namount = \"inscp_amt\""));
+    let files = with_rule(
+        "billing/a-rule.toml",
+        &rule("in = \"paid_line\"\nwhere = \"inscp_amt / (cnt - 1) > 5\"\namount = \"inscp_amt\""),
+    );
     let set = load(&files).unwrap_or_else(|m| panic!("{}", m[0]));
     let rules: Vec<_> = set.rules.iter().filter(|r| r.code == "BIL199").collect();
     let plans = Compiler::new(&set).compile(&rules).unwrap_or_else(|m| panic!("{}", m[0]));

@@ -7,6 +7,7 @@ mod diagnostics;
 mod generate;
 mod ingest;
 mod malformed;
+mod model;
 mod report;
 mod rules;
 mod tidy;
