@@ -512,11 +512,11 @@ fn some_reasons(reasons: &[(&str, u64)]) -> String {
     let mut parts: Vec<String> = reasons
         .iter()
         .take(REASONS)
-        .map(|(reason, units)| format!("{}（{} 次）", unanswered(reason, Lang::Zh), count(*units)))
+        .map(|(reason, units)| format!("{}：{} 次", unanswered(reason, Lang::Zh), count(*units)))
         .collect();
     if reasons.len() > REASONS {
         let rest: u64 = reasons[REASONS..].iter().map(|(_, units)| units).sum();
-        parts.push(format!("另 {} 种原因（{} 次）", reasons.len() - REASONS, count(rest)));
+        parts.push(format!("另 {} 种原因：{} 次", reasons.len() - REASONS, count(rest)));
     }
     parts.join("；")
 }

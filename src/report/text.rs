@@ -353,7 +353,7 @@ fn place(finding: &Finding, context: &Context, lang: Lang) -> String {
 fn top(counts: &[(String, u64)], lang: Lang, measure: &str) -> String {
     let (named, rest) = counts.split_at(counts.len().min(REASONS));
     let one = |words: &str, units: u64| match lang {
-        Lang::Zh => format!("{words}（{} {measure}）", count(units)),
+        Lang::Zh => format!("{words}：{} {measure}", count(units)),
         Lang::En => format!("{words} ({})", count(units)),
     };
     let mut parts: Vec<String> = named.iter().map(|(reason, units)| one(reason, *units)).collect();
