@@ -84,13 +84,11 @@ pub fn needed(plans: &[Plan]) -> BTreeMap<Table, Vec<&'static str>> {
         ALWAYS.iter().map(|(table, columns)| (*table, columns.iter().copied().collect())).collect();
     for (view, column) in plans.iter().flat_map(|p| &p.reads) {
         let tables: &[Table] = match view {
-            View::Line | View::PaidLine => &[Table::FeeDetail, Table::Encounter],
+            View::Line | View::PaidLine | View::RawLine => &[Table::FeeDetail, Table::Encounter],
             View::Fill | View::Trace => &[Table::FeeDetail],
-            View::RawLine => &[Table::FeeDetail, Table::Encounter],
-            View::RawSettlement => &[Table::Settlement, Table::Encounter],
             View::Diagnosis => &[Table::Diagnosis, Table::Encounter],
             View::Presence => &[Table::Presence, Table::Encounter],
-            View::Settlement => &[Table::Settlement, Table::Encounter],
+            View::Settlement | View::RawSettlement => &[Table::Settlement, Table::Encounter],
             View::Encounter | View::Stay | View::Transfer => &[Table::Encounter],
         };
         for table in tables {

@@ -977,7 +977,7 @@ impl<'a> Views<'a> {
         let of_encounter = |column: &str| -> Result<ArrayRef, ArrowError> {
             let rows: UInt32Array =
                 ids.iter().map(|id| id.and_then(|id| self.claims.encounter_of.get(id).copied())).collect();
-            Ok(take(&self.column(View::Encounter, column)?, &rows, None)?)
+            take(&self.column(View::Encounter, column)?, &rows, None)
         };
         Ok(match name {
             "day" => Arc::new(times.iter().map(|t| t.map(day_of)).collect::<Date32Array>()),
@@ -1049,7 +1049,7 @@ impl<'a> Views<'a> {
             return Ok(Arc::new(rows.iter().map(|(code, _)| Some(code.as_str())).collect::<StringArray>()));
         }
         let lines: UInt32Array = rows.iter().map(|(_, line)| Some(*line)).collect();
-        Ok(take(&self.column(View::Line, name)?, &lines, None)?)
+        take(&self.column(View::Line, name)?, &lines, None)
     }
 
     fn settlement_column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
