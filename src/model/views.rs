@@ -127,6 +127,7 @@ impl View {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a paragraph a view, read as a table")]
     fn list(self) -> BTreeMap<String, DataType> {
         let mut columns = BTreeMap::new();
         let mut add = |name: &str, data_type: DataType| {

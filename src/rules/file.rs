@@ -909,12 +909,12 @@ impl<'a> Reader<'a> {
     }
 
     fn sequence(&mut self, entry: &Entry<'_>, scope: &mut Scope) -> Option<Sequence> {
+        const WORDS: &[&str] = &["per", "by", "previous", "first", "stack", "rank", "rolling"];
         let (_, value) = entry;
         let Some(table) = value.get_ref().as_table() else {
             self.wrong(value.span(), "`sequence` is not a table", None);
             return None;
         };
-        const WORDS: &[&str] = &["per", "by", "previous", "first", "stack", "rank", "rolling"];
         let entries = self.table(table, WORDS, "sequence");
         let per = self.expressions(entries.get("per"), "per");
         let by = self.expressions(entries.get("by"), "by");
