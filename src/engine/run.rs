@@ -4,7 +4,7 @@
 //! meaning here, in the order in which a rule applies them: `with`, `about`, `match`, `sequence`, `per` and `measure`,
 //! `unless`, `not_evaluated_when`, `where`, `amount`, lines. Deliberately unknown here: any single rule.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type};
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
+use hashbrown::HashMap;
 use rust_decimal::Decimal;
 
 use super::frame::{Compiled, Frame, positions};
@@ -913,24 +914,30 @@ struct Grouped<'a> {
 fn grouped<'a>(frame: &Frame<'a>, per: &[Compiled], measured: &[MeasurePlan]) -> Result<Grouped<'a>, ArrowError> {
     let keys: Result<Vec<ArrayRef>, ArrowError> = per.iter().map(|c| frame.evaluate(c)).collect();
     let keys = converted(&keys?)?;
-    let mut numbers: HashMap<arrow::row::Row<'_>, usize> = HashMap::new();
-    let mut members: Vec<Vec<u32>> = Vec::new();
+    // Number the groups in the order of their first rows, then sort by counting: no list a group.
+    let mut numbers: HashMap<arrow::row::Row<'_>, usize> = HashMap::with_capacity(frame.rows() / 2);
+    let mut group_of = Vec::with_capacity(frame.rows());
+    let mut starts = vec![0];
     for row in 0..frame.rows() {
-        let number = *numbers.entry(keys.row(row)).or_insert_with(|| {
-            members.push(Vec::new());
-            members.len() - 1
-        });
-        members[number].push(u32::try_from(row).unwrap_or(u32::MAX));
+        let next = numbers.len();
+        let group = *numbers.entry(keys.row(row)).or_insert(next);
+        if group == next {
+            starts.push(0);
+        }
+        starts[group + 1] += 1;
+        group_of.push(group);
     }
-    let mut starts = Vec::with_capacity(members.len() + 1);
-    let mut order = Vec::with_capacity(frame.rows());
-    for group in &members {
-        starts.push(order.len());
-        order.extend_from_slice(group);
+    for group in 1..starts.len() {
+        starts[group] += starts[group - 1];
     }
-    starts.push(order.len());
+    let mut free = starts.clone();
+    let mut order = vec![0_u32; frame.rows()];
+    for (row, group) in (0u32..).zip(&group_of) {
+        order[free[*group]] = row;
+        free[*group] += 1;
+    }
     let rows = frame.select(&UInt32Array::from(order.clone()))?;
-    let firsts = starts[..members.len()].iter().map(|s| u32::try_from(*s).unwrap_or(u32::MAX));
+    let firsts = starts[..starts.len() - 1].iter().map(|s| u32::try_from(*s).unwrap_or(u32::MAX));
     let mut groups = rows.select(&UInt32Array::from_iter_values(firsts))?;
     for (number, measure) in measured.iter().enumerate() {
         let column = aggregate(&rows, measure, &starts)?;
