@@ -18,6 +18,7 @@ pub struct Hit {
     pub psn_no: Option<String>,
     pub mdtrt_id: Option<String>,
     pub setl_id: Option<String>,
+    pub feedetl_sn: Option<String>,
     pub fixmedins_code: Option<String>,
     pub from_day: Option<i32>,
     pub until_day: Option<i32>,

@@ -170,7 +170,11 @@ fn finding(facts: &RuleFacts, hit: Hit, finding_id: String, shares: &[Decimal], 
         let first = hit.violating.first().and_then(|l| l.setl_id.clone());
         first.filter(|id| hit.violating.iter().all(|l| l.setl_id.as_ref() == Some(id)))
     };
-    let feedetl_sn = if hit.violating.len() == 1 { only(&|l| Some(l.feedetl_sn.clone())) } else { None };
+    let feedetl_sn = match hit.violating.len() {
+        0 => hit.feedetl_sn.clone(),
+        1 => only(&|l| Some(l.feedetl_sn.clone())),
+        _ => None,
+    };
     Finding {
         finding_id,
         rule_code: facts.code.clone(),
