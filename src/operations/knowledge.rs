@@ -84,7 +84,7 @@ pub struct Imported {
     pub unchanged: usize,
     /// Codes that stand in the workbook twice and say the same.
     pub repeated: usize,
-    /// Pairs that a row with shorter codes says already.
+    /// Pairs that a row with shorter codes says already, and codes that a table of the same kind (`hourly_item`) has.
     pub covered: usize,
     pub unread: Vec<Unread>,
     pub remarks: Vec<(At, String)>,
@@ -126,8 +126,12 @@ pub fn import(options: &Options) -> Result<Imported, Error> {
     };
     let items = items(&mut book, shape, &stem, &mut done);
     let from = options.from.or_else(|| day::parse(FIRST_DAY)).unwrap_or_default();
+    let sibling = match shapes::SIBLINGS.iter().find(|(table, _)| *table == shape.table) {
+        Some((_, other)) => Some(Table::open(&options.into.join(format!("{other}.csv")), shape)?),
+        None => None,
+    };
     let source = Source { stem: &stem, batch: &batch, by_default: options.from.is_none() };
-    table.merge(items, from, &source, &mut book, &mut done);
+    table.merge(items, from, &source, sibling.as_ref(), &mut book, &mut done);
     book.unread.sort_by(|a, b| a.at.cmp(&b.at));
     (done.sheets, done.unread, done.remarks) = (book.sheets, book.unread, book.remarks);
     done.notes.splice(0..0, book.notes);
@@ -364,7 +368,15 @@ impl Table {
     }
 
     /// Puts the items beside the rows that are there.
-    fn merge(&mut self, items: Vec<Item>, from: i32, source: &Source<'_>, book: &mut Workbook, done: &mut Imported) {
+    fn merge(
+        &mut self,
+        items: Vec<Item>,
+        from: i32,
+        source: &Source<'_>,
+        sibling: Option<&Table>,
+        book: &mut Workbook,
+        done: &mut Imported,
+    ) {
         let mut known: HashMap<(String, String, String), Vec<usize>> = HashMap::new();
         let mut by_code: HashMap<String, Vec<usize>> = HashMap::new();
         for (number, row) in self.rows.iter().enumerate() {
@@ -392,6 +404,19 @@ impl Table {
             match self.place(&held, &row, from) {
                 Place::Unchanged => done.unchanged += 1,
                 Place::New if self.pair_is_covered(&by_code, &row, from) => done.covered += 1,
+                Place::New if sibling.is_some_and(|s| s.holds(&item, from).is_some()) => {
+                    let (other, same) = sibling.and_then(|s| s.holds(&item, from)).unwrap_or_default();
+                    if same {
+                        done.covered += 1;
+                    } else {
+                        let why = format!(
+                            "`{other}` says otherwise of `{}`: it would be found twice; import it there with `--table`",
+                            item.code
+                        );
+                        done.codes -= 1;
+                        book.refuse(item.at, why, item.text);
+                    }
+                }
                 Place::New => {
                     self.beside(&by_code, &row, from, &mut done.overruled, &mut elsewhere);
                     done.added.push(self.shown(&row));
@@ -527,6 +552,18 @@ impl Table {
         }
     }
 
+    /// Whether this table, a sibling of the one imported into, has the code: its file's name, and whether it says the same.
+    fn holds(&self, item: &Item, from: i32) -> Option<(String, bool)> {
+        let number = (0..self.rows.len()).find(|n| self.rows[*n][0] == item.code && self.end(*n) >= from)?;
+        let row = &self.rows[number];
+        let number = |text: &str| text.parse::<Decimal>().ok();
+        let same =
+            self.values.iter().zip(&item.values).filter(|(at, _)| Some(**at) != self.of).all(|(at, value)| {
+                row[*at] == *value || (number(value).is_some() && number(value) == number(&row[*at]))
+            });
+        Some((self.file.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned()), same))
+    }
+
     /// Whether a row with shorter codes says this pair already: both would be found, as two facts.
     fn pair_is_covered(&self, by_code: &HashMap<String, Vec<usize>>, row: &[String], from: i32) -> bool {
         let (Some(b), Some(window)) =
@@ -619,9 +656,9 @@ impl Imported {
         let (added, changed, removed) = (self.added.len(), self.changed.len(), self.removed.len());
         let Imported { points, codes, unchanged, repeated, covered, .. } = self;
         text.push_str(&if zh {
-            format!("知识点 {points}，编码 {codes} = 新增 {added} + 改值 {changed} + 未变 {unchanged} + 重复 {repeated} + 已有更短编码的同一对 {covered}\n旧行截止 {}（被取代 {changed}，工作簿里不再有 {removed}）\n", changed + removed)
+            format!("知识点 {points}，编码 {codes} = 新增 {added} + 改值 {changed} + 未变 {unchanged} + 重复 {repeated} + 别的行已说 {covered}\n旧行截止 {}（被取代 {changed}，工作簿里不再有 {removed}）\n", changed + removed)
         } else {
-            format!("points {points}, codes {codes} = added {added} + changed {changed} + unchanged {unchanged} + repeated {repeated} + pairs that shorter codes say already {covered}\nold rows ended {} (superseded {changed}, no longer in the workbook {removed})\n", changed + removed)
+            format!("points {points}, codes {codes} = added {added} + changed {changed} + unchanged {unchanged} + repeated {repeated} + said already by another row {covered}\nold rows ended {} (superseded {changed}, no longer in the workbook {removed})\n", changed + removed)
         });
         for new in self.added.iter().take(SHOWN) {
             text.push_str(&format!("  + {} {}  {} ({} ..)\n", new.code, new.of, words(new), new.from));

@@ -113,12 +113,13 @@ pub fn essay(set: &RuleSet, rule: &Rule) -> Essay {
         .filter(|p| rule.source.contains(&format!("${}", p.name)))
         .flat_map(|p| p.values.iter().map(move |v| value_line(p, v)))
         .collect();
-    let tables = rule
+    let mut tables: Vec<String> = rule
         .find
         .with
         .iter()
         .filter_map(|w| set.knowledge.get(&w.table).map(|k| format!("{}，{} 行", w.table, k.rows.len())))
         .collect();
+    tables.dedup();
     let mut facts = vec![
         ("结果", rule.result.clone()),
         ("严重程度", rule.severity.clone()),

@@ -84,6 +84,17 @@ fn one_sheet_of_services_with_a_title_a_sum_and_a_remark() {
     let source = &held(&table, "003107010220000", "2026-01-01", "source")[0];
     assert!(source.contains("第八批-1") && source.contains("起始日为经办默认"), "{source}");
 
+    let hourly = "code,from,until,point,max,source\n003107010220000,2021-05-01,,心电监测,24,经办默认\n003107010280000,2021-05-01,,血氧饱和度监测,12,经办默认\n";
+    let beside = tempfile::tempdir().unwrap();
+    fs::write(beside.path().join("hourly_item.csv"), hourly).unwrap();
+    let other = imported(DAILY, beside.path(), |_| ());
+    assert_eq!(
+        (other.added.len(), other.covered, other.unread.len()),
+        (1, 1, 4),
+        "a code is in one of two like tables"
+    );
+    assert!(other.unread.iter().any(|u| u.at.row == 5 && u.why.contains("`hourly_item` says otherwise")));
+
     let again = imported(DAILY, folder.path(), |_| ());
     assert_eq!((again.added.len(), again.changed.len(), again.unchanged), (0, 0, 3), "the same again changes nothing");
 }

@@ -156,6 +156,9 @@ pub(super) const SHAPES: &[Shape] = &[
     Shape { table: "inpatient_consultation", words: &[], over: NONE, columns: NONE, needs: &[], values: nothing },
 ];
 
+/// Tables that say the same kind of thing to two rules: a code is in one of them, or it would be found twice.
+pub(super) const SIBLINGS: [(&str, &str); 2] = [("daily_cap", "hourly_item"), ("hourly_item", "daily_cap")];
+
 /// The shape that the first telling source tells of: the file's name, titles, headings, kinds; each only if it tells of one.
 pub(super) fn told(sources: &[Vec<String>]) -> Option<&'static Shape> {
     sources.iter().find_map(|texts| {
