@@ -385,9 +385,17 @@ impl Table {
         }
         let mut seen: HashMap<(String, String, String), (At, Vec<String>)> = HashMap::new();
         let mut elsewhere: Vec<String> = Vec::new();
+        let mut points: HashMap<String, BTreeSet<String>> = HashMap::new();
+        for item in &items {
+            let row = self.row(item, from, source);
+            points.entry(item.code.clone()).or_default().insert(self.key(&row).1);
+        }
         for item in items {
             let row = self.row(&item, from, source);
-            let key = self.key(&row);
+            // A point is a name, and names are written in more ways than one: the one point of a code is that point.
+            let alias = if points[&item.code].len() == 1 { self.other_name(&by_code, &row, from) } else { None };
+            let known_as = alias.unwrap_or_else(|| row.clone());
+            let key = self.key(&known_as);
             if let Some((at, before)) = seen.get(&key) {
                 if self.says_the_same(before, &row) {
                     done.repeated += 1;
@@ -401,7 +409,7 @@ impl Table {
             seen.insert(key.clone(), (item.at.clone(), row.clone()));
             let held: Vec<usize> =
                 known.get(&key).into_iter().flatten().copied().filter(|n| self.end(*n) >= from).collect();
-            match self.place(&held, &row, from) {
+            match self.place(&held, &known_as, from) {
                 Place::Unchanged => done.unchanged += 1,
                 Place::New if self.pair_is_covered(&by_code, &row, from) => done.covered += 1,
                 Place::New if sibling.is_some_and(|s| s.holds(&item, from).is_some()) => {
@@ -538,6 +546,21 @@ impl Table {
 
     fn end(&self, number: usize) -> i32 {
         day::parse(&self.rows[number][2]).unwrap_or(i32::MAX)
+    }
+
+    /// The row under the name that its code has in the table, where it has one name there, and another than the row's.
+    fn other_name(&self, by_code: &HashMap<String, Vec<usize>>, row: &[String], from: i32) -> Option<Vec<String>> {
+        let at = self.of.filter(|at| self.header[*at] == "point")?;
+        let names: BTreeSet<&str> = by_code
+            .get(&row[0])?
+            .iter()
+            .filter(|n| self.end(**n) >= from)
+            .map(|n| self.rows[*n][at].as_str())
+            .collect();
+        let name = names.first().filter(|name| names.len() == 1 && **name != row[at])?;
+        let mut same = row.to_vec();
+        (*name).clone_into(&mut same[at]);
+        Some(same)
     }
 
     /// Where a row goes among those of its key that hold on its first day or later.

@@ -87,12 +87,11 @@ fn one_sheet_of_services_with_a_title_a_sum_and_a_remark() {
     let hourly = "code,from,until,point,max,source\n003107010220000,2021-05-01,,心电监测,24,经办默认\n003107010280000,2021-05-01,,血氧饱和度监测,12,经办默认\n";
     let beside = tempfile::tempdir().unwrap();
     fs::write(beside.path().join("hourly_item.csv"), hourly).unwrap();
+    let own = "code,from,until,point,max,source\n001201000040000,2021-05-01,,二级护理,1,经办默认\n";
+    fs::write(beside.path().join("daily_cap.csv"), own).unwrap();
     let other = imported(DAILY, beside.path(), |_| ());
-    assert_eq!(
-        (other.added.len(), other.covered, other.unread.len()),
-        (1, 1, 4),
-        "a code is in one of two like tables"
-    );
+    assert_eq!((other.added.len(), other.unchanged), (0, 1), "the one point of a code, whatever its name");
+    assert_eq!((other.covered, other.unread.len()), (1, 4), "a code is in one of two like tables");
     assert!(other.unread.iter().any(|u| u.at.row == 5 && u.why.contains("`hourly_item` says otherwise")));
 
     let again = imported(DAILY, folder.path(), |_| ());
