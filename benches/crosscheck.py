@@ -77,6 +77,7 @@ def main():
     ask.add_argument("--seed", type=int, default=7)
     ask.add_argument("--months", type=int, default=3)
     ask.add_argument("--messy", action="store_true", help="with the dirt of real exports")
+    ask.add_argument("--wild", action="store_true", help="rows near every edge, from wild_export.py, instead of believable ones")
     ask.add_argument("--export", type=Path, help="audit this export instead of a generated one")
     ask.add_argument("--rules", type=Path, default=RULES, help="rule library, for the program and for the data it shares")
     ask.add_argument("--select", default="", help="codes to compare; default: every statement there is")
@@ -85,6 +86,7 @@ def main():
     args = ask.parse_args()
 
     import duckdb
+    import wild_export
 
     wanted = {c for c in args.select.split(",") if c}
     statements = [p for p in sorted(SQL.glob("[A-Z][A-Z][A-Z][0-9]*.sql")) if not wanted or p.stem in wanted]
@@ -93,7 +95,10 @@ def main():
         work.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
         export = args.export
-        if export is None:
+        if export is None and args.wild:
+            export = work / "export"
+            wild_export.make(export, args.rules / "knowledge", args.persons, args.seed)
+        elif export is None:
             export = work / "export"
             messy = ["--messy"] if args.messy else []
             run(args.bin, "generate", "--persons", args.persons, "--seed", args.seed, "--months", args.months, *messy, "--out", export)

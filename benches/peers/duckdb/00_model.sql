@@ -40,15 +40,22 @@ FROM (SELECT fee_ocur_time::DATE AS d FROM all_line
       UNION ALL SELECT endtime::DATE FROM all_encounter WHERE endtime IS NOT NULL);
 
 -- ── refunds net out first: settlements, then lines ──────────────────────────────────────────────────────────────────
-CREATE TABLE refunded AS
-SELECT setl_id FROM all_settlement WHERE refd_setl_flag = '1'
-UNION
-SELECT init_setl_id FROM all_settlement WHERE refd_setl_flag = '1' AND init_setl_id IS NOT NULL;
+-- A refund that names no settlement of the data (`init_setl_id` is filled only sometimes) is removed too, but its negative
+-- lines stay and look for their partners one by one: else what was paid back would be found again.
+CREATE TABLE refund AS
+SELECT r.setl_id, o.setl_id AS of_setl_id
+FROM all_settlement r LEFT JOIN all_settlement o ON o.setl_id = r.init_setl_id AND o.setl_id <> r.setl_id
+WHERE r.refd_setl_flag = '1';
+CREATE TABLE refunded AS SELECT setl_id FROM refund UNION SELECT of_setl_id FROM refund WHERE of_setl_id IS NOT NULL;
+CREATE TABLE refunded_with_lines AS
+SELECT setl_id FROM refund WHERE of_setl_id IS NOT NULL UNION SELECT of_setl_id FROM refund WHERE of_setl_id IS NOT NULL;
 
-CREATE TABLE standing_settlement AS SELECT * FROM all_settlement WHERE setl_id NOT IN (FROM refunded);
+CREATE TABLE standing_settlement AS
+SELECT * REPLACE (coalesce(inscp_amt, medfee_sumamt - fulamt_ownpay_amt - overlmt_selfpay - preselfpay_amt) AS inscp_amt)
+FROM all_settlement WHERE setl_id NOT IN (FROM refunded);
 CREATE TABLE standing_line AS
 SELECT * REPLACE (coalesce(inscp_amt, det_item_fee_sumamt - fulamt_ownpay_amt - overlmt_selfpay - preselfpay_amt) AS inscp_amt)
-FROM all_line WHERE setl_id IS NULL OR setl_id NOT IN (FROM refunded);
+FROM all_line WHERE setl_id IS NULL OR setl_id NOT IN (FROM refunded_with_lines);
 
 -- a reversal that names its line
 CREATE TABLE named_reversal AS
@@ -67,16 +74,16 @@ WITH walk AS (
     WHERE (cnt > 0 OR init_feedetl_sn IS NULL)
       AND (mdtrt_id, hilist_code) IN (SELECT (mdtrt_id, hilist_code) FROM standing_line WHERE cnt < 0 AND init_feedetl_sn IS NULL)
       AND NOT EXISTS (FROM named_reversal n WHERE n.mdtrt_id = l.mdtrt_id AND n.feedetl_sn = l.feedetl_sn)
-    WINDOW w AS (PARTITION BY mdtrt_id, hilist_code, pric, abs(cnt) ORDER BY fee_ocur_time, feedetl_sn)
+    WINDOW w AS (PARTITION BY mdtrt_id, hilist_code, pric, abs(cnt) ORDER BY fee_ocur_time, cnt < 0, feedetl_sn)
 ), lifted AS (
     SELECT *, s - least(0, min(s) OVER (PARTITION BY mdtrt_id, hilist_code, pric, size
-                                        ORDER BY fee_ocur_time, feedetl_sn)) AS depth FROM walk
+                                        ORDER BY fee_ocur_time, cnt < 0, feedetl_sn)) AS depth FROM walk
 ), levelled AS (
     SELECT *, CASE WHEN cnt > 0 THEN depth ELSE depth + 1 END AS level_ FROM lifted
 )
 SELECT mdtrt_id, feedetl_sn FROM (
     SELECT *, lead(cnt) OVER (PARTITION BY mdtrt_id, hilist_code, pric, size, level_
-                              ORDER BY fee_ocur_time, feedetl_sn) AS next_cnt FROM levelled)
+                              ORDER BY fee_ocur_time, cnt < 0, feedetl_sn) AS next_cnt FROM levelled)
 WHERE cnt > 0 AND next_cnt < 0;
 
 CREATE TABLE net_line AS
@@ -109,11 +116,15 @@ FROM (SELECT DISTINCT med_type FROM all_encounter UNION SELECT DISTINCT med_type
 JOIN know_care_setting_of_med_type k ON starts_with(m.med_type, k.code)
 QUALIFY row_number() OVER (PARTITION BY m.med_type ORDER BY length(k.code) DESC) = 1;
 
+CREATE TABLE standing_encounter AS
+SELECT * FROM all_encounter
+WHERE mdtrt_id IN (SELECT mdtrt_id FROM net_line) OR mdtrt_id IN (SELECT mdtrt_id FROM standing_settlement);
+
 CREATE TABLE mark AS  -- day of death, over everything that is known of the person
 SELECT psn_no, min(day) AS death_day FROM (
     SELECT psn_no, die_date AS day FROM person
-    UNION ALL SELECT psn_no, die_date FROM all_encounter
-    UNION ALL SELECT psn_no, endtime::DATE FROM all_encounter WHERE dscg_way = '5')
+    UNION ALL SELECT psn_no, die_date FROM standing_encounter
+    UNION ALL SELECT psn_no, endtime::DATE FROM standing_encounter WHERE dscg_way = '5')
 WHERE day IS NOT NULL GROUP BY psn_no;
 
 CREATE TABLE encounter AS
@@ -121,17 +132,18 @@ SELECT e.* REPLACE (one_of(known_sex(e.gend), known_sex(p.gend)) AS gend, one_of
        s.setting, coalesce(level_of(e.hosp_lv), level_of(f.hosp_lv)) AS level,
        e.begntime::DATE AS begin_day, e.endtime::DATE AS end_day, f.admdvs AS facility_region,
        coalesce(e.insu_admdvs, p.insu_admdvs, f.admdvs) AS region, p.insu_admdvs AS person_region,
-       f.lng, f.lat
-FROM all_encounter e
+       f.lng, f.lat, coalesce(e.dscg_maindiag_code, d.diag_code) AS main_diag
+FROM standing_encounter e
 LEFT JOIN person p USING (psn_no)
 LEFT JOIN facility f USING (fixmedins_code)
 LEFT JOIN setting_of s ON s.med_type = e.med_type
-WHERE e.mdtrt_id IN (SELECT mdtrt_id FROM net_line) OR e.mdtrt_id IN (SELECT mdtrt_id FROM standing_settlement);
+LEFT JOIN (SELECT mdtrt_id, min(diag_code) AS diag_code FROM all_diagnosis WHERE maindiag_flag = '1' GROUP BY ALL) d
+       ON d.mdtrt_id = e.mdtrt_id;
 
 -- diagnoses of an encounter: the main one of the encounter and the coded rows
 CREATE TABLE diagnosis AS
 SELECT mdtrt_id, diag_code, bool_or(is_main) AS is_main
-FROM (SELECT mdtrt_id, dscg_maindiag_code AS diag_code, true AS is_main FROM encounter
+FROM (SELECT mdtrt_id, main_diag AS diag_code, true AS is_main FROM encounter
       UNION ALL SELECT mdtrt_id, diag_code, false FROM all_diagnosis WHERE mdtrt_id IN (SELECT mdtrt_id FROM encounter))
 WHERE diag_code IS NOT NULL AND diag_code <> '' GROUP BY ALL;
 
@@ -174,13 +186,13 @@ SELECT l.* REPLACE (coalesce(e.med_type, l.med_type) AS med_type),
        CASE WHEN l.hilist_code LIKE 'X%' THEN left(l.hilist_code, 10)
             WHEN l.hilist_code LIKE 'Z%' THEN left(l.hilist_code, 11) ELSE l.hilist_code END AS generic,
        l.list_type LIKE '1%' AS is_drug,
-       s.setting, e.gend, e.brdy, coalesce(e.level, level_of(f.hosp_lv)) AS level, e.traf_dept_flag,
-       e.begin_day, e.end_day, e.dscg_maindiag_code, e.dise_no,
+       s.setting, b.gend, b.brdy, coalesce(e.level, level_of(f.hosp_lv)) AS level, e.traf_dept_flag,
+       e.begin_day, e.end_day, e.main_diag, e.dise_no,
        coalesce(e.insutype, p.insutype) AS insutype, e.matn_type,
-       CASE WHEN date_part('year', age(l.fee_ocur_time::DATE, e.brdy)) BETWEEN 0 AND 130 AND l.fee_ocur_time::DATE >= e.brdy
-            THEN date_part('year', age(l.fee_ocur_time::DATE, e.brdy)) END AS age,
-       CASE WHEN date_part('year', age(l.fee_ocur_time::DATE, e.brdy)) BETWEEN 0 AND 130 AND l.fee_ocur_time::DATE >= e.brdy
-            THEN l.fee_ocur_time::DATE - e.brdy END AS age_days,
+       CASE WHEN date_part('year', age(l.fee_ocur_time::DATE, b.brdy)) BETWEEN 0 AND 130 AND l.fee_ocur_time::DATE >= b.brdy
+            THEN date_part('year', age(l.fee_ocur_time::DATE, b.brdy)) END AS age,
+       CASE WHEN date_part('year', age(l.fee_ocur_time::DATE, b.brdy)) BETWEEN 0 AND 130 AND l.fee_ocur_time::DATE >= b.brdy
+            THEN l.fee_ocur_time::DATE - b.brdy END AS age_days,
        m.death_day, f.admdvs AS facility_region,
        coalesce(t.insu_admdvs, e.insu_admdvs, p.insu_admdvs, f.admdvs) AS region,
        t.fund_pay_sumamt, t.acct_pay,
@@ -193,6 +205,8 @@ SELECT l.* REPLACE (coalesce(e.med_type, l.med_type) AS med_type),
 FROM net_line l
 LEFT JOIN encounter e ON e.mdtrt_id = l.mdtrt_id
 LEFT JOIN person p ON p.psn_no = l.psn_no
+CROSS JOIN LATERAL (SELECT CASE WHEN e.mdtrt_id IS NULL THEN known_sex(p.gend) ELSE e.gend END AS gend,
+                           CASE WHEN e.mdtrt_id IS NULL THEN p.brdy ELSE e.brdy END AS brdy) b
 LEFT JOIN facility f ON f.fixmedins_code = l.fixmedins_code
 LEFT JOIN standing_settlement t ON t.setl_id = l.setl_id
 LEFT JOIN mark m ON m.psn_no = l.psn_no
@@ -227,31 +241,39 @@ WITH part AS (
            EXISTS (FROM standing_settlement t WHERE t.mdtrt_id = e.mdtrt_id AND t.mid_setl_flag = '1') AS midway
     FROM encounter e CROSS JOIN period p WHERE e.setting = 'inpatient'
 ), cut AS (
-    SELECT *, CASE WHEN begin_day - lag(last_day) OVER w IN (0, 1)
+    SELECT *, CASE WHEN NOT lag(open) OVER w AND begin_day - lag(last_day) OVER w IN (0, 1)
                     AND (lag(midway) OVER w OR ars_year_ipt_flag = '1' OR lag(ars_year_ipt_flag) OVER w = '1')
               THEN 0 ELSE 1 END AS starts
-    FROM part WINDOW w AS (PARTITION BY psn_no, fixmedins_code ORDER BY begin_day, begntime, mdtrt_id)
+    FROM part WINDOW w AS (PARTITION BY psn_no, fixmedins_code ORDER BY begin_day, mdtrt_id)
 )
-SELECT *, sum(starts) OVER (PARTITION BY psn_no, fixmedins_code ORDER BY begin_day, begntime, mdtrt_id) AS run
+SELECT *, sum(starts) OVER (PARTITION BY psn_no, fixmedins_code ORDER BY begin_day, mdtrt_id) AS run
 FROM cut;
 
 CREATE TABLE part_of AS
-SELECT mdtrt_id, first_value(mdtrt_id) OVER (PARTITION BY psn_no, fixmedins_code, run ORDER BY begin_day, begntime, mdtrt_id) AS stay_id
+SELECT mdtrt_id, first_value(mdtrt_id) OVER (PARTITION BY psn_no, fixmedins_code, run ORDER BY begin_day, mdtrt_id) AS stay_id
 FROM stay_part;
+
+CREATE TABLE items_of_encounter AS SELECT mdtrt_id, list(DISTINCT hilist_code) AS items FROM line GROUP BY mdtrt_id;
+CREATE TABLE items_of_stay AS
+SELECT stay_id, list(DISTINCT hilist_code) AS items FROM line JOIN part_of USING (mdtrt_id) GROUP BY stay_id;
 
 CREATE TABLE stay AS
 WITH money AS (
-    SELECT stay_id, sum(inscp_amt) AS inscp_amt, sum(medfee_sumamt) AS medfee_sumamt
+    -- a settlement whose amount is not known leaves the stay's unknown
+    SELECT stay_id, CASE WHEN count(inscp_amt) = count(*) THEN sum(inscp_amt) END AS inscp_amt, sum(medfee_sumamt) AS medfee_sumamt
     FROM standing_settlement JOIN part_of USING (mdtrt_id) GROUP BY stay_id
 )
 SELECT o.stay_id, s.psn_no, s.fixmedins_code, min(s.begin_day) AS begin_day, max(s.last_day) AS last_day,
        bool_or(s.open) AS open, greatest(1, max(s.last_day) - min(s.begin_day)) AS stay_days,
        list(s.med_type) AS med_types, any_value(s.setting) AS setting,
-       arg_max(s.dscg_maindiag_code, struct_pack(a := s.begin_day, b := s.begntime, c := s.mdtrt_id)) AS main_diag,
-       arg_max(s.dscg_way, struct_pack(a := s.begin_day, b := s.begntime, c := s.mdtrt_id)) AS dscg_way,
+       any_value(i.items) AS items, list_distinct(flatten(list(coalesce(g.codes, [])))) AS diagnoses,
+       arg_max(s.main_diag, struct_pack(a := s.begin_day, c := s.mdtrt_id)) AS main_diag,
+       arg_max(s.dscg_way, struct_pack(a := s.begin_day, c := s.mdtrt_id)) AS dscg_way,
        any_value(m.inscp_amt) AS inscp_amt, any_value(m.medfee_sumamt) AS medfee_sumamt,
        any_value(s.region) AS region, any_value(s.brdy) AS brdy
 FROM stay_part s JOIN part_of o USING (mdtrt_id) LEFT JOIN money m USING (stay_id)
+LEFT JOIN items_of_stay i USING (stay_id)
+LEFT JOIN (SELECT mdtrt_id, list(diag_code) AS codes FROM diagnosis GROUP BY mdtrt_id) g ON g.mdtrt_id = s.mdtrt_id
 GROUP BY ALL;
 
 -- a main diagnosis that is planned: by the longest prefix in force, with its companion item charged where it names one
@@ -260,12 +282,8 @@ CREATE MACRO planned(diag, service_day, items) AS coalesce((
         OR len(list_filter(items, lambda i: any_prefix(i, k."with"))) > 0
     FROM know_planned_readmission k WHERE starts_with(diag, k.code) AND in_force(k."from", k."until", service_day)
     ORDER BY length(k.code) DESC LIMIT 1), false);
-CREATE TABLE items_of_encounter AS SELECT mdtrt_id, list(DISTINCT hilist_code) AS items FROM line GROUP BY mdtrt_id;
-CREATE TABLE items_of_stay AS
-SELECT stay_id, list(DISTINCT hilist_code) AS items FROM line JOIN part_of USING (mdtrt_id) GROUP BY stay_id;
-
 CREATE TABLE chronic_visit AS
-SELECT mdtrt_id FROM encounter WHERE med_type LIKE '14%' OR med_type IN ('9901', '9929')
+SELECT mdtrt_id FROM line WHERE med_type LIKE '14%' OR med_type IN ('9901', '9929')
 UNION
 SELECT d.mdtrt_id FROM diagnosis d JOIN encounter e USING (mdtrt_id)
 JOIN know_chronic_disease k ON starts_with(d.diag_code, k.code) AND in_force(k."from", k."until", e.begin_day);
@@ -284,9 +302,11 @@ LEFT JOIN person p ON p.psn_no = t.psn_no
 LEFT JOIN facility f ON f.fixmedins_code = t.fixmedins_code
 LEFT JOIN setting_of s ON s.med_type = coalesce(e.med_type, t.med_type);
 
--- fills: what a person took home of one drug on one day from one visit
+-- fills: what a person took home of one drug on one day from one visit. A line of which it is not known whether it was
+-- paid, or for how many days it is, leaves the fill unknown.
 CREATE TABLE fill AS
 SELECT psn_no, mdtrt_id, generic, day, any_value(region) AS region, sum(inscp_amt) AS inscp_amt,
        CASE WHEN count(days) = count(*) THEN sum(days) END AS days
-FROM paid_line WHERE is_drug AND setting IN ('outpatient', 'pharmacy')
+FROM (SELECT * REPLACE (CASE WHEN inscp_amt IS NOT NULL THEN days END AS days) FROM line)
+WHERE is_drug AND setting IN ('outpatient', 'pharmacy') AND (inscp_amt > 0 OR inscp_amt IS NULL)
 GROUP BY psn_no, mdtrt_id, generic, day;
