@@ -16,29 +16,30 @@ FIRST = dt.date(2026, 1, 1)
 DAYS = 75
 
 
+OF_DIAGNOSES = {"sex_diagnosis", "chronic_disease", "special_chronic", "planned_readmission"}
+NOT_CODES = {"identity_group", "care_setting_of_med_type", "long_stay_care"}
+
+
+def whole(code):
+    """A full item code that begins with this prefix."""
+    if code[0] == "X":
+        return (code + "XL02BBA326"[len(code):] + "A001010100020")[:23] if len(code) < 10 else (code + "A001010100020")[:23]
+    return code.ljust({"Z": 20, "0": 15}.get(code[0], 0), "0")
+
+
 def codes_of(knowledge):
-    """Full item codes and diagnoses that the knowledge tables speak of, by prefix and a few beyond."""
-    items, diagnoses = set(), set()
+    """Full item codes, table by table, and diagnoses that the knowledge tables speak of."""
+    items, diagnoses = {}, set()
     for path in sorted(Path(knowledge).glob("*.csv")):
-        if path.stem in ("identity_group", "care_setting_of_med_type", "long_stay_care"):
+        if path.stem in NOT_CODES:
             continue
         with path.open(encoding="utf-8") as file:
             for row in csv.DictReader(file):
-                for cell in (row.get("code"), row.get("code_b"), row.get("parts"), row.get("first_line"), row.get("with")):
-                    for code in (cell or "").split("|"):
-                        if not code:
-                            continue
-                        if code[0] == "X" and len(code) >= 3:
-                            items.add((code + "XL02BBA326"[len(code):])[:10] + "A001010100020"[: max(0, 23 - max(10, len(code)))])
-                        elif code[0] == "Z" and code[1:2] in "ABCDEF" and len(code) > 4 and code[1:2].isalpha():
-                            items.add((code + "0" * 20)[:20])
-                        elif code[0] == "T":
-                            items.add(code)
-                        elif code[0] == "0":
-                            items.add((code + "0" * 15)[:15])
-                        else:
-                            diagnoses.add(code)
-    return sorted(items), sorted(diagnoses)
+                (diagnoses.add if path.stem in OF_DIAGNOSES else items.setdefault(path.stem, set()).add)(row["code"])
+                for column in ("code_b", "parts", "first_line", "with"):
+                    items.setdefault(path.stem, set()).update(c for c in (row.get(column) or "").split("|") if c)
+                diagnoses.update(c for c in (row.get("diagnoses") or "").split("|") if c)
+    return [sorted({whole(c) for c in codes}) for _, codes in sorted(items.items()) if codes], sorted(diagnoses)
 
 
 def make(folder, knowledge, persons, seed):
@@ -62,6 +63,8 @@ def make(folder, knowledge, persons, seed):
     inpatient = ["21"] * 8 + ["2105", "22", "24", "52", "28"]
     outpatient = ["11"] * 5 + ["140104", "140104", "140201", "9901", "13", "13", "1301", "16", "51", "71", "15", "12"]
     pharmacy = ["41", "41", "9929"]
+    if seed % 2 == 0:  # a visit long ago, so that looking back ends inside the data
+        out["encounter"].append(dict(mdtrt_id="LONGAGO", psn_no="LONGAGO", fixmedins_code=facilities[0][0], med_type="11", begntime="2024-06-01 08:00:00", endtime="2024-06-01 09:00:00"))
     sn = 0
     setl_no = 0
     for p in range(persons):
@@ -73,7 +76,8 @@ def make(folder, knowledge, persons, seed):
         for _ in range(pick([0, 0, 1, 2])):
             begin = FIRST + dt.timedelta(days=r.randrange(-20, DAYS))
             out["identity"].append(dict(psn_no=psn, psn_idet_type=pick(["10", "2001", "监测人口", "99"]), begntime=f"{begin} 00:00:00", endtime=maybe(0.5, f"{begin + dt.timedelta(days=r.randrange(40))} 00:00:00")))
-        own = r.sample(items, min(len(items), 6)) + r.sample(plain_items, 3)
+        table = pick(items)  # whole tables, so that pairs, packages and classes meet
+        own = r.sample(table, min(len(table), 5)) + [pick(pick(items)) for _ in range(4)] + r.sample(plain_items, 2)
         illnesses = r.sample(diagnoses, 2)
         last = None
         for v in range(r.randrange(2, 8)):

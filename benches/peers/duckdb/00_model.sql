@@ -11,8 +11,8 @@
 -- ── money, numbers as text, knowledge ───────────────────────────────────────────────────────────────────────────────
 -- money × part ÷ whole, exact, half up to the cent; integers throughout, because DuckDB divides decimals as doubles.
 CREATE MACRO share(money, part, whole) AS
-    CASE WHEN whole = 0 THEN NULL ELSE
-    ((2 * (money * 100)::HUGEINT * (part * 100000000)::HUGEINT + (whole * 100000000)::HUGEINT)
+    CASE WHEN whole = 0 THEN NULL ELSE sign(money)::INT *
+    ((2 * (abs(money) * 100)::HUGEINT * (part * 100000000)::HUGEINT + (whole * 100000000)::HUGEINT)
         // (2 * (whole * 100000000)::HUGEINT))::DECIMAL(18,0)::DECIMAL(20,2) / 100 END;
 CREATE MACRO cents(x) AS round(x, 2)::DECIMAL(16,2);
 CREATE MACRO plain(x) AS CASE WHEN contains(x::VARCHAR, '.') THEN rtrim(rtrim(x::VARCHAR, '0'), '.') ELSE x::VARCHAR END;
