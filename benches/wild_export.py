@@ -121,7 +121,7 @@ def make(folder, knowledge, persons, seed):
                 gross = round(float(cnt) * float(pric or 10), 2)
                 ownpay, over, pre = (pick([0, 0, 0, gross, round(gross / 10, 2)]) for _ in range(3))
                 scope = max(0.0, round(gross - ownpay - over - pre, 2))
-                line = dict(feedetl_sn=f"{sn:09d}", mdtrt_id=mdtrt, setl_id=pick(setls + [""]) if r.random() < 0.2 or not setls else setls[0], psn_no=psn, fixmedins_code=facility, med_type=maybe(0.8, med_type),
+                line = dict(feedetl_sn=f"{sn:09d}", mdtrt_id=mdtrt, setl_id=pick(setls + [""]) if r.random() < 0.2 or not setls else setls[0], psn_no=psn, fixmedins_code=facility, med_type=med_type,
                             fee_ocur_time=f"{day} {pick(['08:00:00', '09:30:00', '23:00:01', '23:00:01'])}", rx_drord_no=maybe(0.7, f"R{pick([1, 2])}"), chrg_bchno=maybe(0.6, f"B{pick([1, 2])}"), hilist_code=item, hilist_name="项目",
                             list_type="101" if drug else pick(["102", "106"]) if herb else pick(["201", "301"]),
                             med_chrgitm_type=pick(["09", "11"]) if drug else "10" if herb else pick(["01", "02", "03", "04", "05", "06", "07", "08"]), chrgitm_lv=pick(["01", "02", "03"]), cnt=cnt, pric=pric,

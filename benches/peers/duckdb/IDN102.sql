@@ -1,7 +1,7 @@
 -- Two outpatient or pharmacy visits of one person at two facilities, too far apart for the time between.
 WITH visit AS (
     SELECT e.psn_no, e.mdtrt_id, e.fixmedins_code, e.begntime, e.begin_day, e.region, e.lng::DOUBLE AS lng, e.lat::DOUBLE AS lat, p.paid
-    FROM encounter e LEFT JOIN (SELECT mdtrt_id, sum(inscp_amt) AS paid FROM paid_line GROUP BY mdtrt_id) p USING (mdtrt_id)
+    FROM encounter e JOIN (SELECT mdtrt_id, sum(inscp_amt) AS paid FROM paid_line GROUP BY mdtrt_id) p USING (mdtrt_id)
     WHERE setting IN ('outpatient', 'pharmacy') AND lng IS NOT NULL AND lat IS NOT NULL AND begntime::TIME <> TIME '00:00:00'
 ), pair AS (
     SELECT a.mdtrt_id AS a_id, b.*, epoch(b.begntime) - epoch(a.begntime) AS seconds,
