@@ -81,6 +81,7 @@ def main():
     ask.add_argument("--export", type=Path, help="audit this export instead of a generated one")
     ask.add_argument("--rules", type=Path, default=RULES, help="rule library, for the program and for the data it shares")
     ask.add_argument("--select", default="", help="codes to compare; default: every statement there is")
+    ask.add_argument("--skip", default="", help="codes with an open disagreement, named in the output and not compared")
     ask.add_argument("--examples", type=int, default=3)
     ask.add_argument("--keep", type=Path, help="work here and leave the files")
     args = ask.parse_args()
@@ -89,7 +90,9 @@ def main():
     import wild_export
 
     wanted = {c for c in args.select.split(",") if c}
+    skipped = {c for c in args.skip.split(",") if c}
     statements = [p for p in sorted(SQL.glob("[A-Z][A-Z][A-Z][0-9]*.sql")) if not wanted or p.stem in wanted]
+    statements = [p for p in statements if p.stem not in skipped]
     with tempfile.TemporaryDirectory() as temporary:
         work = args.keep or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
@@ -145,6 +148,9 @@ def main():
             for key, a, b in differences[: args.examples]:
                 print(f"    {json.dumps(key, ensure_ascii=False)}  ours {a}  theirs {b}")
             failed = failed or bool(differences)
+        if skipped:
+            print(f"skipped by request, so not compared: {', '.join(sorted(skipped))}")
+            found = {c: f for c, f in found.items() if c not in skipped}
         if absent:
             print(f"not in this library, so not compared: {', '.join(absent)}")
         if found and not wanted:

@@ -36,6 +36,8 @@ def codes_of(knowledge):
         with path.open(encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 (diagnoses.add if path.stem in OF_DIAGNOSES else items.setdefault(path.stem, set()).add)(row["code"])
+                if row.get("parts"):
+                    items.setdefault(path.stem + row["code"], set()).update(row["parts"].split("|"))
                 for column in ("code_b", "parts", "first_line", "with"):
                     items.setdefault(path.stem, set()).update(c for c in (row.get(column) or "").split("|") if c)
                 diagnoses.update(c for c in (row.get("diagnoses") or "").split("|") if c)
@@ -80,16 +82,21 @@ def make(folder, knowledge, persons, seed):
         own = r.sample(table, min(len(table), 5)) + [pick(pick(items)) for _ in range(4)] + r.sample(plain_items, 2)
         illnesses = r.sample(diagnoses, 2)
         last = None
-        for v in range(r.randrange(2, 8)):
+        often = r.random() < 0.05  # one drug, bought again and again
+        if often:
+            own = [i for i in own if i[0] == "X"][:1] or [plain_items[4]]
+        for v in range(9 if often else r.randrange(2, 8)):
             mdtrt = f"{psn}M{v}"
-            kind = pick(["in", "in", "out", "out", "drugstore"])
+            kind = pick(["out", "drugstore"]) if often else pick(["in", "in", "out", "out", "drugstore"])
             drugstore = kind == "drugstore"
             facility, level = facilities[5] if drugstore else pick([f for f in facilities if f[0][0] == "H"][: pick([2, 6])])
             med_type = pick({"in": inpatient, "out": outpatient, "drugstore": pharmacy}[kind])
             begin = FIRST + dt.timedelta(days=r.randrange(DAYS))
-            if last and r.random() < 0.4:
+            if last and often:
+                begin = last + dt.timedelta(days=pick([1, 2, 4]))
+            elif last and r.random() < 0.4:
                 begin = last + dt.timedelta(days=pick([-1, 0, 0, 1, 1, 2, 15, 16]))
-            length = pick([0, 0, 1, 2, 3, 5, 9]) if kind == "in" else 0
+            length = pick([0, 0, 1, 2, 3, 5, 9, 22]) if kind == "in" else 0
             end = begin + dt.timedelta(days=length)
             last = end
             begin_time = f"{begin} {pick(['00:00:00', '08:10:00', '09:20:30', '09:50:00', '10:05:00'])}"
@@ -111,12 +118,15 @@ def make(folder, knowledge, persons, seed):
             setls = [] if r.random() < 0.06 else [f"S{setl_no + i:07d}" for i in range(pick([1, 1, 1, 2]))]
             setl_no += len(setls)
             lines = []
-            for _ in range(pick([0, 1, 3, 6, 12])):
+            daily = pick([None, own[0], plain_items[2]]) if length > 4 else None
+            wanted = [daily] * (length + 1) if daily else [pick(own) for _ in range(pick([0, 1, 3, 6, 12]))]
+            if r.random() < 0.04:  # nearly everything of one table, often on one day
+                wanted = [i for i in pick([t for t in items if len(t) < 40]) if r.random() < 0.9]
+            for nth, item in enumerate(wanted):
                 sn += 1
-                item = pick(own)
                 drug = item[0] in "XZ"
                 herb = item[0] == "T"
-                day = begin + dt.timedelta(days=r.choice([0, 0, length, r.randrange(length + 1), pick([-4, -3, -1, 1])]))
+                day = begin + dt.timedelta(days=nth if daily else r.choice([0, 0, length, r.randrange(length + 1), pick([-4, -3, -1, 1])]))
                 cnt, pric = pick(["1", "1", "1", "2", "3", "0.5", "25", "28", "7"]), pick(["10", "10.01", "10.02", "15", "37.5", "80", "600", ""])
                 gross = round(float(cnt) * float(pric or 10), 2)
                 ownpay, over, pre = (pick([0, 0, 0, gross, round(gross / 10, 2)]) for _ in range(3))
@@ -124,7 +134,7 @@ def make(folder, knowledge, persons, seed):
                 line = dict(feedetl_sn=f"{sn:09d}", mdtrt_id=mdtrt, setl_id=pick(setls + [""]) if r.random() < 0.2 or not setls else setls[0], psn_no=psn, fixmedins_code=facility, med_type=med_type,
                             fee_ocur_time=f"{day} {pick(['08:00:00', '09:30:00', '23:00:01', '23:00:01'])}", rx_drord_no=maybe(0.7, f"R{pick([1, 2])}"), chrg_bchno=maybe(0.6, f"B{pick([1, 2])}"), hilist_code=item, hilist_name="项目",
                             list_type="101" if drug else pick(["102", "106"]) if herb else pick(["201", "301"]),
-                            med_chrgitm_type=pick(["09", "11"]) if drug else "10" if herb else pick(["01", "02", "03", "04", "05", "06", "07", "08"]), chrgitm_lv=pick(["01", "02", "03"]), cnt=cnt, pric=pric,
+                            med_chrgitm_type=pick(["09", "11"]) if drug else "10" if herb else pick(["01", "02", "07"]) if daily and r.random() < 0.97 else pick(["01", "02", "03", "04", "05", "06", "07", "08"]), chrgitm_lv=pick(["01", "02", "03"]), cnt=cnt, pric=pric,
                             det_item_fee_sumamt=f"{gross + pick([0, 0, 0, 0.05, 0.06, -0.3]):.2f}", pric_uplmt_amt=pick(["", "10", "0", "99999", "9.99", "36"]), fulamt_ownpay_amt=maybe(0.95, f"{ownpay:.2f}"), overlmt_selfpay=maybe(0.95, f"{over:.2f}"),
                             preselfpay_amt=maybe(0.95, f"{pre:.2f}"), inscp_amt=maybe(0.9, f"{scope:.2f}"), spec=maybe(0.9, pick(["0.25g×12片/盒", "5mg×28片/盒", "10ml×12支/盒", "20mg×14粒/盒"])) if drug else "", cnt_prcunt=pick(["盒", "盒", "支", ""]) if drug else "次",
                             sin_dos_dscr=pick(["0.25g", "500mg", "1片", "10mg", "10ml", "适量", ""]) if drug else "", used_frqu_dscr=pick(["qd", "bid", "tid", "qw", "prn", "q8h", "遵医嘱", ""]) if drug else "",

@@ -267,8 +267,8 @@ SELECT o.stay_id, s.psn_no, s.fixmedins_code, min(s.begin_day) AS begin_day, max
        bool_or(s.open) AS open, greatest(1, max(s.last_day) - min(s.begin_day)) AS stay_days,
        list(s.med_type) AS med_types, any_value(s.setting) AS setting,
        any_value(i.items) AS items, list_distinct(flatten(list(coalesce(g.codes, [])))) AS diagnoses,
-       arg_max(s.main_diag, struct_pack(a := s.begin_day, c := s.mdtrt_id)) AS main_diag,
-       arg_max(s.dscg_way, struct_pack(a := s.begin_day, c := s.mdtrt_id)) AS dscg_way,
+       arg_max_null(s.main_diag, struct_pack(a := s.begin_day, c := s.mdtrt_id)) AS main_diag,
+       arg_max_null(s.dscg_way, struct_pack(a := s.begin_day, c := s.mdtrt_id)) AS dscg_way,
        any_value(m.inscp_amt) AS inscp_amt, any_value(m.medfee_sumamt) AS medfee_sumamt,
        any_value(s.region) AS region, any_value(s.brdy) AS brdy
 FROM stay_part s JOIN part_of o USING (mdtrt_id) LEFT JOIN money m USING (stay_id)

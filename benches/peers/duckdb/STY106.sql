@@ -1,6 +1,6 @@
 -- Days in a row inside a stay with nothing but bed, consultation and nursing.
 WITH day_of_stay AS (
-    SELECT o.stay_id, l.day, bool_and(l.med_chrgitm_type IN ('01', '02', '07')) AS idle, sum(l.inscp_amt) AS paid, any_value(l.region) AS region
+    SELECT o.stay_id, l.day, bool_and(l.med_chrgitm_type IN ('01', '02', '07')) AS idle, coalesce(sum(l.inscp_amt) FILTER (l.inscp_amt > 0), 0) AS paid, any_value(l.region) AS region
     FROM line l JOIN part_of o USING (mdtrt_id) JOIN stay s ON s.stay_id = o.stay_id
     WHERE s.begin_day < l.day AND l.day < s.last_day GROUP BY ALL
 ), island AS (
