@@ -137,6 +137,11 @@ pub struct Claims {
     pub diagnoses: RecordBatch,
     pub identities: RecordBatch,
     pub special_cases: RecordBatch,
+    pub presences: RecordBatch,
+    /// Lines as read, without those of refund settlements and of what they cancel.
+    pub raw_lines: RecordBatch,
+    /// Settlements as read, without refunds and what they cancel.
+    pub raw_settlements: RecordBatch,
     pub netting: Netting,
     /// Unpaired reversals by facility.
     pub unpaired_at: BTreeMap<String, u64>,
@@ -161,6 +166,8 @@ impl Claims {
         let mut netting = Netting { settlements: settlements.num_rows() as u64, ..Netting::default() };
         let mut unpaired_at = BTreeMap::new();
         let (settlements, removed) = standing_settlements(&settlements, &mut netting)?;
+        let raw_lines = without_refunds(&lines, &removed)?;
+        let raw_settlements = settlements.clone();
         let lines = net_lines(&lines, &removed, &mut netting, &mut unpaired_at)?;
         debug_assert!(netting.adds_up(), "netting lost a line: {netting:?}");
 
@@ -177,12 +184,75 @@ impl Claims {
             diagnoses: get(Table::Diagnosis),
             identities: get(Table::Identity),
             special_cases: get(Table::SpecialCase),
+            presences: get(Table::Presence),
+            raw_lines,
+            raw_settlements,
             netting,
             unpaired_at,
             encounter_of,
             person_of,
             settlement_of,
         })
+    }
+}
+
+/// Net lines with trace codes, and their settlements: what a question across persons takes from each batch of persons.
+#[derive(Debug)]
+pub struct Traced {
+    lines: RecordBatch,
+    settlements: RecordBatch,
+}
+
+impl Claims {
+    /// The lines with trace codes; none, and the common case costs one look at a column.
+    ///
+    /// # Errors
+    /// A column was not read.
+    pub fn traced(&self) -> Result<Option<Traced>, ArrowError> {
+        let codes = text(&self.lines, "drug_trac_codg")?;
+        if codes.null_count() == codes.len() {
+            return Ok(None);
+        }
+        let keep: UInt32Array = (0u32..).zip(codes.iter()).filter(|(_, c)| c.is_some()).map(|(row, _)| row).collect();
+        let lines = take_record_batch(&self.lines, &keep)?;
+        let wanted: HashSet<&str> = text(&lines, "setl_id")?.iter().flatten().collect();
+        let ids = text(&self.settlements, "setl_id")?;
+        let keep: UInt32Array = (0u32..)
+            .zip(ids.iter())
+            .filter(|(_, id)| id.is_some_and(|id| wanted.contains(id)))
+            .map(|(row, _)| row)
+            .collect();
+        let settlements = take_record_batch(&self.settlements, &keep)?;
+        Ok(Some(Traced { lines, settlements }))
+    }
+
+    /// Claims of nothing but traced lines, of all persons together.
+    ///
+    /// # Errors
+    /// The batches do not fit together.
+    pub fn across(parts: &[Traced]) -> Result<Option<Claims>, ArrowError> {
+        let Some(first) = parts.first() else { return Ok(None) };
+        let lines = arrow::compute::concat_batches(&first.lines.schema(), parts.iter().map(|p| &p.lines))?;
+        let settlements =
+            arrow::compute::concat_batches(&first.settlements.schema(), parts.iter().map(|p| &p.settlements))?;
+        let empty = |table: Table| RecordBatch::new_empty(table.schema());
+        Ok(Some(Claims {
+            settlement_of: rows_by(&settlements, "setl_id")?,
+            raw_lines: lines.slice(0, 0),
+            raw_settlements: settlements.slice(0, 0),
+            lines,
+            settlements,
+            encounters: empty(Table::Encounter),
+            persons: empty(Table::Person),
+            diagnoses: empty(Table::Diagnosis),
+            identities: empty(Table::Identity),
+            special_cases: empty(Table::SpecialCase),
+            presences: empty(Table::Presence),
+            netting: Netting::default(),
+            unpaired_at: BTreeMap::new(),
+            encounter_of: HashMap::new(),
+            person_of: HashMap::new(),
+        }))
     }
 }
 
@@ -240,6 +310,19 @@ fn standing_settlements(
     netting.settlements_removed = gone.iter().filter(|g| **g).count() as u64;
     let keep: UInt32Array = (0u32..).zip(&gone).filter(|(_, gone)| !**gone).map(|(row, _)| row).collect();
     Ok((take_record_batch(batch, &keep)?, removed))
+}
+
+fn without_refunds(lines: &RecordBatch, removed: &HashSet<String>) -> Result<RecordBatch, ArrowError> {
+    if removed.is_empty() {
+        return Ok(lines.clone());
+    }
+    let settled = text(lines, "setl_id")?;
+    let keep: UInt32Array = (0u32..)
+        .zip(settled.iter())
+        .filter(|(_, s)| s.is_none_or(|s| !removed.contains(s)))
+        .map(|(row, _)| row)
+        .collect();
+    take_record_batch(lines, &keep)
 }
 
 /// What became of a line.

@@ -72,7 +72,7 @@ const ALWAYS: &[(Table, &[&str])] = &[
         ],
     ),
     (Table::Person, &["psn_no", "gend", "brdy", "insutype", "insu_admdvs", "die_date"]),
-    (Table::Diagnosis, &["mdtrt_id", "diag_code", "maindiag_flag"]),
+    (Table::Diagnosis, &["mdtrt_id", "diag_code", "diag_name", "maindiag_flag"]),
     (Table::Identity, &["psn_no", "psn_idet_type", "begntime", "endtime"]),
     (Table::SpecialCase, &["mdtrt_id"]),
 ];
@@ -84,15 +84,31 @@ pub fn needed(plans: &[Plan]) -> BTreeMap<Table, Vec<&'static str>> {
         ALWAYS.iter().map(|(table, columns)| (*table, columns.iter().copied().collect())).collect();
     for (view, column) in plans.iter().flat_map(|p| &p.reads) {
         let tables: &[Table] = match view {
-            View::Line | View::PaidLine => &[Table::FeeDetail, Table::Encounter],
-            View::Fill => &[Table::FeeDetail],
-            View::Settlement => &[Table::Settlement, Table::Encounter],
+            View::Line | View::PaidLine | View::RawLine => &[Table::FeeDetail, Table::Encounter],
+            View::Fill | View::Trace => &[Table::FeeDetail],
+            View::Diagnosis => &[Table::Diagnosis, Table::Encounter],
+            View::Presence => &[Table::Presence, Table::Encounter],
+            View::Settlement | View::RawSettlement => &[Table::Settlement, Table::Encounter],
             View::Encounter | View::Stay | View::Transfer => &[Table::Encounter],
         };
         for table in tables {
             if table.position(column).is_some() {
                 wanted.entry(*table).or_default().insert(column);
             }
+        }
+        let of_others: &[(Table, &'static str)] = match (view, column.as_str()) {
+            (View::Line | View::PaidLine | View::Encounter, "fund_pay_sumamt") => {
+                &[(Table::Settlement, "fund_pay_sumamt")]
+            }
+            (View::Line | View::PaidLine, "acct_pay") => &[(Table::Settlement, "acct_pay")],
+            (View::Settlement, "psn_insu_date") => &[(Table::Person, "psn_insu_date")],
+            (View::Settlement, "paus_insu_date") => &[(Table::Person, "paus_insu_date")],
+            (View::Trace, _) => &[(Table::FeeDetail, "drug_trac_codg")],
+            (View::Presence, _) => &[(Table::Presence, "mdtrt_id"), (Table::Presence, "check_time")],
+            _ => &[],
+        };
+        for (table, column) in of_others {
+            wanted.entry(*table).or_default().insert(column);
         }
         let supplied = matches!(view, View::Line | View::PaidLine) && matches!(column.as_str(), "days" | "days_given");
         if supplied || *view == View::Fill {

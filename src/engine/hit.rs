@@ -18,6 +18,7 @@ pub struct Hit {
     pub psn_no: Option<String>,
     pub mdtrt_id: Option<String>,
     pub setl_id: Option<String>,
+    pub feedetl_sn: Option<String>,
     pub fixmedins_code: Option<String>,
     pub from_day: Option<i32>,
     pub until_day: Option<i32>,
@@ -33,6 +34,7 @@ pub struct Hit {
 /// A net line of a hit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HitLine {
+    pub psn_no: Option<String>,
     pub mdtrt_id: String,
     pub feedetl_sn: String,
     pub setl_id: Option<String>,

@@ -38,7 +38,11 @@ pub struct Plan {
     pub about_comes_first: bool,
     /// Whether `about` speaks of columns that `match` or `sequence` make; else it is asked before them.
     pub about_comes_last: bool,
+    /// As written, for the reason, and compiled.
+    pub needs_known: Vec<(String, Compiled)>,
+    pub totals: Vec<TotalPlan>,
     pub matches: Vec<MatchPlan>,
+    pub sequence: Option<SequencePlan>,
     pub per: Vec<Compiled>,
     /// Aggregated arguments, `#0`, `#1`, …
     pub measured: Vec<MeasurePlan>,
@@ -57,12 +61,22 @@ pub struct Plan {
     pub evidence: Vec<(String, Compiled)>,
     pub severity: Option<Compiled>,
     pub result: Option<Compiled>,
+    /// For measures and totals the columns that they rest on: the reason when one is unknown.
+    pub rests_on: BTreeMap<String, Vec<String>>,
     /// Parameters it uses.
     pub parameters: BTreeSet<String>,
     /// Columns of views it reads, by view: what has to be read from disk.
     pub reads: BTreeSet<(View, String)>,
     /// Columns of its own view without which nothing is answered; the rest of what it reads makes answers sharper.
     pub needs: BTreeSet<String>,
+}
+
+impl Plan {
+    /// Whether its question goes across persons: it is asked once, of what all batches gave, not batch by batch.
+    #[must_use]
+    pub fn across_persons(&self) -> bool {
+        self.rule.find.view == View::Trace
+    }
 }
 
 /// A condition with the columns whose absence leaves it unanswered.
@@ -79,6 +93,36 @@ pub struct MatchPlan {
     pub when: Compiled,
     pub look_back_days: Option<Compiled>,
 }
+
+/// A compiled `totals` entry.
+#[derive(Debug)]
+pub struct TotalPlan {
+    pub per: Vec<Compiled>,
+    pub measured: Vec<MeasurePlan>,
+    /// Column name with its prefix, over the aggregates.
+    pub columns: Vec<(String, Compiled)>,
+}
+
+/// The compiled expressions of a `sequence`.
+#[derive(Debug)]
+pub struct SequencePlan {
+    pub per: Vec<Compiled>,
+    pub by: Vec<Compiled>,
+    pub rank: Option<(String, Compiled)>,
+    pub rolling: Option<RollingPlan>,
+}
+
+/// A compiled rolling sum.
+#[derive(Debug)]
+pub struct RollingPlan {
+    pub name: String,
+    pub sum: Compiled,
+    pub day: Compiled,
+    pub days: Compiled,
+}
+
+/// Type of a rolling sum.
+pub(super) const ROLLING: DataType = DataType::Decimal128(28, 6);
 
 /// A compiled aggregate.
 #[derive(Debug)]
@@ -166,8 +210,19 @@ impl<'a> Compiler<'a> {
                     types.insert(format!("previous.{column}"), data_type);
                 }
             }
+            for column in &sequence.first {
+                if let Some(data_type) = types.get(column).cloned() {
+                    types.insert(format!("first.{column}"), data_type);
+                }
+            }
             if let Some(stack) = &sequence.stack {
                 types.insert(stack.name.clone(), DataType::Decimal128(20, 8));
+            }
+            if let Some(rank) = &sequence.rank {
+                types.insert(rank.name.clone(), DataType::Int64);
+            }
+            if let Some(rolling) = &sequence.rolling {
+                types.insert(rolling.name.clone(), ROLLING);
             }
         }
         // A let is substituted where it is used, so it may speak of anything that is known there.
@@ -178,7 +233,23 @@ impl<'a> Compiler<'a> {
         }
         let mut scope = Scope { rule, types, lets, used: BTreeSet::new() };
 
+        let mut totals = Vec::new();
+        for total in &find.totals {
+            let per = total.per.iter().filter_map(|e| self.value(e, &mut scope)).collect();
+            let mut measured = Vec::new();
+            let mut columns = Vec::new();
+            for (column, expression) in &total.measure {
+                let compiled = self.aggregates(expression, &mut measured, &mut scope)?;
+                columns.push((format!("{}.{column}", total.name), compiled));
+            }
+            for (name, compiled) in &columns {
+                scope.types.insert(name.clone(), compiled.data_type.clone());
+            }
+            totals.push(TotalPlan { per, measured, columns });
+        }
         let about = find.about.as_ref().and_then(|e| self.test(e, &mut scope));
+        let needs_known: Vec<(String, Compiled)> =
+            find.needs.iter().filter_map(|e| self.value(e, &mut scope).map(|c| (e.text.clone(), c))).collect();
         let mut matches = Vec::new();
         for found in &find.matches {
             matches.push(MatchPlan {
@@ -186,17 +257,20 @@ impl<'a> Compiler<'a> {
                 look_back_days: found.look_back_days.as_ref().and_then(|e| self.value(e, &mut scope)),
             });
         }
+        let sequence = find.sequence.as_ref().map(|sequence| SequencePlan {
+            per: sequence.per.iter().filter_map(|e| self.value(e, &mut scope)).collect(),
+            by: sequence.by.iter().filter_map(|e| self.value(e, &mut scope)).collect(),
+            rank: sequence.rank.as_ref().and_then(|r| self.value(&r.of, &mut scope).map(|c| (r.name.clone(), c))),
+            rolling: sequence.rolling.as_ref().and_then(|r| {
+                let (sum, day) = (self.value(&r.sum, &mut scope)?, self.value(&r.day, &mut scope)?);
+                Some(RollingPlan { name: r.name.clone(), sum, day, days: self.value(&r.days, &mut scope)? })
+            }),
+        });
         let per: Vec<Compiled> = find.per.iter().filter_map(|(_, e)| self.value(e, &mut scope)).collect();
         let mut measured = Vec::new();
         let mut measures = Vec::new();
         for (name, expression) in &find.measure {
-            let (rest, calls) = take_measures(&expression.substituted(&scope.lets), measured.len());
-            for call in &calls {
-                let plan = self.measure(call, expression, &mut scope)?;
-                scope.types.insert(format!("#{}", measured.len()), plan.data_type.clone());
-                measured.push(plan);
-            }
-            let compiled = self.compiled(&rest, expression, &mut scope)?;
+            let compiled = self.aggregates(expression, &mut measured, &mut scope)?;
             scope.types.insert(name.clone(), compiled.data_type.clone());
             measures.push((name.clone(), compiled));
         }
@@ -234,6 +308,13 @@ impl<'a> Compiler<'a> {
         if self.mistakes.len() > before {
             return None;
         }
+        let mut rests_on: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let all = totals.iter().map(|t| (&t.columns, &t.measured)).chain(std::iter::once((&measures, &measured)));
+        for (columns, measured) in all {
+            for (name, compiled) in columns {
+                rests_on.insert(name.clone(), columns_under(compiled, measured));
+            }
+        }
         let mut needs: BTreeSet<String> =
             about.iter().chain(&condition).flat_map(|test| test.columns.iter().cloned()).collect();
         needs.extend(find.with.iter().filter(|with| !with.optional).map(|with| with.by.clone()));
@@ -246,7 +327,10 @@ impl<'a> Compiler<'a> {
             find.matches.iter().any(|m| name.starts_with(&format!("{}.", m.name)))
                 || find.sequence.as_ref().is_some_and(|s| {
                     name.starts_with("previous.")
+                        || name.starts_with("first.")
                         || name == "nth"
+                        || s.rank.as_ref().is_some_and(|rank| rank.name == *name)
+                        || s.rolling.as_ref().is_some_and(|rolling| rolling.name == *name)
                         || s.stack.as_ref().is_some_and(|stack| stack.name == *name)
                 })
         };
@@ -256,7 +340,11 @@ impl<'a> Compiler<'a> {
                 .is_some_and(|a| a.columns.iter().all(|c| find.view.columns().contains_key(c))),
             about_comes_last: about.as_ref().is_some_and(|a| a.columns.iter().any(made)),
             about,
+            rests_on,
+            needs_known,
+            totals,
             matches,
+            sequence,
             per,
             measured,
             measures,
@@ -296,6 +384,22 @@ impl<'a> Compiler<'a> {
             }
         }
         named.into_iter().filter_map(|(name, e)| self.value(&e, scope).map(|c| (name, c))).collect()
+    }
+
+    /// An expression over aggregates: its calls go to `measured`, the rest is compiled over their results.
+    fn aggregates(
+        &mut self,
+        expression: &Expression,
+        measured: &mut Vec<MeasurePlan>,
+        scope: &mut Scope<'_>,
+    ) -> Option<Compiled> {
+        let (rest, calls) = take_measures(&expression.substituted(&scope.lets), measured.len());
+        for call in &calls {
+            let plan = self.measure(call, expression, scope)?;
+            scope.types.insert(format!("#{}", measured.len()), plan.data_type.clone());
+            measured.push(plan);
+        }
+        self.compiled(&rest, expression, scope)
     }
 
     fn measure(&mut self, call: &Measure, written: &Expression, scope: &mut Scope<'_>) -> Option<MeasurePlan> {
@@ -391,6 +495,23 @@ impl<'a> Compiler<'a> {
     }
 }
 
+/// The columns under an expression over aggregates.
+fn columns_under(compiled: &Compiled, measured: &[MeasurePlan]) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    for field in compiled.schema.fields() {
+        match field.name().strip_prefix('#').and_then(|n| n.parse::<usize>().ok()).and_then(|n| measured.get(n)) {
+            Some(measure) => {
+                let parts = measure.argument.iter().chain(&measure.filter);
+                found.extend(parts.flat_map(|c| c.schema.fields().iter().map(|f| f.name().clone())));
+            }
+            None => {
+                found.insert(field.name().clone());
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
 struct Scope<'a> {
     rule: &'a Rule,
     types: Types,
@@ -431,7 +552,7 @@ fn reads(rule: &Rule, used: &BTreeSet<String>) -> BTreeSet<(View, String)> {
         }
     }
     for with in &find.with {
-        for column in std::iter::once(&with.by).chain(&with.region).chain(&with.level) {
+        for column in std::iter::once(&with.by).chain(&with.region).chain(&with.level).chain(&with.same) {
             note(find.view, column);
         }
     }
@@ -442,13 +563,8 @@ fn reads(rule: &Rule, used: &BTreeSet<String>) -> BTreeSet<(View, String)> {
         }
     }
     if let Some(sequence) = &find.sequence {
-        for column in sequence
-            .per
-            .iter()
-            .chain(&sequence.by)
-            .chain(&sequence.previous)
-            .chain(sequence.stack.iter().flat_map(|s| [&s.from, &s.days]))
-        {
+        let stacked = sequence.stack.iter().flat_map(|s| [&s.from, &s.days]);
+        for column in sequence.previous.iter().chain(&sequence.first).chain(stacked) {
             note(find.view, column);
         }
     }

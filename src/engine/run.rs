@@ -4,7 +4,7 @@
 //! meaning here, in the order in which a rule applies them: `with`, `about`, `match`, `sequence`, `per` and `measure`,
 //! `unless`, `not_evaluated_when`, `where`, `amount`, lines. Deliberately unknown here: any single rule.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -15,11 +15,12 @@ use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type};
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
+use hashbrown::HashMap;
 use rust_decimal::Decimal;
 
 use super::frame::{Compiled, Frame, positions};
 use super::hit::{Hit, HitLine, show};
-use super::plan::{MeasurePlan, NUMBER, Piece, Plan};
+use super::plan::{MeasurePlan, NUMBER, Piece, Plan, ROLLING, RollingPlan};
 use super::views::{Columns, ViewRows, Views, nulls};
 use crate::model::views::said;
 use crate::model::{View, day as calendar, money};
@@ -97,9 +98,11 @@ pub fn run<'a>(plan: &'a Plan, set: &'a RuleSet, views: &Rc<Views<'a>>, scope: &
     }
     run.parameters(&mut frame)?;
     frame = run.paid(frame, &mut found)?;
+    run.totals(&mut frame)?;
     if !plan.about_comes_last {
         frame = run.about(frame, &mut found)?;
     }
+    frame = run.needs(frame, &mut found)?;
     frame = run.matches(frame)?;
     frame = run.sequence(frame)?;
     if plan.about_comes_last {
@@ -142,7 +145,7 @@ impl<'a> Run<'_, 'a> {
     fn early(&self, frame: Frame<'a>) -> Result<Frame<'a>, ArrowError> {
         let narrowed = self.plan.rule.find.with.iter().any(|with| !with.optional);
         match &self.plan.about {
-            Some(about) if self.plan.about_comes_first && !narrowed => {
+            Some(about) if self.plan.about_comes_first && !narrowed && self.plan.totals.is_empty() => {
                 frame.filter(&not_false(&frame.condition(&about.compiled)?))
             }
             _ => Ok(frame),
@@ -161,10 +164,18 @@ impl<'a> Run<'_, 'a> {
         let region = with.region.as_ref().map(|c| frame.column(c)).transpose()?;
         let level = with.level.as_ref().map(|c| frame.column(c)).transpose()?;
         let turned = with.other_side.as_deref().and_then(|side| knowledge.turned(side));
-        let sides: Vec<(&str, &Knowledge, bool)> = match &turned {
-            Some(turned) => vec![("A", knowledge, false), ("B", turned, true)],
-            None => vec![("", knowledge, false)],
+        let other_column = with.column.as_deref().and_then(|column| knowledge.turned(column));
+        let sides: Vec<(&str, &Knowledge, bool)> = match (&turned, &other_column) {
+            (Some(turned), _) => vec![("A", knowledge, false), ("B", turned, true)],
+            (None, Some(other)) => vec![("", other, false)],
+            (None, None) => vec![("", knowledge, false)],
         };
+        let same: Vec<(usize, ArrayRef)> = with
+            .same
+            .iter()
+            .filter_map(|name| knowledge.position(name).map(|at| (at, name)))
+            .map(|(at, name)| frame.column(name).map(|column| (at, column)))
+            .collect::<Result<_, _>>()?;
         let mut keep: Vec<u32> = Vec::new();
         let mut matched: Vec<Option<u32>> = Vec::new();
         let mut side_of: Vec<&str> = Vec::new();
@@ -190,7 +201,14 @@ impl<'a> Run<'_, 'a> {
                     if lists.iter().all(Vec::is_empty) {
                         continue;
                     }
-                    for found in best_of(table, lists, days.value(at), place, *every) {
+                    let agrees = |found: &usize| {
+                        same.iter().all(|(cell, column)| {
+                            let wanted = column.as_string::<i32>();
+                            wanted.is_valid(at)
+                                && table.rows[*found].cells[*cell] == Cell::Text(wanted.value(at).to_owned())
+                        })
+                    };
+                    for found in best_of(table, lists, days.value(at), place, *every).into_iter().filter(agrees) {
                         keep.push(row);
                         matched.push(u32::try_from(found).ok());
                         side_of.push(side);
@@ -205,6 +223,10 @@ impl<'a> Run<'_, 'a> {
         }
         let mut chosen = frame.select(&UInt32Array::from(keep))?;
         chosen.join(&with.name, Rc::new(KnowledgeColumns::new(knowledge)), UInt32Array::from(matched));
+        if knowledge.rows.is_empty() {
+            // Not loaded: whether it would list the row is not known.
+            chosen.put(&format!("{}.found", with.name), nulls(&DataType::Boolean, chosen.rows()));
+        }
         if turned.is_some() {
             chosen.put(&format!("{}.side", with.name), Arc::new(StringArray::from(side_of)));
         }
@@ -275,22 +297,82 @@ impl<'a> Run<'_, 'a> {
         frame.filter(&mask)
     }
 
+    /// Rows that lack what the rule needs are not evaluated.
+    fn needs(&self, frame: Frame<'a>, found: &mut Found) -> Result<Frame<'a>, ArrowError> {
+        let mut frame = frame;
+        for (text, needed) in &self.plan.needs_known {
+            let values = frame.evaluate(needed)?;
+            if values.null_count() > 0 {
+                let unknown = frame.filter(&arrow::compute::is_null(&values)?)?;
+                self.count_unanswered(&unknown, |_| format!("缺少 {text}"), found)?;
+                frame = frame.filter(&arrow::compute::is_not_null(&values)?)?;
+            }
+        }
+        Ok(frame)
+    }
+
+    /// Aggregates over the rows that share something, on every one of them.
+    fn totals(&self, frame: &mut Frame<'a>) -> Result<(), ArrowError> {
+        for total in &self.plan.totals {
+            let mut made: Vec<(String, ArrayRef)> = Vec::new();
+            {
+                let grouped = grouped(frame, &total.per, &total.measured)?;
+                // Back to the rows of the frame, wherever they were in their group.
+                let mut group_of = vec![0_u32; frame.rows()];
+                for (group, run) in grouped.starts.windows(2).enumerate() {
+                    for place in run[0]..run[1] {
+                        group_of[grouped.order[place] as usize] = u32::try_from(group).unwrap_or(u32::MAX);
+                    }
+                }
+                let group_of = UInt32Array::from(group_of);
+                for (name, compiled) in &total.columns {
+                    made.push((name.clone(), take(&grouped.groups.evaluate(compiled)?, &group_of, None)?));
+                }
+            }
+            for (name, column) in made {
+                frame.put(&name, column);
+            }
+        }
+        Ok(())
+    }
+
     /// Counts rows that a missing value leaves unanswered, with the columns that are null.
     fn unanswered(&self, frame: &Frame<'a>, columns: &[String], found: &mut Found) -> Result<(), ArrowError> {
-        let inside = self.in_scope(frame, None)?;
-        let facilities = self.facilities(frame)?;
         let arrays: Vec<(&String, ArrayRef)> =
             columns.iter().filter_map(|c| frame.column(c).ok().map(|a| (c, a))).collect();
+        let reason = |row: usize| {
+            let missing: Vec<String> =
+                arrays.iter().filter(|(_, a)| a.is_null(row)).map(|(c, _)| self.lacking(c)).collect();
+            if missing.is_empty() { "无法计算".to_owned() } else { format!("缺少 {}", missing.join("、")) }
+        };
+        self.count_unanswered(frame, reason, found)
+    }
+
+    /// What the absence of a name means: of a measure, that of the columns under it.
+    fn lacking(&self, name: &str) -> String {
+        if let Some(under) = self.plan.rests_on.get(name).filter(|under| !under.is_empty()) {
+            return under.iter().map(|column| said(column)).collect::<Vec<_>>().join("/");
+        }
+        match name.strip_suffix(".found") {
+            Some(name) => format!("{name}（回溯期早于数据起始日）"),
+            None => said(name).to_owned(),
+        }
+    }
+
+    fn count_unanswered(
+        &self,
+        frame: &Frame<'a>,
+        reason: impl Fn(usize) -> String,
+        found: &mut Found,
+    ) -> Result<(), ArrowError> {
+        let inside = self.in_scope(frame, None)?;
+        let facilities = self.facilities(frame)?;
         for row in 0..frame.rows() {
-            if !inside.value(row) {
-                continue;
+            if inside.value(row) {
+                let answers = found.answers.entry(facilities(row)).or_default();
+                answers.not_evaluated += 1;
+                *answers.reasons.entry(reason(row)).or_default() += 1;
             }
-            let missing: Vec<&str> = arrays.iter().filter(|(_, a)| a.is_null(row)).map(|(c, _)| said(c)).collect();
-            let reason =
-                if missing.is_empty() { "无法计算".to_owned() } else { format!("缺少 {}", missing.join("、")) };
-            let answers = found.answers.entry(facilities(row)).or_default();
-            answers.not_evaluated += 1;
-            *answers.reasons.entry(reason).or_default() += 1;
         }
         Ok(())
     }
@@ -351,11 +433,14 @@ impl<'a> Run<'_, 'a> {
     }
 
     fn sequence(&self, frame: Frame<'a>) -> Result<Frame<'a>, ArrowError> {
-        let Some(sequence) = &self.plan.rule.find.sequence else { return Ok(frame) };
-        let column =
-            |names: &[String]| -> Result<Vec<ArrayRef>, ArrowError> { names.iter().map(|n| frame.column(n)).collect() };
+        let (Some(sequence), Some(plan)) = (&self.plan.rule.find.sequence, &self.plan.sequence) else {
+            return Ok(frame);
+        };
+        let values = |frame: &Frame<'a>, of: &[Compiled]| -> Result<Vec<ArrayRef>, ArrowError> {
+            of.iter().map(|c| frame.evaluate(c)).collect()
+        };
         let order = {
-            let all: Vec<ArrayRef> = column(&sequence.per)?.into_iter().chain(column(&sequence.by)?).collect();
+            let all: Vec<ArrayRef> = values(&frame, &plan.per)?.into_iter().chain(values(&frame, &plan.by)?).collect();
             let rows = converted(&all)?;
             let mut order: Vec<u32> = (0..u32::try_from(frame.rows()).unwrap_or(u32::MAX)).collect();
             order.sort_by(|a, b| rows.row(*a as usize).cmp(&rows.row(*b as usize)));
@@ -363,8 +448,7 @@ impl<'a> Run<'_, 'a> {
         };
         let mut frame = frame.select(&UInt32Array::from(order))?;
         let runs: Vec<bool> = {
-            let all: Result<Vec<ArrayRef>, ArrowError> = sequence.per.iter().map(|n| frame.column(n)).collect();
-            let rows = converted(&all?)?;
+            let rows = converted(&values(&frame, &plan.per)?)?;
             (0..frame.rows()).map(|row| row > 0 && rows.row(row) == rows.row(row - 1)).collect()
         };
         let before: UInt32Array = (0u32..).zip(&runs).map(|(row, same)| same.then(|| row - 1)).collect();
@@ -403,42 +487,49 @@ impl<'a> Run<'_, 'a> {
                 .collect();
             frame.put(&stack.name, Arc::new(Decimal128Array::from(in_hand).with_precision_and_scale(20, 8)?));
         }
+        let firsts: UInt32Array = {
+            let mut first = 0;
+            (0u32..)
+                .zip(&runs)
+                .map(|(row, same)| {
+                    first = if *same { first } else { row };
+                    Some(first)
+                })
+                .collect()
+        };
+        for name in &sequence.first {
+            let column = take(&frame.column(name)?, &firsts, None)?;
+            frame.put(&format!("first.{name}"), column);
+        }
+        if let Some((name, of)) = &plan.rank {
+            let rows = converted(&[frame.evaluate(of)?])?;
+            let mut place = 0;
+            let places: Int64Array = (0..frame.rows())
+                .map(|row| {
+                    if !runs[row] {
+                        place = 1;
+                    } else if rows.row(row) != rows.row(row - 1) {
+                        place += 1;
+                    }
+                    Some(place)
+                })
+                .collect();
+            frame.put(name, Arc::new(places));
+        }
+        if let Some(rolling) = &plan.rolling {
+            let column = rolled(&frame, rolling, firsts.values())?;
+            frame.put(&rolling.name, column);
+        }
         Ok(frame)
     }
 
     fn groups(&self, frame: &Frame<'a>) -> Result<Units<'a>, ArrowError> {
-        let keys: Result<Vec<ArrayRef>, ArrowError> = self.plan.per.iter().map(|c| frame.evaluate(c)).collect();
-        let rows = converted(&keys?)?;
-        let mut numbers: HashMap<arrow::row::Row<'_>, usize> = HashMap::new();
-        let mut members: Vec<Vec<u32>> = Vec::new();
-        for row in 0..frame.rows() {
-            let number = *numbers.entry(rows.row(row)).or_insert_with(|| {
-                members.push(Vec::new());
-                members.len() - 1
-            });
-            members[number].push(u32::try_from(row).unwrap_or(u32::MAX));
-        }
-        let mut starts = Vec::with_capacity(members.len() + 1);
-        let mut order = Vec::with_capacity(frame.rows());
-        for group in &members {
-            starts.push(order.len());
-            order.extend_from_slice(group);
-        }
-        starts.push(order.len());
-        let sorted = frame.select(&UInt32Array::from(order))?;
-        let firsts = UInt32Array::from_iter_values(
-            starts[..members.len()].iter().map(|s| u32::try_from(*s).unwrap_or(u32::MAX)),
-        );
-        let mut groups = sorted.select(&firsts)?;
-        for (number, measure) in self.plan.measured.iter().enumerate() {
-            let column = aggregate(&sorted, measure, &starts)?;
-            groups.put(&format!("#{number}"), column);
-        }
+        let Grouped { rows, mut groups, starts, .. } = grouped(frame, &self.plan.per, &self.plan.measured)?;
         for (name, compiled) in &self.plan.measures {
             let column = groups.evaluate(compiled)?;
             groups.put(name, column);
         }
-        Ok(Units { rows: Some((sorted, starts)), frame: groups })
+        Ok(Units { rows: Some((rows, starts)), frame: groups })
     }
 
     fn answer(&self, units: &Units<'a>, found: &mut Found) -> Result<(), ArrowError> {
@@ -473,14 +564,8 @@ impl<'a> Run<'_, 'a> {
             } else if let Some(why) = excused[row].take() {
                 Some(why)
             } else if answers.is_null(row) {
-                let missing: Vec<String> = reasons
-                    .iter()
-                    .filter(|(_, a)| a.is_null(row))
-                    .map(|(c, _)| match c.strip_suffix(".found") {
-                        Some(name) => format!("{name}（回溯期早于数据起始日）"),
-                        None => said(c).to_owned(),
-                    })
-                    .collect();
+                let missing: Vec<String> =
+                    reasons.iter().filter(|(_, a)| a.is_null(row)).map(|(c, _)| self.lacking(c)).collect();
                 Some(if missing.is_empty() {
                     "无法计算".to_owned()
                 } else {
@@ -615,6 +700,7 @@ impl<'a> Run<'_, 'a> {
         };
         let (person, encounter) = (optional("psn_no")?, optional("mdtrt_id")?);
         let (settlement, facility) = (optional("setl_id")?, optional("fixmedins_code")?);
+        let serial = if plan.per.is_empty() { optional("feedetl_sn")? } else { None };
         let lines = self.lines(units, hits)?;
         for (at, (violating, involved)) in lines.into_iter().enumerate() {
             let violating = match &lines_of {
@@ -652,6 +738,7 @@ impl<'a> Run<'_, 'a> {
                 psn_no: word(&person),
                 mdtrt_id: word(&encounter),
                 setl_id: word(&settlement),
+                feedetl_sn: word(&serial),
                 fixmedins_code: word(&facility),
                 from_day: days[at].0,
                 until_day: days[at].1,
@@ -761,6 +848,7 @@ impl<'a> Run<'_, 'a> {
         let amounts = self.views.column(View::Line, "inscp_amt")?;
         let amounts = amounts.as_primitive::<Decimal128Type>();
         let column = |name: &str| self.views.column(View::Line, name);
+        let people = column("psn_no")?;
         let (ids, serials, settled, places) =
             (column("mdtrt_id")?, column("feedetl_sn")?, column("setl_id")?, column("fixmedins_code")?);
         let word = |array: &ArrayRef, at: usize| show(array, at);
@@ -769,6 +857,7 @@ impl<'a> Run<'_, 'a> {
             .map(|line| {
                 let at = line as usize;
                 Ok(HitLine {
+                    psn_no: word(&people, at),
                     mdtrt_id: word(&ids, at).unwrap_or_default(),
                     feedetl_sn: word(&serials, at).unwrap_or_default(),
                     setl_id: word(&settled, at),
@@ -784,6 +873,85 @@ impl<'a> Run<'_, 'a> {
             })
             .collect()
     }
+}
+
+/// For each row the sum over the rows of its run, up to it, whose day differs from its own by less than its number of days.
+///
+/// An unknown summand makes the sum unknown.
+fn rolled(frame: &Frame<'_>, plan: &RollingPlan, firsts: &[u32]) -> Result<ArrayRef, ArrowError> {
+    let summands = cast(&frame.evaluate(&plan.sum)?, &ROLLING)?;
+    let summands = summands.as_primitive::<Decimal128Type>();
+    let days = frame.evaluate(&plan.day)?;
+    let days = days.as_primitive::<Date32Type>();
+    let widths = cast(&frame.evaluate(&plan.days)?, &DataType::Decimal128(20, 4))?;
+    let widths = widths.as_primitive::<Decimal128Type>();
+    let sums = (0..frame.rows()).map(|row| {
+        if days.is_null(row) || widths.is_null(row) {
+            return None;
+        }
+        let mut sum = 0;
+        for other in (firsts[row] as usize..=row).rev() {
+            if days.is_null(other) {
+                continue;
+            }
+            if i128::from(days.value(row) - days.value(other)) * 10_000 >= widths.value(row) {
+                // Rows are in the order of their days: the earlier ones are further away.
+                break;
+            }
+            if summands.is_null(other) {
+                return None;
+            }
+            sum += summands.value(other);
+        }
+        Some(sum)
+    });
+    Ok(Arc::new(sums.collect::<Decimal128Array>().with_data_type(ROLLING)))
+}
+
+/// Rows sorted by group, with the aggregates of each group as `#0`, `#1`, ….
+struct Grouped<'a> {
+    rows: Frame<'a>,
+    /// A row a group: the group's first row.
+    groups: Frame<'a>,
+    /// Where each group begins in `rows`; one more entry than groups.
+    starts: Vec<usize>,
+    /// Row of the frame for each of `rows`.
+    order: Vec<u32>,
+}
+
+fn grouped<'a>(frame: &Frame<'a>, per: &[Compiled], measured: &[MeasurePlan]) -> Result<Grouped<'a>, ArrowError> {
+    let keys: Result<Vec<ArrayRef>, ArrowError> = per.iter().map(|c| frame.evaluate(c)).collect();
+    let keys = converted(&keys?)?;
+    // Number the groups in the order of their first rows, then sort by counting: no list a group.
+    let mut numbers: HashMap<arrow::row::Row<'_>, usize> = HashMap::with_capacity(frame.rows() / 2);
+    let mut group_of = Vec::with_capacity(frame.rows());
+    let mut starts = vec![0];
+    for row in 0..frame.rows() {
+        let next = numbers.len();
+        let group = *numbers.entry(keys.row(row)).or_insert(next);
+        if group == next {
+            starts.push(0);
+        }
+        starts[group + 1] += 1;
+        group_of.push(group);
+    }
+    for group in 1..starts.len() {
+        starts[group] += starts[group - 1];
+    }
+    let mut free = starts.clone();
+    let mut order = vec![0_u32; frame.rows()];
+    for (row, group) in (0u32..).zip(&group_of) {
+        order[free[*group]] = row;
+        free[*group] += 1;
+    }
+    let rows = frame.select(&UInt32Array::from(order.clone()))?;
+    let firsts = starts[..starts.len() - 1].iter().map(|s| u32::try_from(*s).unwrap_or(u32::MAX));
+    let mut groups = rows.select(&UInt32Array::from_iter_values(firsts))?;
+    for (number, measure) in measured.iter().enumerate() {
+        let column = aggregate(&rows, measure, &starts)?;
+        groups.put(&format!("#{number}"), column);
+    }
+    Ok(Grouped { rows, groups, starts, order })
 }
 
 /// Rows of a table that hold for any of a list's codes: one a dimension value, the longest prefix first.

@@ -19,7 +19,7 @@ use arrow::error::ArrowError;
 use rust_decimal::Decimal;
 
 use super::claims::{Claims, at, day, day_of, decimal, text, time};
-use crate::model::{View, codes, day as calendar, supply};
+use crate::model::{Table, View, codes, day as calendar, supply};
 use crate::rules::knowledge::{Cell, Knowledge, Place};
 
 /// What holds for a whole run.
@@ -44,6 +44,9 @@ pub struct Facility {
     pub kind: Option<String>,
     pub level: Option<i64>,
     pub region: Option<String>,
+    /// Degrees, eight decimals.
+    pub lng: Option<i128>,
+    pub lat: Option<i128>,
 }
 
 impl Setting {
@@ -55,6 +58,8 @@ impl Setting {
         let (ids, names, kinds) =
             (text(batch, "fixmedins_code")?, text(batch, "fixmedins_name")?, text(batch, "fixmedins_type")?);
         let (levels, regions) = (text(batch, "hosp_lv")?, text(batch, "admdvs")?);
+        let (lngs, lats) = (decimal(batch, "lng")?, decimal(batch, "lat")?);
+        let degree = |array: &Decimal128Array, row: usize| array.is_valid(row).then(|| array.value(row));
         let owned = |array: &StringArray, row| at(array, row).map(str::to_owned);
         Ok((0..batch.num_rows())
             .filter_map(|row| {
@@ -63,6 +68,8 @@ impl Setting {
                     kind: owned(kinds, row),
                     level: at(levels, row).and_then(codes::level),
                     region: owned(regions, row),
+                    lng: degree(lngs, row),
+                    lat: degree(lats, row),
                 };
                 at(ids, row).map(|id| (id.to_owned(), facility))
             })
@@ -90,6 +97,8 @@ pub struct Views<'a> {
     stays: OnceCell<Vec<Stay>>,
     fills: OnceCell<Vec<Fill>>,
     transfers: OnceCell<Vec<(String, i32, String, String)>>,
+    diagnoses: OnceCell<Vec<Diagnosed>>,
+    traces: OnceCell<Vec<(String, u32)>>,
     line_links: OnceCell<Links>,
     lines_by_encounter: OnceCell<HashMap<String, Vec<u32>>>,
     lines_by_settlement: OnceCell<HashMap<String, Vec<u32>>>,
@@ -152,6 +161,8 @@ impl<'a> Views<'a> {
             stays: OnceCell::new(),
             fills: OnceCell::new(),
             transfers: OnceCell::new(),
+            diagnoses: OnceCell::new(),
+            traces: OnceCell::new(),
             line_links: OnceCell::new(),
             lines_by_encounter: OnceCell::new(),
             lines_by_settlement: OnceCell::new(),
@@ -170,6 +181,11 @@ impl<'a> Views<'a> {
             View::Settlement => self.claims.settlements.num_rows(),
             View::Fill => self.fills()?.len(),
             View::Transfer => self.transfers()?.len(),
+            View::Diagnosis => self.diagnosed()?.len(),
+            View::Presence => self.claims.presences.num_rows(),
+            View::RawLine => self.claims.raw_lines.num_rows(),
+            View::RawSettlement => self.claims.raw_settlements.num_rows(),
+            View::Trace => self.traces()?.len(),
         })
     }
 
@@ -191,6 +207,10 @@ impl<'a> Views<'a> {
             View::Settlement => self.settlement_column(name),
             View::Fill => self.fill_column(name),
             View::Transfer => self.transfer_column(name),
+            View::Diagnosis => self.diagnosis_column(name),
+            View::Presence => self.presence_column(name),
+            View::RawLine | View::RawSettlement => self.raw_column(view, name),
+            View::Trace => self.trace_column(name),
         }?;
         self.cache.borrow_mut().insert(key, Arc::clone(&made));
         Ok(made)
@@ -204,6 +224,7 @@ impl<'a> Views<'a> {
         Ok(match view {
             View::Line | View::PaidLine => vec![row],
             View::Fill => self.fills()?[row as usize].lines.clone(),
+            View::Trace => vec![self.traces()?[row as usize].1],
             _ => Vec::new(),
         })
     }
@@ -701,6 +722,21 @@ impl<'a> Views<'a> {
                 });
                 Arc::new(days.collect::<Decimal128Array>().with_precision_and_scale(20, 8)?)
             }
+            "main_diag" => of_encounter("dscg_maindiag_code")?,
+            "fund_pay_sumamt" | "acct_pay" => {
+                let settled = UInt32Array::from(links.settlement.clone());
+                take(&plain(&self.claims.settlements, name)?, &settled, None)?
+            }
+            "hardship" => {
+                let days: Vec<Option<i32>> = (0..rows).map(|line| Some(on(line))).collect();
+                Arc::new(self.hardship(text(lines, "psn_no")?, &days)?)
+            }
+            "stay_age_days" => {
+                let begins = self.column(View::Line, "stay_begin")?;
+                let begins: Vec<Option<i32>> = as_day(&begins)?.iter().collect();
+                let births = self.column(View::Line, "brdy")?;
+                ages(as_day(&births)?, &begins, false)
+            }
             "days_given" => {
                 let given = decimal(lines, "prd_days")?;
                 Arc::new(
@@ -764,6 +800,40 @@ impl<'a> Views<'a> {
             }
             "facility_name" => {
                 Arc::new((0..rows).map(|row| facility(row).and_then(|f| f.name.as_deref())).collect::<StringArray>())
+            }
+            "lng" | "lat" => {
+                let degree = |row: usize| facility(row).and_then(|f| if name == "lng" { f.lng } else { f.lat });
+                Arc::new((0..rows).map(degree).collect::<Decimal128Array>().with_precision_and_scale(16, 8)?)
+            }
+            "inscp_amt" => {
+                let amounts = self.column(View::Line, "inscp_amt")?;
+                let amounts = as_decimal(&amounts)?;
+                let ids = text(batch, "mdtrt_id")?;
+                let sums: Result<Vec<Option<i128>>, ArrowError> =
+                    ids.iter()
+                        .map(|id| {
+                            let lines = self.lines_of_encounter(id.unwrap_or_default())?;
+                            // One unknown line makes the sum unknown.
+                            Ok(lines.iter().map(|l| *l as usize).try_fold(0, |sum, line| {
+                                amounts.is_valid(line).then(|| sum + amounts.value(line).max(0))
+                            }))
+                        })
+                        .collect();
+                Arc::new(Decimal128Array::from(sums?).with_precision_and_scale(16, 2)?)
+            }
+            "fund_pay_sumamt" => {
+                let amounts = decimal(&self.claims.settlements, name)?;
+                let settled = text(&self.claims.settlements, "mdtrt_id")?;
+                let mut by_encounter: HashMap<&str, Option<i128>> = HashMap::new();
+                for row in 0..settled.len() {
+                    if let Some(id) = at(settled, row) {
+                        let sum = by_encounter.entry(id).or_insert(Some(0));
+                        *sum = sum.zip(amounts.is_valid(row).then(|| amounts.value(row))).map(|(a, b)| a + b);
+                    }
+                }
+                let ids = text(batch, "mdtrt_id")?;
+                let sums = ids.iter().map(|id| id.and_then(|id| by_encounter.get(id).copied()).flatten());
+                Arc::new(sums.collect::<Decimal128Array>().with_precision_and_scale(16, 2)?)
             }
             "items" => {
                 let ids = text(batch, "mdtrt_id")?;
@@ -833,6 +903,155 @@ impl<'a> Views<'a> {
         })
     }
 
+    /// Encounter and diagnosis code, each once, in the order of encounters; the main one first.
+    fn diagnosed(&self) -> Result<&Vec<Diagnosed>, ArrowError> {
+        get_or_try(&self.diagnoses, || {
+            let batch = &self.claims.diagnoses;
+            let (ids, codes, names) = (text(batch, "mdtrt_id")?, text(batch, "diag_code")?, text(batch, "diag_name")?);
+            let named: HashMap<(&str, &str), &str> = (0..batch.num_rows())
+                .filter_map(|row| Some(((at(ids, row)?, at(codes, row)?), at(names, row)?)))
+                .collect();
+            let encounters = text(&self.claims.encounters, "mdtrt_id")?;
+            let mut found = Vec::new();
+            for (row, visit) in (0u32..).zip(self.visits()?) {
+                let id = encounters.value(row as usize);
+                for code in visit.diagnoses.iter().flat_map(|d| d.split('|')) {
+                    found.push(Diagnosed {
+                        encounter: row,
+                        code: code.to_owned(),
+                        name: named.get(&(id, code)).map(|n| (*n).to_owned()),
+                        main: visit.main_diagnosis.as_deref() == Some(code),
+                    });
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    fn diagnosis_column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
+        let rows = self.diagnosed()?;
+        Ok(match name {
+            "diag_code" => Arc::new(rows.iter().map(|d| Some(d.code.as_str())).collect::<StringArray>()),
+            "diag_name" => Arc::new(rows.iter().map(|d| d.name.as_deref()).collect::<StringArray>()),
+            "is_main" => Arc::new(rows.iter().map(|d| Some(d.main)).collect::<BooleanArray>()),
+            _ => {
+                let name = if name == "day" { "begin_day" } else { name };
+                let encounters: UInt32Array = rows.iter().map(|d| Some(d.encounter)).collect();
+                take(&self.column(View::Encounter, name)?, &encounters, None)?
+            }
+        })
+    }
+
+    fn presence_column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
+        let batch = &self.claims.presences;
+        let times = time(batch, "check_time")?;
+        let ids = text(batch, "mdtrt_id")?;
+        let encounters: Vec<Option<u32>> =
+            ids.iter().map(|id| id.and_then(|id| self.claims.encounter_of.get(id).copied())).collect();
+        Ok(match name {
+            "day" => Arc::new(times.iter().map(|t| t.map(day_of)).collect::<Date32Array>()),
+            "stay_id" | "stay_begin" | "stay_end" => {
+                let of_encounter = self.stay_numbers()?;
+                let numbers: UInt32Array =
+                    encounters.iter().map(|e| e.and_then(|e| of_encounter[e as usize])).collect();
+                let column = match name {
+                    "stay_id" => "mdtrt_id",
+                    "stay_begin" => "begin_day",
+                    _ => "end_day",
+                };
+                take(&self.column(View::Stay, column)?, &numbers, None)?
+            }
+            _ => match batch.column_by_name(name).filter(|_| Table::Presence.position(name).is_some()) {
+                Some(column) => Arc::clone(column),
+                None => take(&self.column(View::Encounter, name)?, &UInt32Array::from(encounters), None)?,
+            },
+        })
+    }
+
+    fn raw_column(&self, view: View, name: &str) -> Result<ArrayRef, ArrowError> {
+        let lines = view == View::RawLine;
+        let batch = if lines { &self.claims.raw_lines } else { &self.claims.raw_settlements };
+        let own_region = text(&self.claims.raw_settlements, "insu_admdvs")?;
+        let times = time(batch, if lines { "fee_ocur_time" } else { "setl_time" })?;
+        let ids = text(batch, "mdtrt_id")?;
+        let of_encounter = |column: &str| -> Result<ArrayRef, ArrowError> {
+            let rows: UInt32Array =
+                ids.iter().map(|id| id.and_then(|id| self.claims.encounter_of.get(id).copied())).collect();
+            take(&self.column(View::Encounter, column)?, &rows, None)
+        };
+        Ok(match name {
+            "day" => Arc::new(times.iter().map(|t| t.map(day_of)).collect::<Date32Array>()),
+            "setting" | "level" | "facility_name" => of_encounter(name)?,
+            "region" => {
+                let theirs = of_encounter(name)?;
+                let theirs = as_text(&theirs)?;
+                let own = |row: usize| if lines { None } else { at(own_region, row) };
+                let region = |row: usize| own(row).or_else(|| at(theirs, row)).or(self.setting.region.as_deref());
+                Arc::new((0..batch.num_rows()).map(region).collect::<StringArray>())
+            }
+            "line_count" | "line_sum" => {
+                let settled = text(&self.claims.raw_lines, "setl_id")?;
+                let totals = decimal(&self.claims.raw_lines, "det_item_fee_sumamt")?;
+                let mut of_settlement: HashMap<&str, (i64, i128)> = HashMap::new();
+                for row in 0..settled.len() {
+                    if let Some(id) = at(settled, row) {
+                        let known = of_settlement.entry(id).or_default();
+                        known.0 += 1;
+                        known.1 += totals.value(row);
+                    }
+                }
+                let own = text(batch, "setl_id")?;
+                let known = own.iter().map(|id| id.and_then(|id| of_settlement.get(id).copied()).unwrap_or_default());
+                if name == "line_count" {
+                    Arc::new(known.map(|k| Some(k.0)).collect::<Int64Array>())
+                } else {
+                    let sums: Decimal128Array = known.map(|k| Some(k.1)).collect();
+                    Arc::new(sums.with_precision_and_scale(16, 2)?)
+                }
+            }
+            _ => match batch.column_by_name(name) {
+                Some(column) => Arc::clone(column),
+                None => of_encounter(name)?,
+            },
+        })
+    }
+
+    /// Trace codes of net paid lines: code and line, in order of code, time, encounter, serial number.
+    fn traces(&self) -> Result<&Vec<(String, u32)>, ArrowError> {
+        get_or_try(&self.traces, || {
+            let lines = &self.claims.lines;
+            let codes = text(lines, "drug_trac_codg")?;
+            let amounts = self.column(View::Line, "inscp_amt")?;
+            let amounts = as_decimal(&amounts)?;
+            let (times, ids, serials) =
+                (time(lines, "fee_ocur_time")?, text(lines, "mdtrt_id")?, text(lines, "feedetl_sn")?);
+            let mut found: Vec<(String, u32)> = Vec::new();
+            for (line, list) in (0u32..).zip(codes.iter()) {
+                let row = line as usize;
+                if amounts.is_valid(row) && amounts.value(row) > 0 {
+                    let parts = list.unwrap_or_default().split('|').map(str::trim).filter(|code| !code.is_empty());
+                    found.extend(parts.map(|code| (code.to_owned(), line)));
+                }
+            }
+            let order = |(_, line): &(String, u32)| {
+                let row = *line as usize;
+                (times.value(row), ids.value(row), serials.value(row))
+            };
+            found.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| order(a).cmp(&order(b))));
+            found.dedup();
+            Ok(found)
+        })
+    }
+
+    fn trace_column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
+        let rows = self.traces()?;
+        if name == "trace_code" {
+            return Ok(Arc::new(rows.iter().map(|(code, _)| Some(code.as_str())).collect::<StringArray>()));
+        }
+        let lines: UInt32Array = rows.iter().map(|(_, line)| Some(*line)).collect();
+        take(&self.column(View::Line, name)?, &lines, None)
+    }
+
     fn settlement_column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
         let batch = &self.claims.settlements;
         let rows = batch.num_rows();
@@ -871,6 +1090,12 @@ impl<'a> Views<'a> {
                         .or_else(|| self.care_setting(at(own, row), day_of(times.value(row))))
                 });
                 Arc::new(setting.collect::<StringArray>())
+            }
+            "psn_insu_date" | "paus_insu_date" => {
+                let people = text(batch, "psn_no")?;
+                let persons: UInt32Array =
+                    people.iter().map(|p| p.and_then(|p| self.claims.person_of.get(p).copied())).collect();
+                take(&plain(&self.claims.persons, name)?, &persons, None)?
             }
             "special_case" => {
                 let registered: std::collections::HashSet<&str> =
@@ -948,6 +1173,15 @@ impl<'a> Views<'a> {
             _ => Arc::new(rows.iter().map(|r| Some(r.3.as_str())).collect::<StringArray>()),
         })
     }
+}
+
+/// A diagnosis of an encounter.
+#[derive(Debug)]
+struct Diagnosed {
+    encounter: u32,
+    code: String,
+    name: Option<String>,
+    main: bool,
 }
 
 /// Diagnoses that the diagnosis table lists for an encounter.

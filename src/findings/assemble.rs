@@ -170,7 +170,12 @@ fn finding(facts: &RuleFacts, hit: Hit, finding_id: String, shares: &[Decimal], 
         let first = hit.violating.first().and_then(|l| l.setl_id.clone());
         first.filter(|id| hit.violating.iter().all(|l| l.setl_id.as_ref() == Some(id)))
     };
-    let feedetl_sn = if hit.violating.len() == 1 { only(&|l| Some(l.feedetl_sn.clone())) } else { None };
+    let feedetl_sn = match hit.violating.len() {
+        0 => hit.feedetl_sn.clone(),
+        1 => only(&|l| Some(l.feedetl_sn.clone())),
+        _ => None,
+    };
+    let only_psn = only(&|l| l.psn_no.clone());
     Finding {
         finding_id,
         rule_code: facts.code.clone(),
@@ -193,7 +198,7 @@ fn finding(facts: &RuleFacts, hit: Hit, finding_id: String, shares: &[Decimal], 
         result: hit.result,
         severity: hit.severity,
         key: hit.key,
-        psn_no: hit.psn_no,
+        psn_no: only_psn.or(hit.psn_no),
         amount: hit.amount,
         message: hit.message,
         evidence: hit.evidence,

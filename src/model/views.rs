@@ -29,12 +29,34 @@ pub enum View {
     Fill,
     /// A person leaves one facility and enters another on the same day.
     Transfer,
+    /// An encounter and one of its diagnosis codes.
+    Diagnosis,
+    /// Bed checks, with the stay they belong to.
+    Presence,
+    /// Fee lines as exported, before netting; refund settlements and those they cancel are left out with their lines.
+    RawLine,
+    /// Settlements as exported; refunds and those they cancel are left out.
+    RawSettlement,
+    /// A trace code on a net paid line, across persons.
+    Trace,
 }
 
 impl View {
     /// All views.
-    pub const ALL: [View; 7] =
-        [View::Line, View::PaidLine, View::Encounter, View::Stay, View::Settlement, View::Fill, View::Transfer];
+    pub const ALL: [View; 12] = [
+        View::Line,
+        View::PaidLine,
+        View::Encounter,
+        View::Stay,
+        View::Settlement,
+        View::Fill,
+        View::Transfer,
+        View::Diagnosis,
+        View::Presence,
+        View::RawLine,
+        View::RawSettlement,
+        View::Trace,
+    ];
 
     /// The name a rule file uses.
     #[must_use]
@@ -47,6 +69,11 @@ impl View {
             View::Settlement => "settlement",
             View::Fill => "fill",
             View::Transfer => "transfer",
+            View::Diagnosis => "diagnosis",
+            View::Presence => "presence",
+            View::RawLine => "raw_line",
+            View::RawSettlement => "raw_settlement",
+            View::Trace => "trace",
         }
     }
 
@@ -68,10 +95,11 @@ impl View {
     #[must_use]
     pub fn code_column(self) -> Option<&'static str> {
         match self {
-            View::Line | View::PaidLine => Some("hilist_code"),
+            View::Line | View::PaidLine | View::RawLine => Some("hilist_code"),
             View::Encounter | View::Stay | View::Settlement => Some("dscg_maindiag_code"),
             View::Fill => Some("generic"),
-            View::Transfer => None,
+            View::Diagnosis => Some("diag_code"),
+            View::Transfer | View::Presence | View::RawSettlement | View::Trace => None,
         }
     }
 
@@ -79,9 +107,12 @@ impl View {
     #[must_use]
     pub fn key(self) -> &'static [&'static str] {
         match self {
-            View::Line | View::PaidLine => &["mdtrt_id", "feedetl_sn"],
+            View::Line | View::PaidLine | View::RawLine => &["mdtrt_id", "feedetl_sn"],
             View::Encounter | View::Stay => &["mdtrt_id"],
-            View::Settlement => &["setl_id"],
+            View::Settlement | View::RawSettlement => &["setl_id"],
+            View::Diagnosis => &["mdtrt_id", "diag_code"],
+            View::Presence => &["mdtrt_id", "day"],
+            View::Trace => &["trace_code"],
             View::Fill => &["mdtrt_id", "generic", "day"],
             View::Transfer => &["psn_no", "day"],
         }
@@ -96,6 +127,7 @@ impl View {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a paragraph a view, read as a table")]
     fn list(self) -> BTreeMap<String, DataType> {
         let mut columns = BTreeMap::new();
         let mut add = |name: &str, data_type: DataType| {
@@ -113,17 +145,21 @@ impl View {
                 for name in ["generic", "atc4", "setting", "diagnoses", "region", "facility_region", "facility_name"] {
                     add(name, text.clone());
                 }
-                for name in ["fixmedins_type", "stay_id", "items"] {
+                for name in ["fixmedins_type", "stay_id", "items", "main_diag"] {
                     add(name, text.clone());
                 }
                 for name in ["day", "death_day", "begin_day", "end_day", "stay_begin", "stay_end"] {
                     add(name, day.clone());
                 }
-                for name in ["level", "age", "age_days", "stay_days"] {
+                for name in ["level", "age", "age_days", "stay_days", "stay_age_days"] {
                     add(name, number.clone());
+                }
+                for name in ["fund_pay_sumamt", "acct_pay"] {
+                    add(name, money.clone());
                 }
                 add("days", quantity);
                 add("days_given", truth.clone());
+                add("hardship", truth.clone());
                 add("stay_open", truth);
             }
             View::Encounter => {
@@ -138,6 +174,12 @@ impl View {
                 }
                 for name in ["level", "age", "age_days"] {
                     add(name, number.clone());
+                }
+                for name in ["lng", "lat"] {
+                    add(name, Kind::Degree.data_type());
+                }
+                for name in ["fund_pay_sumamt", "inscp_amt"] {
+                    add(name, money.clone());
                 }
                 add("open", truth);
             }
@@ -165,7 +207,7 @@ impl View {
                 for name in ["setting", "region", "facility_region", "facility_name", "diagnoses"] {
                     add(name, text.clone());
                 }
-                for name in ["day", "begin_day", "end_day"] {
+                for name in ["day", "begin_day", "end_day", "psn_insu_date", "paus_insu_date"] {
                     add(name, day.clone());
                 }
                 for name in ["level", "age", "age_days"] {
@@ -191,6 +233,60 @@ impl View {
                     add(name, text.clone());
                 }
                 add("day", day);
+            }
+            View::Diagnosis => {
+                for name in ["mdtrt_id", "psn_no", "fixmedins_code", "diag_code", "diag_name", "gend", "setting"] {
+                    add(name, text.clone());
+                }
+                for name in ["region", "facility_region", "facility_name", "med_type", "insutype", "diagnoses"] {
+                    add(name, text.clone());
+                }
+                for name in ["day", "begin_day", "end_day", "brdy"] {
+                    add(name, day.clone());
+                }
+                for name in ["level", "age", "age_days"] {
+                    add(name, number.clone());
+                }
+                add("is_main", truth);
+            }
+            View::Presence => {
+                for c in Table::Presence.columns() {
+                    add(c.name, c.kind.data_type());
+                }
+                for name in ["psn_no", "fixmedins_code", "stay_id", "region", "facility_name", "setting", "med_type"] {
+                    add(name, text.clone());
+                }
+                for name in ["day", "stay_begin", "stay_end"] {
+                    add(name, day.clone());
+                }
+            }
+            View::RawLine | View::RawSettlement => {
+                let table = if self == View::RawLine { Table::FeeDetail } else { Table::Settlement };
+                for c in table.columns() {
+                    add(c.name, c.kind.data_type());
+                }
+                for name in ["setting", "region", "facility_name", "insutype"] {
+                    add(name, text.clone());
+                }
+                add("day", day);
+                add("level", number.clone());
+                if self == View::RawSettlement {
+                    add("line_count", number);
+                    add("line_sum", money);
+                }
+            }
+            View::Trace => {
+                for name in
+                    ["trace_code", "psn_no", "mdtrt_id", "feedetl_sn", "setl_id", "fixmedins_code", "hilist_code"]
+                {
+                    add(name, text.clone());
+                }
+                for name in ["hilist_name", "region", "facility_name"] {
+                    add(name, text.clone());
+                }
+                add("fee_ocur_time", Kind::Time.data_type());
+                add("day", day);
+                add("inscp_amt", money);
             }
         }
         columns

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::{Error, library};
 use crate::clock::Stopwatch;
-use crate::engine::claims::Tally as Lines;
+use crate::engine::claims::{Tally as Lines, Traced};
 use crate::engine::{Answers, Claims, Found, Hit, Netting, Plan, Scope, Setting, Tables, Views, needed, run};
 use crate::findings::{Coverage, Outcome, RuleFacts, assemble};
 use crate::ingest::{self, Dataset, TableSummary, Unit};
@@ -170,6 +170,7 @@ struct Whole {
     answers: Vec<BTreeMap<String, Answers>>,
     netting: Netting,
     unpaired_at: BTreeMap<String, u64>,
+    traced: Vec<Traced>,
     spent: Spent,
 }
 
@@ -216,13 +217,31 @@ fn run_units(
         for (facility, rows) in part.unpaired_at {
             *whole.unpaired_at.entry(facility).or_default() += rows;
         }
+        whole.traced.extend(part.traced);
         whole.spent.read += part.spent.read;
         whole.spent.net += part.spent.net;
         for (known, new) in whole.spent.rules.iter_mut().zip(part.spent.rules) {
             *known += new;
         }
     }
+    ask_across(library, setting, scope, &mut whole)?;
     Ok(whole)
+}
+
+/// Questions across persons, asked once of what all units gave.
+fn ask_across(library: &library::Library, setting: &Setting, scope: &Scope, whole: &mut Whole) -> Result<(), Error> {
+    let internal = |e: arrow::error::ArrowError| Error::Engine(format!("cannot ask across persons: {e}"));
+    let Some(claims) = Claims::across(&whole.traced).map_err(internal)? else { return Ok(()) };
+    whole.traced.clear();
+    let views = Rc::new(Views::new(&claims, setting));
+    for (number, plan) in library.plans.iter().enumerate().filter(|(_, plan)| plan.across_persons()) {
+        let watch = Stopwatch::start();
+        let found = run(plan, &library.set, &views, scope).unwrap_or_else(|error| failed(plan, &views, &error));
+        whole.hits.extend(found.hits.into_iter().map(|hit| (number, hit)));
+        whole.answers[number] = found.answers;
+        whole.spent.rules[number] += watch.elapsed();
+    }
+    Ok(())
 }
 
 fn run_unit(
@@ -248,8 +267,16 @@ fn run_unit(
     part.spent.net = watch.elapsed();
     part.netting = claims.netting;
     part.unpaired_at.clone_from(&claims.unpaired_at);
+    if library.plans.iter().any(Plan::across_persons) {
+        part.traced.extend(claims.traced().map_err(internal)?);
+    }
     let views = Rc::new(Views::new(&claims, setting));
     for (number, plan) in library.plans.iter().enumerate() {
+        if plan.across_persons() {
+            part.answers.push(BTreeMap::new());
+            part.spent.rules.push(Duration::ZERO);
+            continue;
+        }
         let watch = Stopwatch::start();
         let found = run(plan, &library.set, &views, scope).unwrap_or_else(|error| failed(plan, &views, &error));
         part.hits.extend(found.hits.into_iter().map(|hit| (number, hit)));

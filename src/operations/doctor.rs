@@ -90,8 +90,12 @@ fn without_source(plan: &Plan, present: &BTreeSet<String>) -> (Vec<String>, Vec<
             sources.iter().map(|s| (*s).to_owned()).collect()
         } else {
             let tables: &[Table] = match view {
-                View::Line | View::PaidLine | View::Fill => &[Table::FeeDetail, Table::Encounter],
-                View::Settlement => &[Table::Settlement, Table::Encounter],
+                View::Line | View::PaidLine | View::Fill | View::RawLine | View::Trace => {
+                    &[Table::FeeDetail, Table::Encounter]
+                }
+                View::Settlement | View::RawSettlement => &[Table::Settlement, Table::Encounter],
+                View::Diagnosis => &[Table::Diagnosis, Table::Encounter],
+                View::Presence => &[Table::Presence, Table::Encounter],
                 View::Encounter | View::Stay | View::Transfer => &[Table::Encounter, Table::Settlement],
             };
             tables.iter().filter(|t| t.position(column).is_some()).map(|t| format!("{}.{column}", t.name())).collect()

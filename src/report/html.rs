@@ -16,10 +16,12 @@ use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
 use super::chart::{self, Bar};
+use super::labels::{self, label};
 use super::markup::Markup;
-use super::shown::{count, label, members, money, person, severity, without_person};
-use super::tally::{FacilityTally, RuleTally, Share, Tally, tally};
-use super::{Account, Context, Step};
+use super::reasons::{set_aside, unanswered};
+use super::shown::{count, members, money, person, severity, without_person};
+use super::tally::{FacilityTally, RuleTally, Share, Silence, Tally, tally};
+use super::{Account, Context, Lang, Step};
 use crate::findings::{Finding, FindingLine, Outcome};
 
 const SHEET: &str = include_str!("report.css");
@@ -125,7 +127,7 @@ fn masthead(report: &Report<'_>, page: &mut Markup) {
         page.leaf("h1", &[], report.title());
         page.element("dl", &[("class", "meta")], |page| {
             let period = context.period.as_ref().map_or(String::new(), |(from, until)| format!("{from} 至 {until}"));
-            let rules = format!("{} 条", count(report.tally.by_rule.len() as u64));
+            let rules = format!("{} 条", count(report.tally.rules()));
             let hash: String = context.rule_set_hash.chars().take(16).collect();
             for (name, value) in [
                 ("期间", period.as_str()),
@@ -168,7 +170,7 @@ fn overview(report: &Report<'_>, page: &mut Markup) {
         let hit = tally.by_rule.iter().filter(|rule| rule.share.findings > 0).count() as u64;
         figure("figure", "涉及机构（家）", &count(tally.facilities), &format!("{} 条规则有疑点", count(hit)));
         figure("figure", "涉及参保人（人）", &count(tally.persons), "编号已遮盖");
-        figure("figure", "未评估（次）", &count(tally.answers.not_evaluated), "缺数据，不等于没有问题");
+        figure("figure", "未评估（次）", &count(tally.answers.not_evaluated), "没有结论，不等于没有问题");
     });
     if all.findings == 0 {
         page.leaf("p", &[("class", "lead")], "本次审核未发现疑点。请同时查看下面的评估范围：未评估的部分没有结论。");
@@ -194,11 +196,21 @@ fn overview(report: &Report<'_>, page: &mut Markup) {
         page.leaf("figcaption", &[], "各月计入金额（元；按疑点起始日归月，数字为计入金额）");
         chart::columns(page, "各月计入金额", &month_bars(tally));
     });
+    legend(
+        page,
+        &[("key full", "计入金额：同一笔钱只计一次"), ("key pale", "涉及金额：每条规则单独看，规则之间有重复")],
+    );
+}
+
+/// What the colours of a chart mean; a colour and its words stay on one line.
+fn legend(page: &mut Markup, keys: &[(&'static str, &str)]) {
     page.element("p", &[("class", "legend")], |page| {
-        page.leaf("span", &[("class", "key full")], "");
-        page.text("计入金额：同一笔钱只计一次");
-        page.leaf("span", &[("class", "key pale")], "");
-        page.text("涉及金额：每条规则单独看，规则之间有重复");
+        for (class, words) in keys {
+            page.element("span", &[], |page| {
+                page.leaf("span", &[("class", *class)], "");
+                page.text(words);
+            });
+        }
     });
 }
 
@@ -288,11 +300,10 @@ fn rules(report: &Report<'_>, page: &mut Markup) {
             .cmp(&(a.share.allocated, a.share.amount, a.share.findings))
             .then_with(|| a.rule.code.cmp(&b.rule.code))
     });
-    let (found, silent): (Vec<&RuleTally>, Vec<&RuleTally>) =
-        rules.into_iter().partition(|rule| rule.share.findings > 0);
+    rules.retain(|rule| rule.share.findings > 0);
     let heads = ["规则", "结论", "程度", "#疑点", "#机构", "#涉及金额", "#计入金额", "#已评估", "#命中", "#未评估"];
     table(page, &heads, |page| {
-        for rule in &found {
+        for rule in &rules {
             row(page, |page| {
                 page.element("th", &[("scope", "row")], |page| {
                     page.leaf("span", &[("class", "code")], &rule.rule.code);
@@ -338,22 +349,51 @@ fn rules(report: &Report<'_>, page: &mut Markup) {
             );
         });
     });
-    if !silent.is_empty() {
-        page.element("details", &[], |page| {
-            page.leaf("summary", &[], &format!("未发现疑点的规则（{} 条）", count(silent.len() as u64)));
+    silent(&report.tally, page);
+}
+
+/// Rules without findings, apart by why: only the first group is an answer.
+fn silent(tally: &Tally, page: &mut Markup) {
+    let groups: Vec<(&str, &str, Vec<&RuleTally>)> = Silence::ALL
+        .into_iter()
+        .map(|silence| {
+            let (name, meaning) = match silence {
+                Silence::Clean => ("检查过，未发现疑点", ""),
+                Silence::Unanswered => ("只有未评估的", "没有结论，不等于没有问题；原因见评估范围。"),
+                Silence::Empty => ("没有可检查的内容", "数据里没有这些规则所说的人、就诊或费用。"),
+            };
+            (name, meaning, tally.silent(silence).collect())
+        })
+        .filter(|(_, _, rules): &(_, _, Vec<_>)| !rules.is_empty())
+        .collect();
+    if groups.is_empty() {
+        return;
+    }
+    let all: usize = groups.iter().map(|(_, _, rules)| rules.len()).sum();
+    let kinds: Vec<String> =
+        groups.iter().map(|(name, _, rules)| format!("{name} {} 条", count(rules.len() as u64))).collect();
+    page.element("details", &[], |page| {
+        page.leaf("summary", &[], &format!("没有疑点的规则 {} 条：{}", count(all as u64), kinds.join("；")));
+        for (name, meaning, rules) in &groups {
+            page.leaf("h4", &[], &format!("{name}（{} 条）", count(rules.len() as u64)));
+            if !meaning.is_empty() {
+                page.leaf("p", &[("class", "note")], meaning);
+            }
             page.element("ul", &[("class", "columns")], |page| {
-                let mut silent = silent;
-                silent.sort_by(|a, b| a.rule.code.cmp(&b.rule.code));
-                for rule in silent {
+                for rule in rules {
                     page.element("li", &[], |page| {
                         page.leaf("span", &[("class", "code")], &rule.rule.code);
                         page.text(" ");
                         page.text(&rule.rule.title);
+                        if rule.answers.evaluated > 0 && rule.answers.not_evaluated > 0 {
+                            let part = format!("另有未评估 {} 次", count(rule.answers.not_evaluated));
+                            page.leaf("span", &[("class", "under")], &part);
+                        }
                     });
                 }
             });
-        });
-    }
+        }
+    });
 }
 
 fn facilities(report: &Report<'_>, page: &mut Markup) {
@@ -434,14 +474,9 @@ fn coverage(report: &Report<'_>, page: &mut Markup) {
     page.leaf(
         "p",
         &[],
-        "每条规则对每个判断单元只有三种回答：命中、未见异常、未评估。未评估是因为缺少所需的数据，不等于没有问题。命中按判断单元计，可与疑点条数不同。",
+        "每条规则对每个判断单元只有三种回答：命中、未见异常、未评估。未评估就是没有结论，多半因为缺少所需的数据，不等于没有问题。命中按判断单元计，可与疑点条数不同。",
     );
-    page.element("p", &[("class", "legend")], |page| {
-        for (class, name) in [("key full", "命中"), ("key clean", "未见异常"), ("key unknown", "未评估")] {
-            page.leaf("span", &[("class", class)], "");
-            page.text(name);
-        }
-    });
+    legend(page, &[("key full", "命中"), ("key clean", "未见异常"), ("key unknown", "未评估")]);
     table(page, &["规则", "#命中", "#未见异常", "#未评估", "三种回答", "未评估的原因"], |page| {
         for rule in &report.tally.by_rule {
             let answers = &rule.answers;
@@ -474,11 +509,14 @@ fn coverage(report: &Report<'_>, page: &mut Markup) {
 }
 
 fn some_reasons(reasons: &[(&str, u64)]) -> String {
-    let mut parts: Vec<String> =
-        reasons.iter().take(REASONS).map(|(reason, units)| format!("{reason} {}", count(*units))).collect();
+    let mut parts: Vec<String> = reasons
+        .iter()
+        .take(REASONS)
+        .map(|(reason, units)| format!("{}：{} 次", unanswered(reason, Lang::Zh), count(*units)))
+        .collect();
     if reasons.len() > REASONS {
         let rest: u64 = reasons[REASONS..].iter().map(|(_, units)| units).sum();
-        parts.push(format!("另 {} 种原因 {}", reasons.len() - REASONS, count(rest)));
+        parts.push(format!("另 {} 种原因：{} 次", reasons.len() - REASONS, count(rest)));
     }
     parts.join("；")
 }
@@ -491,7 +529,13 @@ fn input(report: &Report<'_>, page: &mut Markup) {
         table(page, &["数据表", "#读入", "#隔离", "#重复", "#冲销", "#审核"], |page| {
             for Account { table, read, quarantined, duplicates, netted, audited } in &context.accounts {
                 row(page, |page| {
-                    page.leaf("th", &[("scope", "row")], table);
+                    page.element("th", &[("scope", "row")], |page| {
+                        if let Some(words) = labels::table(table) {
+                            page.text(words);
+                            page.text(" ");
+                        }
+                        page.leaf("span", &[("class", "code")], table);
+                    });
                     for Step { rows, sum } in [read, quarantined, duplicates, netted, audited] {
                         page.element("td", &[("class", "num")], |page| {
                             page.text(&format!("{} 行", count(*rows)));
@@ -517,7 +561,7 @@ fn input(report: &Report<'_>, page: &mut Markup) {
         for set in &sets {
             row(page, |page| {
                 page.leaf("th", &[("scope", "row")], &set.file);
-                page.leaf("td", &[], &set.reason);
+                page.leaf("td", &[], &set_aside(&set.reason, Lang::Zh));
                 numbers(page, &[count(set.rows)]);
             });
         }
@@ -661,7 +705,7 @@ fn evidence(page: &mut Markup, heading: &str, members: &[(String, String)]) {
                 row(page, |page| {
                     page.element("th", &[("scope", "row")], |page| {
                         if let Some(label) = label(name) {
-                            page.text(label);
+                            page.text(&label);
                             page.text(" ");
                         }
                         page.leaf("code", &[], name);
@@ -704,7 +748,7 @@ fn reading(report: &Report<'_>, page: &mut Markup) {
             ("计入金额", "同一笔钱只计一次：先明确违规、再严重程度、再规则编码。机构、月份和全部的合计都用它。"),
             ("另列", "不属于基金支出的金额，如超比例的个人自付，单独列出，不计入合计。"),
             ("豁免", "有有效豁免的疑点不隐藏，仍列出并计数，写明豁免编号。"),
-            ("未评估", "缺少所需数据，规则没有作出判断。补齐数据后可重新审核。"),
+            ("未评估", "规则没有作出判断，多半因为缺少所需的数据，原因见评估范围。补齐数据后可重新审核。"),
         ] {
             page.leaf("dt", &[], term);
             page.leaf("dd", &[], meaning);

@@ -4,18 +4,22 @@
 //! a `psn_no` is masked, names and certificate numbers are gone, and no character can steer a terminal or turn the
 //! direction of reading. Deliberately unknown here: which face shows it, escaping for HTML.
 //!
-//! To hide one more column: its name in [`HIDDEN`].
+//! To hide one more column: its name in [`HIDDEN`]. Names of members get their words in `labels.rs`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::columns::yuan;
-use crate::model::tables::Table;
+use super::labels::label;
 
 /// Columns whose values are never shown.
 const HIDDEN: [&str; 2] = ["psn_name", "certno"];
+
+/// Names of members and their Chinese words, where they have some.
+pub(super) type Names = BTreeMap<String, Option<String>>;
 
 /// What stands where something is hidden.
 const MASK: &str = "***";
@@ -81,10 +85,15 @@ pub(super) fn members(json: &str, psn_no: Option<&str>, whole: bool) -> Vec<(Str
     }
 }
 
-/// The members in one line: `就诊ID=M1；日=2026-03-11`.
-pub(super) fn one_line(members: &[(String, String)]) -> String {
+/// The members in one line, under their Chinese names where they have some: `就诊ID=M1；日期=2026-03-11`.
+/// The names met are kept, so that each is looked up once.
+pub(super) fn one_line(members: &[(String, String)], names: &mut Names) -> String {
     let mut line = String::new();
     for (name, words) in members {
+        if !names.contains_key(name) {
+            names.insert(name.clone(), label(name));
+        }
+        let name = names.get(name).and_then(Option::as_ref).unwrap_or(name);
         if !line.is_empty() {
             line.push('；');
         }
@@ -102,6 +111,9 @@ fn words(name: &str, value: &Value, hide: &dyn Fn(&str) -> String, whole: bool) 
     if HIDDEN.iter().any(|hidden| column.starts_with(hidden)) {
         return MASK.to_owned();
     }
+    if let Some(said) = said(name, column, value) {
+        return said.to_owned();
+    }
     match value {
         Value::Null => "（空）".to_owned(),
         Value::Bool(true) => "是".to_owned(),
@@ -115,6 +127,9 @@ fn words(name: &str, value: &Value, hide: &dyn Fn(&str) -> String, whole: bool) 
         Value::Array(values) => {
             values.iter().map(|value| words(name, value, hide, whole)).collect::<Vec<_>>().join("、")
         }
+        Value::Object(object) if name.starts_with('$') && object.contains_key("value") => {
+            parameter(object, &|inner, value| words(inner, value, hide, whole))
+        }
         Value::Object(object) => object
             .iter()
             .map(|(inner, value)| format!("{} {}", visible(inner), words(inner, value, hide, whole)))
@@ -123,26 +138,56 @@ fn words(name: &str, value: &Value, hide: &dyn Fn(&str) -> String, whole: bool) 
     }
 }
 
-/// The Chinese name of a column of the tables, where it has one.
-pub(super) fn label(name: &str) -> Option<&'static str> {
-    let column = name.rsplit('.').next().unwrap_or(name);
-    let own = match column {
-        "day" => "日期",
-        "month" => "月份",
-        "generic" => "通用名",
-        "stay_days" => "住院天数",
-        "days" => "用药天数",
-        "age" => "年龄",
-        "level" => "机构等级",
-        "setting" => "就医方式",
-        _ => "",
+/// A parameter by its value and where that stands: `7，出处：处方管理办法（卫生部令第53号） 第十九条`.
+fn parameter(object: &serde_json::Map<String, Value>, words: &dyn Fn(&str, &Value) -> String) -> String {
+    let member = |name: &str| {
+        let words = object.get(name).filter(|value| !value.is_null()).map(|value| words(name, value))?;
+        (!words.is_empty()).then_some(words)
     };
-    if !own.is_empty() {
-        return Some(own);
+    let mut text = member("value").unwrap_or_else(|| "（空）".to_owned());
+    if let Some(source) = member("source") {
+        // A default of the program has 无 for an article.
+        text.push_str("，出处：");
+        text.push_str(source.strip_suffix(" 无").unwrap_or(&source));
     }
-    let columns = Table::ALL.into_iter().flat_map(Table::columns);
-    let known = columns.into_iter().find(|known| known.name == column)?;
-    known.aliases.iter().find(|alias| !alias.is_ascii()).copied()
+    if let Some(region) = member("region") {
+        text.push_str("，适用区划 ");
+        text.push_str(&region);
+    }
+    text
+}
+
+/// Words for values that are codes of this program or of the platform's shortest lists.
+fn said(name: &str, column: &str, value: &Value) -> Option<&'static str> {
+    let code = match value {
+        Value::String(text) => text.as_str(),
+        Value::Bool(true) => "是",
+        Value::Bool(false) => "否",
+        Value::Null => "",
+        _ => return None,
+    };
+    Some(match (column, code) {
+        ("found", "是") => "有",
+        ("found", "否") => "无",
+        ("found", "") => "无法判断",
+        ("gend" | "sex", "1") => "男",
+        ("gend" | "sex", "2") => "女",
+        ("level" | "min_level", "1") => "一级",
+        ("level" | "min_level", "2") => "二级",
+        ("level" | "min_level", "3") => "三级",
+        ("region" | "level", "") if name.starts_with("ceiling.") => "不限",
+        ("first_prescription_only", "0") => "否",
+        ("first_prescription_only", "1") => "是",
+        ("window", "day") => "同一天",
+        ("window", "visit") => "同一次就诊",
+        ("setting", "inpatient") => "住院",
+        ("setting", "outpatient") => "门诊",
+        ("setting", "emergency") => "急诊",
+        ("setting", "pharmacy") => "药店",
+        ("setting", "day_surgery") => "日间手术",
+        ("setting", "home_bed") => "家庭病床",
+        _ => return None,
+    })
 }
 
 /// high → 高.

@@ -12,6 +12,9 @@ use rust_decimal::Decimal;
 use super::{Context, RuleMeta};
 use crate::findings::{Coverage, Finding, Outcome};
 
+/// The rule code under which coverage counts reversals that found no charge to take back.
+const NETTING: &str = "NETTING";
+
 /// A part of the findings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Share {
@@ -89,6 +92,40 @@ pub struct RuleTally {
     pub facilities: u64,
 }
 
+/// Why a rule has no findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Silence {
+    /// It looked and found nothing.
+    Clean,
+    /// It had units, and answered none of them.
+    Unanswered,
+    /// There was nothing it speaks of.
+    Empty,
+}
+
+impl Silence {
+    pub const ALL: [Silence; 3] = [Silence::Clean, Silence::Unanswered, Silence::Empty];
+}
+
+impl RuleTally {
+    /// A row of coverage that counts reversals, and no rule.
+    #[must_use]
+    pub fn is_netting(&self) -> bool {
+        self.rule.code == NETTING
+    }
+
+    /// Why this rule has no findings; `None` where it has some, or is no rule.
+    #[must_use]
+    pub fn silence(&self) -> Option<Silence> {
+        match &self.answers {
+            _ if self.share.findings > 0 || self.is_netting() => None,
+            answers if answers.evaluated > 0 => Some(Silence::Clean),
+            answers if answers.not_evaluated > 0 => Some(Silence::Unanswered),
+            _ => Some(Silence::Empty),
+        }
+    }
+}
+
 /// One facility; an empty code gathers findings without one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FacilityTally {
@@ -119,6 +156,19 @@ pub struct Tally {
     pub by_month: BTreeMap<String, Share>,
     pub answers: Answers,
     pub quarantined: u64,
+}
+
+impl Tally {
+    /// How many rules ran or found something.
+    #[must_use]
+    pub fn rules(&self) -> u64 {
+        self.by_rule.iter().filter(|rule| !rule.is_netting()).count() as u64
+    }
+
+    /// Rules without findings, of that kind, by code.
+    pub fn silent(&self, silence: Silence) -> impl Iterator<Item = &RuleTally> {
+        self.by_rule.iter().filter(move |rule| rule.silence() == Some(silence))
+    }
 }
 
 /// Sums an outcome up.
@@ -164,7 +214,11 @@ pub fn tally(outcome: &Outcome, context: &Context) -> Tally {
         rules
             .entry(&row.rule_code)
             .or_insert_with(|| RuleTally {
-                rule: RuleMeta { code: row.rule_code.clone(), ..RuleMeta::default() },
+                rule: RuleMeta {
+                    code: row.rule_code.clone(),
+                    title: if row.rule_code == NETTING { "冲销与原费用配对".to_owned() } else { String::new() },
+                    ..RuleMeta::default()
+                },
                 ..RuleTally::default()
             })
             .answers
@@ -189,7 +243,8 @@ pub fn tally(outcome: &Outcome, context: &Context) -> Tally {
     whole
 }
 
-/// Takes `缺少 gend 12；缺少 brdy 3` apart. A part without a count stands for what the others leave of `total`.
+/// Takes `缺少 gend 12；缺少 brdy 3` apart. A part without a count stands for what the others leave of `total`,
+/// and says nothing where they leave none.
 fn reasons(text: &str, total: u64) -> Vec<(String, u64)> {
     let mut counted = Vec::new();
     let mut uncounted = Vec::new();
@@ -200,9 +255,12 @@ fn reasons(text: &str, total: u64) -> Vec<(String, u64)> {
         }
     }
     let left = total.saturating_sub(counted.iter().map(|(_, units)| units).sum());
+    if left == 0 {
+        return counted;
+    }
     if let Some(reason) = uncounted.into_iter().reduce(|a, b| format!("{a}；{b}")) {
         counted.push((reason, left));
-    } else if left > 0 {
+    } else {
         counted.push(("未说明原因".to_owned(), left));
     }
     counted

@@ -7,9 +7,11 @@
 use std::fmt::Write as _;
 
 use super::columns::yuan;
+use super::labels::label;
+use super::reasons::{set_aside, unanswered};
 use super::shown::{count, members, money, person, visible, without_person};
-use super::tally::{RuleTally, tally};
-use super::{Context, RuleMeta};
+use super::tally::{RuleTally, Silence, Tally, tally};
+use super::{Context, Quarantined, RuleMeta};
 use crate::findings::{Finding, Outcome};
 
 /// Language of the words around findings.
@@ -85,22 +87,25 @@ fn headline(rule: &RuleTally, lang: Lang) -> [String; 6] {
     ]
 }
 
-fn totals(text: &mut String, tally: &super::tally::Tally, lang: Lang) {
+fn totals(text: &mut String, tally: &Tally, lang: Lang) {
     let all = &tally.all;
     if all.findings == 0 {
         say(text, lang.of("未发现疑点", "no findings"));
         return;
     }
-    let (findings, facilities) = (count(all.findings), count(tally.facilities));
+    let findings = count(all.findings);
     let (allocated, amount) = (money(all.allocated), money(all.amount));
     say(
         text,
         &match lang {
             Lang::Zh => {
+                let facilities = count(tally.facilities);
                 format!("合计 {findings} 条疑点，{facilities} 家机构，计入金额 {allocated} 元（同一笔钱只计一次）")
             }
             Lang::En => format!(
-                "total {findings} findings at {facilities} facilities, {allocated} yuan, each yuan counted once"
+                "total {} at {}, {allocated} yuan, each yuan counted once",
+                many(all.findings, "finding", "findings"),
+                many(tally.facilities, "facility", "facilities"),
             ),
         },
     );
@@ -125,14 +130,17 @@ fn totals(text: &mut String, tally: &super::tally::Tally, lang: Lang) {
         },
     );
     if all.apart_findings > 0 {
-        let (findings, apart) = (count(all.apart_findings), money(all.apart));
+        let apart = money(all.apart);
         say(
             text,
             &match lang {
-                Lang::Zh => format!("另列 {findings} 条疑点的 {apart} 元不是基金支出，未计入合计"),
-                Lang::En => {
-                    format!("apart {findings} findings speak of {apart} yuan that is not the fund's, not in the total")
+                Lang::Zh => {
+                    format!("另列 {} 条疑点的 {apart} 元不是基金支出，未计入合计", count(all.apart_findings))
                 }
+                Lang::En => format!(
+                    "apart {} about {apart} yuan that is not the fund's, not in the total",
+                    many(all.apart_findings, "finding", "findings")
+                ),
             },
         );
     }
@@ -143,49 +151,77 @@ fn totals(text: &mut String, tally: &super::tally::Tally, lang: Lang) {
             &match lang {
                 Lang::Zh => format!("豁免 其中 {findings} 条疑点 {exempted} 元有有效豁免，仍在合计之内"),
                 Lang::En => format!(
-                    "exempt {findings} of these findings, {exempted} yuan, are covered by an exemption and still in the total"
+                    "exempt {findings} of these findings, {exempted} yuan: covered by an exemption, still in the total"
                 ),
             },
         );
     }
 }
 
-fn hidden(text: &mut String, tally: &super::tally::Tally, context: &Context, lang: Lang) {
-    let silent = tally.by_rule.iter().filter(|rule| rule.share.findings == 0).count() as u64;
-    if silent > 0 {
-        say(
-            text,
-            &match lang {
-                Lang::Zh => format!("另有 {} 条规则未发现疑点", count(silent)),
-                Lang::En => format!("{} more rules found nothing", count(silent)),
-            },
-        );
-    }
+fn hidden(text: &mut String, tally: &Tally, context: &Context, lang: Lang) {
+    silent(text, tally, lang);
     if tally.answers.not_evaluated > 0 {
-        let reasons = top(&tally.answers.top_reasons(), lang);
-        let units = count(tally.answers.not_evaluated);
+        let reasons = tally.answers.top_reasons();
+        let reasons: Vec<_> = reasons.iter().map(|(reason, units)| (unanswered(reason, lang), *units)).collect();
+        let (units, reasons) = (tally.answers.not_evaluated, top(&reasons, lang, "次"));
         say(
             text,
             &match lang {
-                Lang::Zh => format!("未评估 {units} 次（缺数据，不等于没有问题）：{reasons}"),
-                Lang::En => format!("not evaluated {units} times (data missing, which is not a clean bill): {reasons}"),
+                Lang::Zh => format!("未评估 {} 次（没有结论，不等于没有问题）：{reasons}", count(units)),
+                Lang::En => format!(
+                    "not evaluated {} (no answer, which is not a clean bill): {reasons}",
+                    many(units, "time", "times")
+                ),
             },
         );
     }
     if tally.quarantined > 0 {
-        let mut sets: Vec<(String, u64)> =
-            context.quarantined.iter().map(|set| (format!("{} {}", set.file, set.reason), set.rows)).collect();
+        let named = |set: &Quarantined| (format!("{} {}", set.file, set_aside(&set.reason, lang)), set.rows);
+        let mut sets: Vec<(String, u64)> = context.quarantined.iter().map(named).collect();
         sets.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        let sets: Vec<(&str, u64)> = sets.iter().map(|(set, rows)| (set.as_str(), *rows)).collect();
-        let (rows, sets) = (count(tally.quarantined), top(&sets, lang));
+        let (rows, sets) = (tally.quarantined, top(&sets, lang, "行"));
         say(
             text,
             &match lang {
-                Lang::Zh => format!("未审核 {rows} 行（已隔离，见 quarantine.csv）：{sets}"),
-                Lang::En => format!("not audited {rows} rows (set aside, see quarantine.csv): {sets}"),
+                Lang::Zh => format!("未审核 {} 行（已隔离，见 quarantine.csv）：{sets}", count(rows)),
+                Lang::En => {
+                    format!("not audited {} (set aside, see quarantine.csv): {sets}", many(rows, "row", "rows"))
+                }
             },
         );
     }
+}
+
+/// Rules without findings, apart by why: only the first kind is an answer.
+fn silent(text: &mut String, tally: &Tally, lang: Lang) {
+    let kinds: Vec<(Silence, u64)> = Silence::ALL
+        .into_iter()
+        .map(|silence| (silence, tally.silent(silence).count() as u64))
+        .filter(|(_, rules)| *rules > 0)
+        .collect();
+    let all: u64 = kinds.iter().map(|(_, rules)| rules).sum();
+    if all == 0 {
+        return;
+    }
+    let kinds: Vec<String> = kinds
+        .into_iter()
+        .map(|(silence, rules)| match (silence, lang) {
+            (Silence::Clean, Lang::Zh) => format!("检查过，未发现疑点 {} 条", count(rules)),
+            (Silence::Clean, Lang::En) => format!("{} checked, nothing found", count(rules)),
+            (Silence::Unanswered, Lang::Zh) => format!("只有未评估的 {} 条", count(rules)),
+            (Silence::Unanswered, Lang::En) => format!("{} not evaluated at all", count(rules)),
+            (Silence::Empty, Lang::Zh) => format!("没有可检查的内容 {} 条", count(rules)),
+            (Silence::Empty, Lang::En) => format!("{} with nothing to check", count(rules)),
+        })
+        .collect();
+    let kinds = kinds.join(lang.of("；", "; "));
+    say(
+        text,
+        &match lang {
+            Lang::Zh => format!("没有疑点的规则 {} 条：{kinds}", count(all)),
+            Lang::En => format!("{} without findings: {kinds}", many(all, "rule", "rules")),
+        },
+    );
 }
 
 fn directions(text: &mut String, rules: &[&RuleTally], context: &Context, lang: Lang) {
@@ -241,7 +277,10 @@ pub fn finding(finding: &Finding, context: &Context, lang: Lang) -> String {
     say(&mut text, &format!("   |  {}", hide(&finding.message)));
     let mut line = String::new();
     for (name, words) in members(&finding.evidence, psn_no, false) {
-        let member = format!("  {name} {words}");
+        let member = match label(&name).filter(|_| lang == Lang::Zh) {
+            Some(label) => format!("  {label}（{name}）{words}"),
+            None => format!("  {name} {words}"),
+        };
         if !line.is_empty() && width(&line) + width(&member) > 96 {
             say(&mut text, &format!("   |{line}"));
             line.clear();
@@ -310,19 +349,28 @@ fn place(finding: &Finding, context: &Context, lang: Lang) -> String {
     if head.is_empty() { parts } else { format!("{head}: {parts}") }
 }
 
-/// The first few, and the rest counted.
-fn top(counts: &[(&str, u64)], lang: Lang) -> String {
-    let mut parts: Vec<String> =
-        counts.iter().take(REASONS).map(|(reason, units)| format!("{reason} {}", count(*units))).collect();
-    if counts.len() > REASONS {
-        let rest: u64 = counts[REASONS..].iter().map(|(_, units)| units).sum();
-        let kinds = counts.len() - REASONS;
-        parts.push(match lang {
-            Lang::Zh => format!("另 {kinds} 种原因 {}", count(rest)),
-            Lang::En => format!("{kinds} more reasons {}", count(rest)),
-        });
+/// The first few, and the rest counted. `measure` is the Chinese word behind a number.
+fn top(counts: &[(String, u64)], lang: Lang, measure: &str) -> String {
+    let (named, rest) = counts.split_at(counts.len().min(REASONS));
+    let one = |words: &str, units: u64| match lang {
+        Lang::Zh => format!("{words}：{} {measure}", count(units)),
+        Lang::En => format!("{words} ({})", count(units)),
+    };
+    let mut parts: Vec<String> = named.iter().map(|(reason, units)| one(reason, *units)).collect();
+    if !rest.is_empty() {
+        let kinds = rest.len() as u64;
+        let words = match lang {
+            Lang::Zh => format!("另 {kinds} 种原因"),
+            Lang::En => many(kinds, "other reason", "other reasons"),
+        };
+        parts.push(one(&words, rest.iter().map(|(_, units)| units).sum()));
     }
     parts.join(lang.of("；", "; "))
+}
+
+/// `1 facility`, `1,204 facilities`.
+fn many(number: u64, one: &str, more: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { more })
 }
 
 fn say(text: &mut String, line: &str) {

@@ -20,8 +20,9 @@ use rust_xlsxwriter::{
 };
 
 use super::columns::{COLUMNS, Cell, Column, Kind, civil};
+use super::shown::Names;
 use super::tally::{Share, Tally, tally};
-use super::{Context, Error, shown};
+use super::{Context, Error, Lang, reasons, shown};
 use crate::findings::Outcome;
 
 /// Rows of an Excel sheet.
@@ -82,10 +83,10 @@ fn build(outcome: &Outcome, context: &Context, scratch: &Path, to: impl Write + 
     );
 
     let style = Style::new();
-    findings(&mut book, outcome, context, &style)?;
+    let names = findings(&mut book, outcome, context, &style)?;
     sums(&mut book, &tally, context, &style)?;
     lines(&mut book, outcome, context, &style)?;
-    notes(&mut book, outcome, &tally, context, &style)?;
+    notes(&mut book, &tally, &names, context, &style)?;
     book.save_to_writer(to)
 }
 
@@ -179,7 +180,9 @@ fn filled_sheets<T>(
     Ok(())
 }
 
-fn findings(book: &mut Workbook, outcome: &Outcome, context: &Context, style: &Style) -> Result<(), XlsxError> {
+/// Writes 疑点; returns the names in keys and evidence, each with the words under which it stands there.
+fn findings(book: &mut Workbook, outcome: &Outcome, context: &Context, style: &Style) -> Result<Names, XlsxError> {
+    let mut names = Names::new();
     let columns: Vec<Option<&Column>> =
         ORDER.iter().map(|name| COLUMNS.iter().find(|column| column.name == *name)).collect();
     let heads: Vec<Head> = columns
@@ -209,7 +212,7 @@ fn findings(book: &mut Workbook, outcome: &Outcome, context: &Context, style: &S
                 },
                 (Cell::Text(json), Kind::Json) => {
                     let members = shown::members(json, psn_no, context.unmask);
-                    text(sheet, row, place, &shown::one_line(&members), &style.text)?;
+                    text(sheet, row, place, &shown::one_line(&members, &mut names), &style.text)?;
                 }
                 (Cell::Text(found), _) if column.name == "psn_no" && !context.unmask => {
                     text(sheet, row, place, &shown::person(found), &style.text)?;
@@ -224,7 +227,8 @@ fn findings(book: &mut Workbook, outcome: &Outcome, context: &Context, style: &S
             }
         }
         Ok(())
-    })
+    })?;
+    Ok(names)
 }
 
 fn lines(book: &mut Workbook, outcome: &Outcome, context: &Context, style: &Style) -> Result<(), XlsxError> {
@@ -324,13 +328,7 @@ fn sums(book: &mut Workbook, tally: &Tally, context: &Context, style: &Style) ->
     Ok(())
 }
 
-fn notes(
-    book: &mut Workbook,
-    outcome: &Outcome,
-    tally: &Tally,
-    context: &Context,
-    style: &Style,
-) -> Result<(), XlsxError> {
+fn notes(book: &mut Workbook, tally: &Tally, names: &Names, context: &Context, style: &Style) -> Result<(), XlsxError> {
     let period = context.period.as_ref().map_or(String::new(), |(from, until)| format!("{from} 至 {until}"));
     let masked = if context.unmask {
         "人员编号为完整编号，请按个人信息保护规定保管；姓名与证件号码不在本表。"
@@ -343,8 +341,7 @@ fn notes(
         ("区域", context.region.clone()),
         ("程序版本", context.program_version.clone()),
         ("规则集", context.rule_set_hash.clone()),
-        ("疑点", shown::count(outcome.findings.len() as u64)),
-        ("明细", shown::count(outcome.lines.len() as u64)),
+        ("疑点", shown::count(tally.all.findings)),
         ("未评估", shown::count(tally.answers.not_evaluated)),
         ("未审核的行", shown::count(tally.quarantined)),
         ("已豁免的疑点", shown::count(tally.all.exempted)),
@@ -359,13 +356,13 @@ fn notes(
         ("明细", "违规项承担疑点的金额；涉及项是作证的明细，金额为其医保范围内金额。按疑点编号与“疑点”表对应。"),
         (
             "已评估、未评估",
-            "每条规则对每个判断单元只有三种回答：命中、未见异常、未评估（缺数据）。未评估不等于没有问题，原因见 coverage.csv。",
+            "每条规则对每个判断单元只有三种回答：命中、未见异常、未评估（没有结论，多半因为缺数据）。未评估不等于没有问题，原因见 coverage.csv。",
         ),
         ("个人信息", masked),
     ];
     let sheet = book.add_worksheet_with_constant_memory()?;
     sheet.set_name("说明")?;
-    sheet.set_column_width(0, 18)?.set_column_width(1, 96)?;
+    sheet.set_column_width(0, 30)?.set_column_width(1, 96)?;
     let title = if context.title.is_empty() { "医保基金审核疑点" } else { &context.title };
     sheet.write_string_with_format(0, 0, title, &style.title)?;
     let mut row = 2;
@@ -387,7 +384,19 @@ fn notes(
         for set in &context.quarantined {
             row += 1;
             text(sheet, row, 0, &set.file, &style.text)?;
-            text(sheet, row, 1, &format!("{}：{} 行", set.reason, shown::count(set.rows)), &style.text)?;
+            let reason = reasons::set_aside(&set.reason, Lang::Zh);
+            text(sheet, row, 1, &format!("{} 行：{reason}", shown::count(set.rows)), &style.wrapped)?;
+        }
+    }
+    let renamed: Vec<(&String, &String)> =
+        names.iter().filter_map(|(name, words)| Some((words.as_ref()?, name))).collect();
+    if !renamed.is_empty() {
+        row += 2;
+        sheet.write_string_with_format(row, 0, "“证据”“定位键”里的名称，在规则与其他文件里叫作", &style.title)?;
+        for (words, name) in renamed {
+            row += 1;
+            text(sheet, row, 0, words, &style.text)?;
+            text(sheet, row, 1, name, &style.text)?;
         }
     }
     Ok(())

@@ -43,6 +43,12 @@ pub const FUNCTIONS: &[&str] = &[
     "add_days",
     "any_prefix",
     "listed",
+    "first_prefix",
+    "list_length",
+    "month_of",
+    "hours_between",
+    "distance_km",
+    "has_time",
 ];
 
 /// Functions of a group's rows; only in `measure`.

@@ -13,7 +13,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::expression::{Expression, Mistake};
 use super::parameters::{Parameter, Value};
-use super::{Basis, Files, Find, Knowledge, LinesOf, Match, Part, Rule, RuleSet, Says, Sequence, Stack, Status, With};
+use super::{
+    Basis, Files, Find, Knowledge, LinesOf, Match, Part, Rank, Rolling, Rule, RuleSet, Says, Sequence, Stack, Status,
+    Total, With,
+};
 use crate::model::{View, day};
 use crate::span::{Diagnostic, nearest};
 
@@ -572,6 +575,8 @@ impl<'a> Reader<'a> {
             "with",
             "let",
             "about",
+            "needs",
+            "totals",
             "match",
             "sequence",
             "per",
@@ -607,6 +612,7 @@ impl<'a> Reader<'a> {
         };
         let with = self.with(words.get("with"), view, set, &mut scope);
         let lets = self.named_expressions(words.get("let"), "let");
+        let totals = self.totals(words.get("totals"), &mut scope);
         let matches = self.matches(words.get("match"), view, &mut scope);
         let sequence = words.get("sequence").and_then(|entry| self.sequence(entry, &mut scope));
         scope.names.extend(lets.iter().map(|(name, _)| name.clone()));
@@ -614,6 +620,7 @@ impl<'a> Reader<'a> {
             self.expressions(words.get("per"), "per").into_iter().map(|e| (last_word(&e.text), e)).collect::<Vec<_>>();
         let measure = self.named_expressions(words.get("measure"), "measure");
         let about = words.get("about").and_then(|(_, v)| self.expression(v, "about"));
+        let needs = self.expressions(words.get("needs"), "needs");
         let unless = self.expressions(words.get("unless"), "unless");
         let mut not_evaluated_when = Vec::new();
         if let Some((_, value)) = words.get("not_evaluated_when")
@@ -637,8 +644,19 @@ impl<'a> Reader<'a> {
             .chain(&about)
             .chain(per.iter().map(|(_, e)| e))
             .chain(measure.iter().map(|(_, e)| e));
-        for expression in own {
+        for expression in own.chain(&needs) {
             self.known(expression, &scope);
+        }
+        for expression in totals.iter().flat_map(|t| t.per.iter().chain(t.measure.iter().map(|(_, e)| e))) {
+            self.known(expression, &scope);
+        }
+        if let Some(sequence) = &sequence {
+            let rolling = sequence.rolling.iter().flat_map(|r| [&r.sum, &r.day, &r.days]);
+            let rank = sequence.rank.iter().map(|r| &r.of);
+            for expression in sequence.per.iter().chain(&sequence.by).chain(rolling).chain(rank) {
+                self.known(expression, &scope);
+                self.no_measures(expression, "`sequence`");
+            }
         }
         for (_, expression) in &lets {
             self.no_measures(expression, "let");
@@ -718,6 +736,8 @@ impl<'a> Reader<'a> {
             with,
             lets,
             about,
+            needs,
+            totals,
             matches,
             sequence,
             per,
@@ -756,12 +776,18 @@ impl<'a> Reader<'a> {
                 region: None,
                 level: None,
                 other_side: None,
+                column: None,
+                same: Vec::new(),
             };
             let mut place = value.span();
             if let Some(table) = value.get_ref().as_str() {
                 table.clone_into(&mut with.table);
             } else if let Some(table) = value.get_ref().as_table() {
-                let entries = self.table(table, &["table", "by", "optional", "region", "level", "sides"], "with");
+                let entries = self.table(
+                    table,
+                    &["table", "by", "optional", "region", "level", "sides", "column", "same"],
+                    "with",
+                );
                 if let Some((_, value)) = entries.get("table") {
                     place = value.span();
                 }
@@ -773,11 +799,14 @@ impl<'a> Reader<'a> {
                     *column = (!text.is_empty()).then_some(text);
                 }
                 with.other_side = self.texts_of(entries.get("sides"), "sides", None).pop();
+                with.same = self.texts_of(entries.get("same"), "same", None);
+                let column = self.text_of(entries.get("column"), "column", false);
+                with.column = (!column.is_empty()).then_some(column);
             }
             if with.by.is_empty() {
                 view.code_column().unwrap_or_default().clone_into(&mut with.by);
             }
-            for column in std::iter::once(&with.by).chain(&with.region).chain(&with.level) {
+            for column in std::iter::once(&with.by).chain(&with.region).chain(&with.level).chain(&with.same) {
                 if !view.columns().contains_key(column) {
                     let help = nearest(column, view.columns().keys().map(String::as_str))
                         .map(|n| format!("did you mean `{n}`?"));
@@ -880,15 +909,24 @@ impl<'a> Reader<'a> {
     }
 
     fn sequence(&mut self, entry: &Entry<'_>, scope: &mut Scope) -> Option<Sequence> {
+        const WORDS: &[&str] = &["per", "by", "previous", "first", "stack", "rank", "rolling"];
         let (_, value) = entry;
         let Some(table) = value.get_ref().as_table() else {
             self.wrong(value.span(), "`sequence` is not a table", None);
             return None;
         };
-        let entries = self.table(table, &["per", "by", "previous", "stack"], "sequence");
-        let per = self.texts_of(entries.get("per"), "per", Some("the columns within which rows are in order"));
-        let by = self.texts_of(entries.get("by"), "by", Some("the columns that order the rows"));
+        let entries = self.table(table, WORDS, "sequence");
+        let per = self.expressions(entries.get("per"), "per");
+        let by = self.expressions(entries.get("by"), "by");
+        if per.is_empty() || by.is_empty() {
+            self.wrong(
+                value.span(),
+                "a sequence needs `per` and `by`",
+                Some("what rows belong together, and in which order they come".to_owned()),
+            );
+        }
         let previous = self.texts_of(entries.get("previous"), "previous", None);
+        let first = self.texts_of(entries.get("first"), "first", None);
         let stack = entries.get("stack").and_then(|(_, v)| v.get_ref().as_table()).map(|table| {
             let entries = self.table(table, &["name", "from", "days"], "stack");
             Stack {
@@ -897,7 +935,20 @@ impl<'a> Reader<'a> {
                 days: self.text_of(entries.get("days"), "days", true),
             }
         });
-        for column in per.iter().chain(&by).chain(&previous).chain(stack.iter().flat_map(|s| [&s.from, &s.days])) {
+        let rank = entries.get("rank").and_then(|(_, v)| v.get_ref().as_table()).and_then(|table| {
+            let entries = self.table(table, &["name", "of"], "rank");
+            let name = self.text_of(entries.get("name"), "name", true);
+            let of = entries.get("of").and_then(|(_, v)| self.expression(v, "of"))?;
+            Some(Rank { name, of })
+        });
+        let rolling = entries.get("rolling").and_then(|(_, v)| v.get_ref().as_table()).and_then(|table| {
+            let entries = self.table(table, &["name", "sum", "day", "days"], "rolling");
+            let name = self.text_of(entries.get("name"), "name", true);
+            let mut part = |word: &str| entries.get(word).and_then(|(_, v)| self.expression(v, word));
+            let (sum, day, days) = (part("sum"), part("day"), part("days"));
+            Some(Rolling { name, sum: sum?, day: day?, days: days? })
+        });
+        for column in previous.iter().chain(&first).chain(stack.iter().flat_map(|s| [&s.from, &s.days])) {
             if !scope.names.contains(column) {
                 let help =
                     nearest(column, scope.names.iter().map(String::as_str)).map(|n| format!("did you mean `{n}`?"));
@@ -905,9 +956,46 @@ impl<'a> Reader<'a> {
             }
         }
         scope.names.extend(previous.iter().map(|c| format!("previous.{c}")));
+        scope.names.extend(first.iter().map(|c| format!("first.{c}")));
         scope.names.extend(["previous.found".to_owned(), "nth".to_owned()]);
         scope.names.extend(stack.iter().map(|s| s.name.clone()));
-        Some(Sequence { per, by, previous, stack })
+        scope.names.extend(rank.iter().map(|r| r.name.clone()));
+        scope.names.extend(rolling.iter().map(|r| r.name.clone()));
+        Some(Sequence { per, by, previous, first, stack, rank, rolling })
+    }
+
+    fn totals(&mut self, entry: Option<&Entry<'_>>, scope: &mut Scope) -> Vec<Total> {
+        let mut found = Vec::new();
+        let Some((_, value)) = entry else { return found };
+        let Some(tables) = value.get_ref().as_table() else {
+            self.wrong(value.span(), "`totals` is not a table", None);
+            return found;
+        };
+        for (key, value) in tables {
+            let name = key.get_ref().to_string();
+            let Some(table) = value.get_ref().as_table() else {
+                self.wrong(value.span(), format!("the total `{name}` is not a table"), None);
+                continue;
+            };
+            let mut total = Total { name: name.clone(), per: Vec::new(), measure: Vec::new() };
+            for (key, value) in table {
+                if key.get_ref() == "per" {
+                    total.per = match value.get_ref().as_array() {
+                        Some(list) => list.iter().filter_map(|item| self.expression(item, "per")).collect(),
+                        None => self.expression(value, "per").into_iter().collect(),
+                    };
+                } else if let Some(expression) = self.expression(value, "totals") {
+                    let column = key.get_ref().to_string();
+                    scope.names.insert(format!("{name}.{column}"));
+                    total.measure.push((column, expression));
+                }
+            }
+            if total.per.is_empty() || total.measure.is_empty() {
+                self.wrong(value.span(), format!("the total `{name}` needs `per` and a measure"), None);
+            }
+            found.push(total);
+        }
+        found
     }
 
     fn says(&mut self, table: &DeTable<'_>, scope: &Scope) -> Says {

@@ -160,7 +160,7 @@ impl Knowledge {
         Knowledge { name: name.to_owned(), columns, rows, by_code, longest, dimension, region, level }
     }
 
-    /// The same table with the codes of another column as its code, for the B side of a pair: every row competes for itself.
+    /// The same table looked up by another column, each part of a `|`-joined list a prefix; every row competes for itself.
     #[must_use]
     pub fn turned(&self, column: &str) -> Option<Knowledge> {
         let at = self.columns.iter().position(|c| c == column)?;
@@ -169,9 +169,14 @@ impl Knowledge {
         turned.by_code.clear();
         turned.longest = 0;
         for (number, row) in self.rows.iter().enumerate() {
-            if let Cell::Text(code) = &row.cells[at] {
-                turned.longest = turned.longest.max(code.len());
-                turned.by_code.entry(code.clone()).or_default().push(number);
+            if let Cell::Text(codes) = &row.cells[at] {
+                for code in codes.split('|').filter(|code| !code.is_empty()) {
+                    turned.longest = turned.longest.max(code.len());
+                    let rows = turned.by_code.entry(code.to_owned()).or_default();
+                    if rows.last() != Some(&number) {
+                        rows.push(number);
+                    }
+                }
             }
         }
         Some(turned)

@@ -115,6 +115,9 @@ pub struct Find {
     /// In the order of the file; later ones may use earlier ones.
     pub lets: Vec<(String, Expression)>,
     pub about: Option<Expression>,
+    /// Without one of these a row is not evaluated.
+    pub needs: Vec<Expression>,
+    pub totals: Vec<Total>,
     pub matches: Vec<Match>,
     pub sequence: Option<Sequence>,
     /// Name in the key and expression.
@@ -147,6 +150,18 @@ pub struct With {
     pub level: Option<String>,
     /// Pair tables: the column of the other side; the row is looked up as A and as B.
     pub other_side: Option<String>,
+    /// Column of the table that is looked up, instead of `code`.
+    pub column: Option<String>,
+    /// Columns in which the table's row and the view's row must be equal.
+    pub same: Vec<String>,
+}
+
+/// Aggregates over the rows that share something, put on every one of them.
+#[derive(Debug, Clone)]
+pub struct Total {
+    pub name: String,
+    pub per: Vec<Expression>,
+    pub measure: Vec<(String, Expression)>,
 }
 
 /// Other rows of the same person.
@@ -165,10 +180,31 @@ pub struct Match {
 /// Rows in order.
 #[derive(Debug, Clone)]
 pub struct Sequence {
-    pub per: Vec<String>,
-    pub by: Vec<String>,
+    pub per: Vec<Expression>,
+    pub by: Vec<Expression>,
+    /// Columns of the row before, as `previous.column`.
     pub previous: Vec<String>,
+    /// Columns of the run's first row, as `first.column`.
+    pub first: Vec<String>,
     pub stack: Option<Stack>,
+    pub rank: Option<Rank>,
+    pub rolling: Option<Rolling>,
+}
+
+/// The place of a row's value among the distinct values of its run: 1, 2, …
+#[derive(Debug, Clone)]
+pub struct Rank {
+    pub name: String,
+    pub of: Expression,
+}
+
+/// A sum over the rows up to this one whose day differs by less than a number of days.
+#[derive(Debug, Clone)]
+pub struct Rolling {
+    pub name: String,
+    pub sum: Expression,
+    pub day: Expression,
+    pub days: Expression,
 }
 
 /// Supplies laid end to end.

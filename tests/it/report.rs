@@ -184,8 +184,137 @@ fn the_terminal_says_that_nothing_was_found() {
     let context = Context { rules: rules(), ..Context::default() };
     insta::assert_snapshot!(text::headlines(&Outcome::default(), &context, Lang::Zh), @r"
     未发现疑点
-    另有 5 条规则未发现疑点
+    没有疑点的规则 5 条：没有可检查的内容 5 条
     ");
+}
+
+#[test]
+fn a_rule_without_findings_is_not_always_a_clean_one() {
+    let context = Context {
+        rules: rules().into_iter().take(3).collect(),
+        quarantined: vec![Quarantined { file: "a.csv".to_owned(), reason: "not a number".to_owned(), rows: 1 }],
+        ..Context::default()
+    };
+    let row = |rule_code: &str, evaluated, not_evaluated, reason: &str| Coverage {
+        rule_code: rule_code.to_owned(),
+        fixmedins_code: String::new(),
+        evaluated,
+        hit: 0,
+        exempted: 0,
+        not_evaluated,
+        reason: reason.to_owned(),
+    };
+    let outcome = Outcome {
+        coverage: vec![
+            row("BIL103", 9, 1, "缺少 setting（med_type 缺失，或不在就医场景表中）、list_type 1"),
+            row("MED103", 0, 2, "缺少 prior（回溯期早于数据起始日） 1；规则自 2021-05-01 起施行 1"),
+            row("RAT101", 0, 0, "没有本规则所说的单元"),
+            row("NETTING", 0, 3, "未配对的冲销 3"),
+        ],
+        ..Outcome::default()
+    };
+    insta::assert_snapshot!(text::headlines(&outcome, &context, Lang::Zh));
+    insta::assert_snapshot!(text::headlines(&outcome, &context, Lang::En));
+    let out = tempfile::tempdir().expect("a directory");
+    write(&outcome, &context, "parquet", out.path());
+    let page = fs::read_to_string(out.path().join("report.html")).expect("UTF-8");
+    for said in
+        ["检查过，未发现疑点（1 条）", "只有未评估的（1 条）", "没有可检查的内容（1 条）", "<dd>3 条</dd>", "不是数字"]
+    {
+        assert!(page.contains(said), "{said}");
+    }
+    assert!(!page.contains("没有本规则所说的单元"), "said once, by its group");
+}
+
+/// Every clause of `src/ingest` that begins a reason for setting a row aside, as its source says it.
+fn reasons_of_ingest() -> Vec<String> {
+    let at = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ingest");
+    let mut reasons = Vec::new();
+    for (file, marks) in [
+        (
+            "values.rs",
+            &["Err(", "BadValue::from(", "WANTED: &str = ", "FLOATED: &str = ", "Borrowed(\"", "    \"not a flag"][..],
+        ),
+        (
+            "csv.rs",
+            &["Cow::Borrowed(\"", "UNDECODABLE: &str", "FOREIGN_UTF8: &str", "then_some(\"", "trouble = Some(\""],
+        ),
+        ("xlsx.rs", &["format!(\"a cell in column"]),
+        ("intake.rs", &["reason: \"", "Some(\"totals", "some(\"repeated", "format!(\"found {}"]),
+        ("mapping.rs", &["let reason = format!("]),
+        ("bucket.rs", &["let reason = format!(", "complaints.add(record", "            \"psn_no differs"]),
+    ] {
+        let source = fs::read_to_string(at.join(file)).expect("a file of the ingest floor");
+        for line in source.lines().filter(|line| marks.iter().any(|mark| line.contains(mark))) {
+            let texts = line.split('"').skip(1).step_by(2).filter(|text| text.contains(' '));
+            reasons.extend(texts.map(str::to_owned));
+        }
+    }
+    reasons
+}
+
+#[test]
+fn every_reason_of_ingest_is_told_in_chinese() {
+    let reasons = reasons_of_ingest();
+    assert!(reasons.len() > 30, "the scan lost its way: {reasons:?}");
+    let untold: Vec<String> = reasons
+        .into_iter()
+        // What stands in the braces of a format is a number or a name.
+        .map(|reason| {
+            reason
+                .split('{')
+                .map(|part| part.split_once('}').map_or(part, |(_, rest)| rest))
+                .collect::<Vec<_>>()
+                .join("7")
+        })
+        .filter(|reason| {
+            let quarantined = vec![Quarantined { file: "a.csv".to_owned(), reason: reason.clone(), rows: 1 }];
+            let context = Context { quarantined, ..Context::default() };
+            text::headlines(&Outcome::default(), &context, Lang::Zh).contains(&format!("a.csv {reason}"))
+        })
+        .collect();
+    assert!(untold.is_empty(), "give these a line in src/report/reasons.rs: {untold:#?}");
+}
+
+#[test]
+fn the_evidence_of_every_rule_has_chinese_names() {
+    let at = Path::new(env!("CARGO_MANIFEST_DIR")).join("audit_rules");
+    let mut unnamed = Vec::new();
+    for file in walkdir(&at).iter().filter(|file| file.extension().is_some_and(|ending| ending == "toml")) {
+        let rule: toml::Table = fs::read_to_string(file).expect("UTF-8").parse().expect("TOML");
+        let Some(evidence) = rule.get("says").and_then(|says| says.get("evidence")).and_then(toml::Value::as_array)
+        else {
+            continue;
+        };
+        for name in evidence.iter().filter_map(toml::Value::as_str) {
+            let finding = one(|finding| finding.evidence = format!(r#"{{"{name}":"x"}}"#)).findings.remove(0);
+            if !text::finding(&finding, &Context::default(), Lang::Zh).contains(&format!("（{name}）")) {
+                unnamed.push(format!("{name} of {}", file.display()));
+            }
+        }
+    }
+    assert!(unnamed.is_empty(), "give these a line in src/report/labels.rs: {unnamed:#?}");
+}
+
+fn walkdir(at: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(at).expect("a directory").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { walkdir(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn a_parameter_is_shown_by_its_value_and_source() {
+    let one = one(|finding| {
+        finding.evidence = r#"{"$rx_days_long":{"value":"84","source":"处方管理办法 第十九条","region":"330300"},"$bed_days_tolerance":{"value":"1","source":"经办默认（无出处） 无"},"nolong.found":"否","prior.found":null}"#.to_owned();
+    });
+    let said = text::finding(&one.findings[0], &Context::default(), Lang::Zh);
+    for member in [
+        "长处方最多天数（$rx_days_long）84，出处：处方管理办法 第十九条，适用区划 330300",
+        "床日费宽限天数（$bed_days_tolerance）1，出处：经办默认（无出处）",
+        "不得开长处方目录记录（nolong.found）无",
+        "此前上级机构用药记录（prior.found）无法判断",
+    ] {
+        assert!(said.contains(member), "{member} in {said}");
+    }
 }
 
 #[test]
@@ -200,7 +329,7 @@ fn one_finding_stands_alone() {
     medium[BIL103] 医疗服务项目超限定频次
       --> 2026-03 H33030001 温州一院: 参保人 330***23, 就诊 S-104482, 明细 0012, 2026-03-11
        |  Ⅱ级护理 2026-03-11 计费 2，上限 1
-       |  used 2  cap.max 1  cap.source 医疗服务价格项目规范
+       |  计费数量（used）2  限定频次（cap.max）1  限频表的出处（cap.source）医疗服务价格项目规范
        = 涉及金额 24.00 (计入 24.00)
        = 基金损失估算 19.20
        = 结论 明确违规
@@ -406,7 +535,7 @@ fn the_workbook_keeps_ids_as_text_and_money_as_numbers() {
     assert_eq!(rows[0][at("psn_no")], Data::String("人员编号".to_owned()));
     assert_eq!(text("feedetl_sn"), Data::String("0012".to_owned()), "leading zeros stay");
     assert_eq!(text("psn_no"), Data::String("330***37".to_owned()));
-    assert_eq!(text("key"), Data::String("psn_no=330***37；day=2025-08-11；point=Ⅱ级护理".to_owned()));
+    assert_eq!(text("key"), Data::String("人员编号=330***37；日期=2025-08-11；限频项目=Ⅱ级护理".to_owned()));
     assert_eq!(text("amount"), Data::Float(12.31));
     assert_eq!(text("severity"), Data::String("中".to_owned()));
     assert_eq!(text("facility_name"), Data::String("瓯海区第三人民医院".to_owned()));
@@ -507,8 +636,8 @@ fn the_page_counts_money_once_and_says_what_it_hides() {
     for hidden in [
         "60 条疑点未逐条列出",
         "另列，非基金支出",
-        "未发现疑点的规则（1 条）",
-        "缺少 gend 1,085；缺少 brdy 35",
+        "没有疑点的规则 1 条：检查过，未发现疑点 1 条",
+        "缺少性别 gend：1,085 次；缺少出生日期 brdy：35 次",
         "已豁免",
         "12 行",
     ] {
