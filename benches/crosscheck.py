@@ -21,6 +21,18 @@ import tomllib
 from decimal import Decimal
 from pathlib import Path
 
+# Rules on which the two sides read the catalogue differently in wild data, with the case. Shown, and not fatal there;
+# believable data must agree on them too. Delete a line when its reading is settled.
+OPEN = {
+    "IDN102": "a visit with a line of unknown payment beside known paid lines: the program does not evaluate, here it is a hit",
+    "MED104": "a fill of which nothing is known to be paid: the program counts it, here it is not counted",
+    "MED109": "herb lines with a negative amount: the program subtracts them, here paid lines alone count",
+    "SCP107": "an encounter with nothing but a free-text diagnosis: the program takes it as coded, here it is not evaluated",
+    "STY103": "a joined stay whose later part is 2105: the program looks at the first part, here at all",
+    "STY106": "a joined stay one part of which is long-stay care: the program looks at the part of those days, here at all",
+}
+
+sys.dont_write_bytecode = True  # a check leaves nothing in the tree
 HERE = Path(__file__).resolve().parent
 RULES = HERE.parent / "audit_rules"
 SQL = HERE / "peers" / "duckdb"
@@ -81,7 +93,7 @@ def main():
     ask.add_argument("--export", type=Path, help="audit this export instead of a generated one")
     ask.add_argument("--rules", type=Path, default=RULES, help="rule library, for the program and for the data it shares")
     ask.add_argument("--select", default="", help="codes to compare; default: every statement there is")
-    ask.add_argument("--skip", default="", help="codes with an open disagreement, named in the output and not compared")
+    ask.add_argument("--lines-at-least", type=int, default=0, help="fail when there are fewer fee lines than this")
     ask.add_argument("--examples", type=int, default=3)
     ask.add_argument("--keep", type=Path, help="work here and leave the files")
     args = ask.parse_args()
@@ -90,9 +102,7 @@ def main():
     import wild_export
 
     wanted = {c for c in args.select.split(",") if c}
-    skipped = {c for c in args.skip.split(",") if c}
     statements = [p for p in sorted(SQL.glob("[A-Z][A-Z][A-Z][0-9]*.sql")) if not wanted or p.stem in wanted]
-    statements = [p for p in statements if p.stem not in skipped]
     with tempfile.TemporaryDirectory() as temporary:
         work = args.keep or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
@@ -126,7 +136,9 @@ def main():
 
         print(f"{lines:,} fee lines, {args.persons if args.export is None else export} persons, seed {args.seed}")
         print(f"{'rule':8}{'ours':>8}{'theirs':>8}{'both':>8}{'differ':>8}{'amount':>16}{'seconds':>9}")
-        failed = False
+        failed = lines < args.lines_at_least
+        if failed:
+            print(f"found {lines} fee lines, wanted {args.lines_at_least} or more: raise `--persons`")
         library = {line.split('"')[1] for rule in args.rules.glob("*/*.toml") for line in rule.read_text(encoding="utf-8").splitlines() if line.startswith("code ")}
         absent = [p.stem for p in statements if p.stem not in library]
         for path in statements:
@@ -147,10 +159,10 @@ def main():
                 failed = True
             for key, a, b in differences[: args.examples]:
                 print(f"    {json.dumps(key, ensure_ascii=False)}  ours {a}  theirs {b}")
-            failed = failed or bool(differences)
-        if skipped:
-            print(f"skipped by request, so not compared: {', '.join(sorted(skipped))}")
-            found = {c: f for c, f in found.items() if c not in skipped}
+            if differences and args.wild and code in OPEN:
+                print(f"    open, not fatal: {OPEN[code]}")
+            elif differences:
+                failed = True
         if absent:
             print(f"not in this library, so not compared: {', '.join(absent)}")
         if found and not wanted:

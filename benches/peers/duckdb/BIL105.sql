@@ -1,4 +1,4 @@
--- The second and later operations of a group on a day, charged above the discount.
+-- The second and later operations of a group on a day, charged above the discount; never more than the line's own money.
 WITH operation AS (
     SELECT *, row_number() OVER w AS nth, first_value(rx_drord_no) OVER w AS first_rx, first_value(acord_dept_codg) OVER w AS first_dept
     FROM (
@@ -7,7 +7,7 @@ WITH operation AS (
         QUALIFY row_number() OVER (PARTITION BY l.mdtrt_id, l.feedetl_sn, k."group" ORDER BY length(k.code) DESC) = 1)
     WINDOW w AS (PARTITION BY mdtrt_id, day, "group" ORDER BY pric DESC NULLS LAST, feedetl_sn)
 ), later AS (
-    SELECT *, cents(det_item_fee_sumamt - param('later_operation_discount', day, region) * list_price * greatest(1, cnt)) AS above
+    SELECT *, least(inscp_amt, cents(det_item_fee_sumamt - param('later_operation_discount', day, region) * list_price * greatest(1, cnt))) AS above
     FROM operation
     WHERE nth > 1 AND NOT coalesce(rx_drord_no <> first_rx AND acord_dept_codg <> first_dept, false)
 )
