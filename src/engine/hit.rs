@@ -34,6 +34,7 @@ pub struct Hit {
 /// A net line of a hit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HitLine {
+    pub psn_no: Option<String>,
     pub mdtrt_id: String,
     pub feedetl_sn: String,
     pub setl_id: Option<String>,

@@ -61,6 +61,8 @@ pub struct Plan {
     pub evidence: Vec<(String, Compiled)>,
     pub severity: Option<Compiled>,
     pub result: Option<Compiled>,
+    /// For measures and totals the columns that they rest on: the reason when one is unknown.
+    pub rests_on: BTreeMap<String, Vec<String>>,
     /// Parameters it uses.
     pub parameters: BTreeSet<String>,
     /// Columns of views it reads, by view: what has to be read from disk.
@@ -306,6 +308,13 @@ impl<'a> Compiler<'a> {
         if self.mistakes.len() > before {
             return None;
         }
+        let mut rests_on: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let all = totals.iter().map(|t| (&t.columns, &t.measured)).chain(std::iter::once((&measures, &measured)));
+        for (columns, measured) in all {
+            for (name, compiled) in columns {
+                rests_on.insert(name.clone(), columns_under(compiled, measured));
+            }
+        }
         let mut needs: BTreeSet<String> =
             about.iter().chain(&condition).flat_map(|test| test.columns.iter().cloned()).collect();
         needs.extend(find.with.iter().filter(|with| !with.optional).map(|with| with.by.clone()));
@@ -331,6 +340,7 @@ impl<'a> Compiler<'a> {
                 .is_some_and(|a| a.columns.iter().all(|c| find.view.columns().contains_key(c))),
             about_comes_last: about.as_ref().is_some_and(|a| a.columns.iter().any(made)),
             about,
+            rests_on,
             needs_known,
             totals,
             matches,
@@ -483,6 +493,23 @@ impl<'a> Compiler<'a> {
     fn wrong(&mut self, e: &Expression, rule: &Rule, message: &str) {
         self.mistakes.push(Diagnostic::at(&rule.file, &rule.source, e.place.clone(), message));
     }
+}
+
+/// The columns under an expression over aggregates.
+fn columns_under(compiled: &Compiled, measured: &[MeasurePlan]) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    for field in compiled.schema.fields() {
+        match field.name().strip_prefix('#').and_then(|n| n.parse::<usize>().ok()).and_then(|n| measured.get(n)) {
+            Some(measure) => {
+                let parts = measure.argument.iter().chain(&measure.filter);
+                found.extend(parts.flat_map(|c| c.schema.fields().iter().map(|f| f.name().clone())));
+            }
+            None => {
+                found.insert(field.name().clone());
+            }
+        }
+    }
+    found.into_iter().collect()
 }
 
 struct Scope<'a> {

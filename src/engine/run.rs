@@ -341,10 +341,22 @@ impl<'a> Run<'_, 'a> {
         let arrays: Vec<(&String, ArrayRef)> =
             columns.iter().filter_map(|c| frame.column(c).ok().map(|a| (c, a))).collect();
         let reason = |row: usize| {
-            let missing: Vec<&str> = arrays.iter().filter(|(_, a)| a.is_null(row)).map(|(c, _)| said(c)).collect();
+            let missing: Vec<String> =
+                arrays.iter().filter(|(_, a)| a.is_null(row)).map(|(c, _)| self.lacking(c)).collect();
             if missing.is_empty() { "无法计算".to_owned() } else { format!("缺少 {}", missing.join("、")) }
         };
         self.count_unanswered(frame, reason, found)
+    }
+
+    /// What the absence of a name means: of a measure, that of the columns under it.
+    fn lacking(&self, name: &str) -> String {
+        if let Some(under) = self.plan.rests_on.get(name).filter(|under| !under.is_empty()) {
+            return under.iter().map(|column| said(column)).collect::<Vec<_>>().join("/");
+        }
+        match name.strip_suffix(".found") {
+            Some(name) => format!("{name}（回溯期早于数据起始日）"),
+            None => said(name).to_owned(),
+        }
     }
 
     fn count_unanswered(
@@ -552,14 +564,8 @@ impl<'a> Run<'_, 'a> {
             } else if let Some(why) = excused[row].take() {
                 Some(why)
             } else if answers.is_null(row) {
-                let missing: Vec<String> = reasons
-                    .iter()
-                    .filter(|(_, a)| a.is_null(row))
-                    .map(|(c, _)| match c.strip_suffix(".found") {
-                        Some(name) => format!("{name}（回溯期早于数据起始日）"),
-                        None => said(c).to_owned(),
-                    })
-                    .collect();
+                let missing: Vec<String> =
+                    reasons.iter().filter(|(_, a)| a.is_null(row)).map(|(c, _)| self.lacking(c)).collect();
                 Some(if missing.is_empty() {
                     "无法计算".to_owned()
                 } else {
@@ -842,6 +848,7 @@ impl<'a> Run<'_, 'a> {
         let amounts = self.views.column(View::Line, "inscp_amt")?;
         let amounts = amounts.as_primitive::<Decimal128Type>();
         let column = |name: &str| self.views.column(View::Line, name);
+        let people = column("psn_no")?;
         let (ids, serials, settled, places) =
             (column("mdtrt_id")?, column("feedetl_sn")?, column("setl_id")?, column("fixmedins_code")?);
         let word = |array: &ArrayRef, at: usize| show(array, at);
@@ -850,6 +857,7 @@ impl<'a> Run<'_, 'a> {
             .map(|line| {
                 let at = line as usize;
                 Ok(HitLine {
+                    psn_no: word(&people, at),
                     mdtrt_id: word(&ids, at).unwrap_or_default(),
                     feedetl_sn: word(&serials, at).unwrap_or_default(),
                     setl_id: word(&settled, at),

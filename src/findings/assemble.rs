@@ -175,6 +175,7 @@ fn finding(facts: &RuleFacts, hit: Hit, finding_id: String, shares: &[Decimal], 
         1 => only(&|l| Some(l.feedetl_sn.clone())),
         _ => None,
     };
+    let only_psn = only(&|l| l.psn_no.clone());
     Finding {
         finding_id,
         rule_code: facts.code.clone(),
@@ -197,7 +198,7 @@ fn finding(facts: &RuleFacts, hit: Hit, finding_id: String, shares: &[Decimal], 
         result: hit.result,
         severity: hit.severity,
         key: hit.key,
-        psn_no: hit.psn_no,
+        psn_no: only_psn.or(hit.psn_no),
         amount: hit.amount,
         message: hit.message,
         evidence: hit.evidence,

@@ -126,6 +126,8 @@ pub fn explain(set: &RuleSet, rule: &Rule) -> String {
         .iter()
         .filter_map(|w| set.knowledge.get(&w.table).map(|k| format!("{}，{} 行", w.table, k.rows.len())))
         .collect();
+    let mut tables = tables;
+    tables.dedup();
     list("知识表", &tables);
     let _ = writeln!(text, "条件  {}\n金额  {}\n文件  {}", rule.find.condition.text, rule.find.amount.text, rule.file);
     text
