@@ -315,28 +315,28 @@ pub const ASTRAGALUS: Item = herb("T001700368", "黄芪", 20);
 pub const CHRYSANTHEMUM: Item = herb("T000100467", "菊花", 30);
 pub const ANGELICA: Item = herb("T001700122", "当归", 40);
 pub const GINSENG: Item = herb("T001700805", "西洋参", 250);
-pub const NIFEDIPINE: Item = drug(
-    "XC08CAX119A010010100060",
-    "硝苯地平控释片",
-    "09",
-    2180,
-    pack("30mg×7片/盒", "盒", "片剂", "30mg", "qd", 7),
-);
+pub const NIFEDIPINE: Item =
+    drug("XC08CAX119A010010100060", "硝苯地平控释片", "09", 2180, pack("30mg×7片/盒", "盒", "片剂", "30mg", "qd", 7));
 pub const FELODIPINE: Item =
     drug("XC08CAF101A010010100061", "非洛地平缓释片", "09", 1960, pack("5mg×10片/盒", "盒", "片剂", "5mg", "qd", 10));
 pub const DESLORATADINE: Item =
     drug("XR06AXY072A001010100062", "枸地氯雷他定片", "09", 2860, pack("8.8mg×6片/盒", "盒", "片剂", "8.8mg", "qd", 6));
-pub const NATRIURETIC: Item =
-    drug("XC01EBC109B001010100063", "注射用重组人脑利钠肽", "09", 45_500, pack("0.5mg", "支", "注射剂", "0.5mg", "qd", 0));
-pub const CHILD_COLD: Item =
-    drug("XN02BEX085P001010100064", "小儿氨酚黄那敏颗粒", "09", 880, pack("6g×9袋/盒", "盒", "颗粒剂", "1袋", "tid", 3));
-pub const CHILD_MONTELUKAST: Item = drug(
-    "XR03DCM082M001010100065",
-    "孟鲁司特钠颗粒",
+pub const NATRIURETIC: Item = drug(
+    "XC01EBC109B001010100063",
+    "注射用重组人脑利钠肽",
     "09",
-    3260,
-    pack("4mg×5袋/盒", "盒", "颗粒剂", "4mg", "qn", 5),
+    45_500,
+    pack("0.5mg", "支", "注射剂", "0.5mg", "qd", 0),
 );
+pub const CHILD_COLD: Item = drug(
+    "XN02BEX085P001010100064",
+    "小儿氨酚黄那敏颗粒",
+    "09",
+    880,
+    pack("6g×9袋/盒", "盒", "颗粒剂", "1袋", "tid", 3),
+);
+pub const CHILD_MONTELUKAST: Item =
+    drug("XR03DCM082M001010100065", "孟鲁司特钠颗粒", "09", 3260, pack("4mg×5袋/盒", "盒", "颗粒剂", "4mg", "qn", 5));
 pub const GINKGO: Item =
     drug("XC02CXY165B001010100066", "银杏达莫注射液", "09", 1480, pack("10ml", "支", "注射剂", "20ml", "qd", 0));
 pub const ANGONG: Item =
@@ -468,10 +468,8 @@ fn facility(index: usize) -> Facility {
         medins_type,
         grade: (!pharmacy).then(|| grades[index % grades.len()]),
         level,
-        at: (index != NOWHERE).then_some((
-            118_050_000 + number * 7_310 % 260_000,
-            36_020_000 + number * 11_930 % 240_000,
-        )),
+        at: (index != NOWHERE)
+            .then_some((118_050_000 + number * 7_310 % 260_000, 36_020_000 + number * 11_930 % 240_000)),
         beds,
     }
 }

@@ -11,8 +11,8 @@
 
 use super::calendar::{DAY, at};
 use super::catalogue::{
-    self as items, ACUTE, ACUTE_DRUGS, CHRONIC, EMERGENCY_DRUGS, Item, LEVEL_0, LEVEL_1, LEVEL_2, LEVEL_3,
-    PHARMACIES, STAY_DISEASES, STAY_DRUGS, STAY_TESTS, STAY_TREATMENTS, TESTS,
+    self as items, ACUTE, ACUTE_DRUGS, CHRONIC, EMERGENCY_DRUGS, Item, LEVEL_0, LEVEL_1, LEVEL_2, LEVEL_3, PHARMACIES,
+    STAY_DISEASES, STAY_DRUGS, STAY_TESTS, STAY_TREATMENTS, TESTS,
 };
 use super::life::{Life, Line, ONE, Supply};
 use super::random::Random;
@@ -34,7 +34,18 @@ pub fn born(number: u64, chance: &mut Random, period: Period) -> Life {
     let born = period.first - age * 365 - chance.between(40, 400);
     let insutype = if (19..70).contains(&age) && chance.chance(30_000) { "310" } else { "390" };
     let hardship = chance.chance(7_000).then(|| *chance.pick(&["10", "20", "30", "40", "50", "60"]));
-    Life { number, gend, born, insutype, died: None, hardship, insured: period.first - 1461, paused: None, first_day: period.first, encounters: Vec::new() }
+    Life {
+        number,
+        gend,
+        born,
+        insutype,
+        died: None,
+        hardship,
+        insured: period.first - 1461,
+        paused: None,
+        first_day: period.first,
+        encounters: Vec::new(),
+    }
 }
 
 /// Lets an ordinary person live through the period.

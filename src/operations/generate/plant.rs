@@ -219,8 +219,7 @@ fn whole(number: i64) -> i64 {
 #[must_use]
 pub fn recipes() -> &'static [Recipe] {
     static RECIPES: LazyLock<Vec<Recipe>> = LazyLock::new(|| {
-        [FIRST, ward::RECIPES, charge::RECIPES, place::RECIPES, record::RECIPES, drug::RECIPES, limit::RECIPES]
-            .concat()
+        [FIRST, ward::RECIPES, charge::RECIPES, place::RECIPES, record::RECIPES, drug::RECIPES, limit::RECIPES].concat()
     });
     &RECIPES
 }

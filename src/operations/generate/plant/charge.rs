@@ -7,7 +7,7 @@ use crate::operations::generate::calendar::{at, day_text};
 use crate::operations::generate::catalogue::{
     ANGELICA, BACK_PAIN, BILE_DUCT, BIRTH, BLOOD_COUNT, BOWEL_LOOSENING, CAESAREAN, COLD, FRUCTOSAMINE, GALLBLADDER,
     GALLSTONES, HAEMOGLOBIN, HBA1C, INFUSION, INFUSION_SET, Item, LIVER, LIVER_WEDGE, NURSING_1, NURSING_2,
-    NURSING_SPECIAL, OXIMETRY, PLATELETS, PNEUMONIA, RED_CELLS, STAY_FEE, STROKE, SUTURE, WHITE_CELLS,
+    NURSING_SPECIAL, OXIMETRY, PLATELETS, PNEUMONIA, RED_CELLS, SALINE, STAY_FEE, STROKE, SUTURE, WHITE_CELLS,
 };
 use crate::operations::generate::life::share;
 
@@ -103,14 +103,12 @@ fn set_and_infusion(scene: &mut Scene<'_>) {
     found_set(scene, 0, amount);
 }
 
-fn set_at(scene: &mut Scene<'_>, drip: i64, set: i64) -> usize {
+fn set_at(scene: &mut Scene<'_>, drip: i64, set: i64) {
     let (facility, day) = (scene.hospital(), scene.day);
     let stay = scene.life.lean_stay(facility, day, day + 4, &PNEUMONIA);
     scene.life.charge(stay, &INFUSION, drip, 1);
-    let set = scene.life.charge(stay, &INFUSION_SET, set, 1);
+    scene.life.charge(stay, &INFUSION_SET, set, 1);
     scene.life.settle(stay);
-    let _ = stay;
-    set
 }
 
 fn set_at_both_ends_of_a_day(scene: &mut Scene<'_>) {
@@ -352,10 +350,18 @@ fn nursing_by_the_hour_at(scene: &mut Scene<'_>) {
     scene.life.settle(stay);
 }
 
-fn nursing_open(scene: &mut Scene<'_>) {
-    let stay = nursing(scene, 4, 0);
+/// The stay goes on, with a drip each day from this one on.
+fn still_there(scene: &mut Scene<'_>, stay: usize, from: i64) {
     scene.life.encounters[stay].end = None;
     scene.life.encounters[stay].leaving = None;
+    for day in from..from + 4 {
+        scene.life.charge(stay, &SALINE, at(day, 11, 0, 0), 1);
+    }
+}
+
+fn nursing_open(scene: &mut Scene<'_>) {
+    let stay = nursing(scene, 4, 0);
+    still_there(scene, stay, scene.day);
 }
 
 fn nursing_refunded(scene: &mut Scene<'_>) {
@@ -399,8 +405,7 @@ fn rounds_at(scene: &mut Scene<'_>) {
 
 fn rounds_open(scene: &mut Scene<'_>) {
     let stay = rounds(scene, 2);
-    scene.life.encounters[stay].end = None;
-    scene.life.encounters[stay].leaving = None;
+    still_there(scene, stay, scene.day + 3);
 }
 
 fn rounds_refunded(scene: &mut Scene<'_>) {

@@ -263,8 +263,7 @@ fn class_one_refunded(scene: &mut Scene<'_>) {
 
 // ---- MED106
 
-const SEVEN: [&Item; 7] =
-    [&AMOXICILLIN, &CEFUROXIME, &IBUPROFEN, &OMEPRAZOLE, &SMECTITE, &LORATADINE, &COLD_GRANULES];
+const SEVEN: [&Item; 7] = [&AMOXICILLIN, &CEFUROXIME, &IBUPROFEN, &OMEPRAZOLE, &SMECTITE, &LORATADINE, &COLD_GRANULES];
 
 /// A visit with these drugs on prescription 1.
 fn many(scene: &mut Scene<'_>, items: &[&'static Item]) -> (usize, Vec<usize>) {
@@ -397,7 +396,8 @@ fn second_line_refunded(scene: &mut Scene<'_>) {
 fn course(scene: &mut Scene<'_>, days: &[i64]) -> (usize, Vec<usize>) {
     let (facility, day) = (scene.hospital(), scene.day);
     let stay = scene.life.lean_stay(facility, day, day + 7, &HEART_FAILURE);
-    let charge = |(&offset, nth): (&i64, i64)| scene.life.charge(stay, &NATRIURETIC, at(day + offset, 9 + nth, 0, 0), 1);
+    let charge =
+        |(&offset, nth): (&i64, i64)| scene.life.charge(stay, &NATRIURETIC, at(day + offset, 9 + nth, 0, 0), 1);
     (stay, days.iter().zip(0_i64..).map(charge).collect())
 }
 

@@ -394,7 +394,12 @@ fn prostate_refunded(scene: &mut Scene<'_>) {
 // ---- SCP111
 
 /// A chronic visit under this approval with these drugs.
-fn approved(scene: &mut Scene<'_>, kind: &'static str, approval: &'static str, items: &[&'static Item]) -> (usize, usize) {
+fn approved(
+    scene: &mut Scene<'_>,
+    kind: &'static str,
+    approval: &'static str,
+    items: &[&'static Item],
+) -> (usize, usize) {
     let (facility, time) = (scene.hospital(), scene.time(0));
     let visit = scene.life.visit(facility, kind, time, Some(&DIABETES));
     scene.life.encounters[visit].dise_no = Some(approval);

@@ -2,7 +2,9 @@
 
 use super::{Recipe, Scene, hit, json, near, whole};
 use crate::operations::generate::calendar::at;
-use crate::operations::generate::catalogue::{BACK_PAIN, BLOOD_COUNT, INFUSION, LORATADINE, NOWHERE, OMEPRAZOLE, PNEUMONIA};
+use crate::operations::generate::catalogue::{
+    BACK_PAIN, BLOOD_COUNT, INFUSION, LORATADINE, NOWHERE, OMEPRAZOLE, PNEUMONIA,
+};
 use crate::operations::generate::rows::fund_paid;
 
 pub(super) const RECIPES: &[Recipe] = &[
@@ -45,7 +47,12 @@ const NEAR: usize = 13;
 /// Seconds that the 28.122 km take at 120 km/h, rounded down.
 const WAY: i64 = 843;
 
-fn two_places(scene: &mut Scene<'_>, first: (usize, &'static str), second: (usize, &'static str), seconds: i64) -> (usize, usize) {
+fn two_places(
+    scene: &mut Scene<'_>,
+    first: (usize, &'static str),
+    second: (usize, &'static str),
+    seconds: i64,
+) -> (usize, usize) {
     let time = scene.time(0);
     let mut visits = [0; 2];
     for (visit, ((facility, kind), begin)) in visits.iter_mut().zip([(first, time), (second, time + seconds)]) {

@@ -10,7 +10,6 @@ pub(super) const RECIPES: &[Recipe] = &[
     hit("REC101", "lines-edge", 1, lines_edge),
     near("REC101", "lines-at", 1, lines_at),
     hit("REC101", "lines-too-many", 1, lines_too_many),
-    near("REC101", "lines-none", 1, lines_none),
     near("REC101", "lines-refunded", 1, lines_refunded),
     hit("REC102", "scope-edge", 1, scope_edge),
     near("REC102", "scope-at", 1, scope_at),
@@ -61,14 +60,6 @@ fn lines_too_many(scene: &mut Scene<'_>) {
     let settlement = scene.life.settle(visit);
     scene.life.encounters[visit].settlements[settlement].unlisted = -LIVER.price;
     found(scene, "REC101", visit, LIVER.price);
-}
-
-/// A settlement none of whose lines was exported.
-fn lines_none(scene: &mut Scene<'_>) {
-    let (visit, _) = scene.visit(0, &BACK_PAIN, &LIVER, 1);
-    let settlement = scene.life.settle(visit);
-    scene.life.encounters[visit].lines.clear();
-    scene.life.encounters[visit].settlements[settlement].unlisted = 4_100;
 }
 
 /// Taken back with the same sum; what was charged anew adds up.
