@@ -6,6 +6,7 @@
 //! To add a command: a variant of [`Command`], a function below that calls its operation.
 
 mod bars;
+mod knowledge;
 mod rules;
 
 use std::io::{IsTerminal, Write};
@@ -16,6 +17,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::ingest;
 use crate::model::day;
+use crate::model::sheet::harmless;
 use crate::operations::{self, audit, generate};
 use crate::report::{Format, Lang, text};
 
@@ -67,9 +69,12 @@ enum Command {
     Ingest(IngestArgs),
     /// Say what is in the files, what maps to what, what would be quarantined; audits nothing
     Doctor(DoctorArgs),
-    /// The rule library: list, explain, check, test
+    /// The rule library: list, explain, check, test, and the rule keeper's tools
     #[command(subcommand)]
     Rules(rules::RulesCommand),
+    /// Knowledge tables: import the workbooks of the national two libraries
+    #[command(subcommand)]
+    Knowledge(knowledge::KnowledgeCommand),
     /// Make a synthetic export with planted violations and the truth about them
     Generate(GenerateArgs),
 }
@@ -212,6 +217,15 @@ fn bytes(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "wanted a size such as 4GB or 512MB".to_owned())
 }
 
+/// Rows as CSV, with what a spreadsheet would run disarmed.
+fn table<const N: usize>(rows: &[[String; N]]) -> String {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(Vec::new());
+    for row in rows {
+        writer.write_record(row.iter().map(|c| harmless(c).into_owned())).expect("rows of one length, into memory");
+    }
+    String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
+}
+
 /// What a command came to.
 enum Outcome {
     Clean,
@@ -266,6 +280,7 @@ pub fn run() -> ExitCode {
         Command::Ingest(args) => ingest(&args, &face),
         Command::Doctor(args) => doctor(&args, &face),
         Command::Rules(command) => rules::run(&command, &face),
+        Command::Knowledge(command) => knowledge::run(&command, &face),
         Command::Generate(args) => generate(&args, &face),
     };
     match outcome {

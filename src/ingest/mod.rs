@@ -38,6 +38,7 @@ pub use dataset::{Cents, Dataset, Input, Manifest, TableSummary, Tally, Unit, bu
 pub use error::Error;
 pub use survey::{Survey, survey};
 pub use values::{BadCell, BadValue, TableBuilder, Value, parse, parse_cell};
+pub use xlsx::{Sheet, sheets_of};
 
 use crate::model::Table;
 use crate::progress::Progress;

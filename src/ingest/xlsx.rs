@@ -143,6 +143,42 @@ pub(super) fn sheets(
     Ok(found)
 }
 
+/// A sheet as a person sees it: rows that are not blank, each with its 1-based number, cells as text.
+#[derive(Debug, Clone)]
+pub struct Sheet {
+    pub name: String,
+    pub rows: Vec<(u64, Vec<String>)>,
+}
+
+/// All sheets of a small workbook, for those that people write by hand; exports are streamed.
+///
+/// # Errors
+/// A file that is no workbook, or one that is larger than people write by hand.
+pub fn sheets_of(path: &Path) -> Result<Vec<Sheet>, Error> {
+    const MOST: usize = 200_000;
+    weigh(path)?;
+    let mut book = open(path)?;
+    let mut sheets = Vec::new();
+    for meta in book.sheets_metadata().to_vec() {
+        let mut rows = Vec::new();
+        walk(&mut book, path, &meta.name, ROWS, &mut |block: Block, _| {
+            for row in block.rows.iter().filter(|r| !block.is_blank(r)) {
+                rows.push((row.number, block.row_cells(row).map(|c| c.trim().to_owned()).collect()));
+            }
+            rows.len() <= MOST
+        })?;
+        if rows.len() > MOST {
+            return Err(Error::new(format!(
+                "the sheet `{}` of `{}` has more than {MOST} rows",
+                meta.name,
+                path.display()
+            )));
+        }
+        sheets.push(Sheet { name: meta.name, rows });
+    }
+    Ok(sheets)
+}
+
 /// Reads a sheet; `emit` gets blocks of `rows` rows with their share of bytes, and says whether to go on.
 fn walk(
     book: &mut Xlsx<BufReader<File>>,

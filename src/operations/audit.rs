@@ -93,16 +93,7 @@ pub fn audit(options: &Options, progress: &dyn Progress) -> Result<Done, Error> 
             .time("ingest", || ingest::ingest(&options.inputs, &how, &folder.path().join("dataset"), progress))?;
         (dataset, Some(folder))
     };
-    let setting = setting(options, &library.set, &dataset)?;
-    let scope = Scope { from: options.from, until: options.until, facilities: options.facilities.clone() };
-
-    let run = stages.time("audit", || run_units(options, &library, &dataset, &setting, &scope, progress))?;
-    check_netting(&run.netting, &dataset)?;
-    let facts: Vec<RuleFacts> = library.plans.iter().map(|p| RuleFacts::of(&p.rule)).collect();
-    let coverage = coverage(&library.plans, &run);
-    let hits = run.hits;
-    let (findings, lines) = stages.time("findings", || assemble(&facts, hits));
-    let outcome = Outcome { findings, lines, coverage };
+    let (outcome, setting, run) = answer(options, &library, &dataset, &mut stages, progress)?;
 
     let quarantine = options.out.join("quarantine.csv");
     fs::copy(dataset.folder().join("quarantine.csv"), &quarantine)
@@ -113,6 +104,38 @@ pub fn audit(options: &Options, progress: &dyn Progress) -> Result<Done, Error> 
     let mut files = report::write(&outcome, &context, &options.formats, &options.out, progress)?;
     files.push(quarantine);
     Ok(Done { outcome, context, files })
+}
+
+/// What a library finds in a dataset; nothing is written. `inputs`, `out`, `rules`, `select` and `formats` are not read.
+///
+/// # Errors
+/// A dataset that cannot be read, counts that do not add up.
+pub fn findings_of(
+    options: &Options,
+    library: &library::Library,
+    dataset: &Dataset,
+    progress: &dyn Progress,
+) -> Result<Outcome, Error> {
+    answer(options, library, dataset, &mut Stages::default(), progress).map(|(outcome, _, _)| outcome)
+}
+
+/// Every unit, every rule: the outcome, and what the record of the run tells of how it came about.
+fn answer(
+    options: &Options,
+    library: &library::Library,
+    dataset: &Dataset,
+    stages: &mut Stages,
+    progress: &dyn Progress,
+) -> Result<(Outcome, Setting, Whole), Error> {
+    let setting = setting(options, &library.set, dataset)?;
+    let scope = Scope { from: options.from, until: options.until, facilities: options.facilities.clone() };
+    let mut run = stages.time("audit", || run_units(options, library, dataset, &setting, &scope, progress))?;
+    check_netting(&run.netting, dataset)?;
+    let facts: Vec<RuleFacts> = library.plans.iter().map(|p| RuleFacts::of(&p.rule)).collect();
+    let coverage = coverage(&library.plans, &run);
+    let hits = std::mem::take(&mut run.hits);
+    let (findings, lines) = stages.time("findings", || assemble(&facts, hits));
+    Ok((Outcome { findings, lines, coverage }, setting, run))
 }
 
 fn check(options: &Options) -> Result<(), Error> {

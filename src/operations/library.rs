@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use crate::engine::{Compiler, Plan};
+use crate::report::Essay;
 use crate::rules::{Files, Rule, RuleSet, Status, load};
 use crate::span::nearest;
 
@@ -23,7 +24,15 @@ pub struct Library {
 /// # Errors
 /// Every mistake of every file; a folder that cannot be read.
 pub fn open(folder: Option<&Path>) -> Result<RuleSet, Error> {
-    let files = match folder {
+    open_with(folder, "").map(|(set, _)| set)
+}
+
+/// Loads a library, and the text of one more file of it, where it has that file.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(folder: Option<&Path>, more: &str) -> Result<(RuleSet, Option<String>), Error> {
+    let mut files = match folder {
         Some(folder) => Files::in_folder(folder)
             .map_err(|e| Error::Usage(format!("cannot read the rules in `{}`: {e}", folder.display())))?,
         None => Files::built_in(),
@@ -32,7 +41,7 @@ pub fn open(folder: Option<&Path>) -> Result<RuleSet, Error> {
     if set.rules.is_empty() {
         return Err(Error::Usage(format!("no rule in `{}`: wanted `<family>/<name>.toml`", files.root)));
     }
-    Ok(set)
+    Ok((set, files.texts.remove(more)))
 }
 
 /// Loads a library and compiles the rules that `select` names: codes, families, names; empty: all that are trial or stable.
@@ -64,7 +73,20 @@ pub fn compile(folder: Option<&Path>, select: &[String]) -> Result<Library, Erro
     Ok(Library { set, plans })
 }
 
-fn chosen(rule: &Rule, word: &str) -> bool {
+/// Loads a library and compiles every rule of it but the retired ones, drafts too.
+///
+/// # Errors
+/// Every mistake of every file.
+pub fn check(folder: Option<&Path>) -> Result<Library, Error> {
+    let set = open(folder)?;
+    let rules: Vec<&Rule> = set.rules.iter().filter(|rule| rule.status != Status::Retired).collect();
+    let plans = Compiler::new(&set).compile(&rules).map_err(Error::Rules)?;
+    Ok(Library { set, plans })
+}
+
+/// Whether a word of a selection names this rule: its code, family or name.
+#[must_use]
+pub fn chosen(rule: &Rule, word: &str) -> bool {
     rule.code.eq_ignore_ascii_case(word) || rule.family().eq_ignore_ascii_case(word) || rule.name == word
 }
 
@@ -83,54 +105,59 @@ pub fn named<'a>(set: &'a RuleSet, word: &str) -> Result<&'a Rule, Error> {
 
 /// A rule as an essay: what, why, law, when the charge may be right, what it cannot see, its parameters with their sources.
 #[must_use]
-pub fn explain(set: &RuleSet, rule: &Rule) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::new();
-    let stages = rule.stages.join("、");
-    let _ = writeln!(text, "{} {} ({})\n{}\n", rule.code, rule.title, rule.name, rule.title_en);
-    let _ = writeln!(
-        text,
-        "结果 {}   严重程度 {}   环节 {stages}   状态 {}",
-        rule.result,
-        rule.severity,
-        rule.status.name()
-    );
-    if !rule.national.is_empty() {
-        let numbers: Vec<String> = rule.national.iter().map(ToString::to_string).collect();
-        let _ = writeln!(text, "国家规则 第 {} 类", numbers.join("、"));
-    }
-    let _ = writeln!(text, "\n{}\n", rule.why);
-    let mut list = |heading: &str, items: &[String]| {
-        if !items.is_empty() {
-            let _ = writeln!(text, "{heading}");
-            for item in items {
-                let _ = writeln!(text, "  · {item}");
-            }
-            let _ = writeln!(text);
-        }
-    };
-    list("依据", &rule.basis.iter().map(|b| format!("{} {}", b.law, b.article)).collect::<Vec<_>>());
-    list("可能合理", &rule.may_be_right_when);
-    list("看不见", &rule.blind_spots);
-    list("本规则的理解", &rule.reads);
-    let used: Vec<String> = set
+pub fn essay(set: &RuleSet, rule: &Rule) -> Essay {
+    let numbers: Vec<String> = rule.national.iter().map(ToString::to_string).collect();
+    let parameters = set
         .parameters
         .values()
         .filter(|p| rule.source.contains(&format!("${}", p.name)))
         .flat_map(|p| p.values.iter().map(move |v| value_line(p, v)))
         .collect();
-    list("参数", &used);
-    let tables: Vec<String> = rule
+    let mut tables: Vec<String> = rule
         .find
         .with
         .iter()
         .filter_map(|w| set.knowledge.get(&w.table).map(|k| format!("{}，{} 行", w.table, k.rows.len())))
         .collect();
-    let mut tables = tables;
     tables.dedup();
-    list("知识表", &tables);
-    let _ = writeln!(text, "条件  {}\n金额  {}\n文件  {}", rule.find.condition.text, rule.find.amount.text, rule.file);
-    text
+    let mut facts = vec![
+        ("结果", rule.result.clone()),
+        ("严重程度", rule.severity.clone()),
+        ("环节", rule.stages.join("、")),
+        ("状态", rule.status.name().to_owned()),
+    ];
+    // That a rule is as it first was is no news.
+    if rule.version > 1 {
+        facts.push(("版本", rule.version.to_string()));
+    }
+    let owned = |pairs: Vec<(&str, String)>| pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Essay {
+        heading: format!("{} {} ({})", rule.code, rule.title, rule.name),
+        heading_en: rule.title_en.clone(),
+        facts: owned(facts),
+        national: if numbers.is_empty() {
+            String::new()
+        } else {
+            format!("国家规则 第 {} 类", numbers.join("、"))
+        },
+        why: rule.why.clone(),
+        sections: [
+            ("依据", rule.basis.iter().map(|b| format!("{} {}", b.law, b.article)).collect()),
+            ("可能合理", rule.may_be_right_when.clone()),
+            ("看不见", rule.blind_spots.clone()),
+            ("本规则的理解", rule.reads.clone()),
+            ("参数", parameters),
+            ("知识表", tables),
+        ]
+        .into_iter()
+        .map(|(heading, items)| (heading.to_owned(), items))
+        .collect(),
+        end: owned(vec![
+            ("条件", rule.find.condition.text.clone()),
+            ("金额", rule.find.amount.text.clone()),
+            ("文件", rule.file.clone()),
+        ]),
+    }
 }
 
 fn value_line(parameter: &crate::rules::Parameter, value: &crate::rules::parameters::Value) -> String {

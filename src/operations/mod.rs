@@ -5,9 +5,14 @@
 
 pub mod audit;
 pub mod cases;
+pub mod difference;
 pub mod doctor;
 pub mod generate;
+pub mod index;
+pub mod knowledge;
 pub mod library;
+pub mod lock;
+pub mod scaffold;
 
 use std::fmt;
 

@@ -15,6 +15,7 @@
 mod chart;
 mod columns;
 mod csv;
+mod essay;
 mod html;
 mod json;
 mod labels;
@@ -38,6 +39,7 @@ use rust_decimal::Decimal;
 use crate::findings::Outcome;
 use crate::progress::Progress;
 
+pub use essay::Essay;
 pub use text::Lang;
 
 /// What pages and workbooks say around the findings.

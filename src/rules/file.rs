@@ -334,6 +334,7 @@ impl<'a> Reader<'a> {
     fn rule(&mut self, path: &str, set: &RuleSet) -> Option<Rule> {
         const HEAD: &[&str] = &[
             "code",
+            "version",
             "name",
             "title",
             "title_en",
@@ -369,6 +370,7 @@ impl<'a> Reader<'a> {
                 Some("for example BIL103".to_owned()),
             );
         }
+        let version = self.version(head.get("version"));
         let name = self.text_of(head.get("name"), "name", true);
         let stem = path.rsplit('/').next().and_then(|f| f.strip_suffix(".toml")).unwrap_or_default();
         if let Some((_, value)) = head.get("name")
@@ -433,6 +435,7 @@ impl<'a> Reader<'a> {
         };
         Some(Rule {
             code,
+            version,
             name,
             title,
             title_en,
@@ -453,6 +456,19 @@ impl<'a> Reader<'a> {
             file: self.file.to_owned(),
             source: self.text.to_owned(),
             hash: hex(&Sha256::digest(self.text.as_bytes())),
+        })
+    }
+
+    fn version(&mut self, entry: Option<&Entry<'_>>) -> u32 {
+        let Some((_, value)) = entry else { return 1 };
+        let found = value.get_ref().as_integer().and_then(|n| n.as_str().parse().ok()).filter(|n| *n > 0);
+        found.unwrap_or_else(|| {
+            self.wrong(
+                value.span(),
+                "`version` is not a whole number from 1 on",
+                Some("for example version = 2".to_owned()),
+            );
+            1
         })
     }
 

@@ -39,6 +39,8 @@ pub struct RuleSet {
 #[derive(Debug, Clone)]
 pub struct Rule {
     pub code: String,
+    /// Counts the texts that this rule has had: a change that is merged is a new version. 1 where the file says nothing.
+    pub version: u32,
     /// = the file's stem.
     pub name: String,
     pub title: String,

@@ -11,4 +11,5 @@ mod model;
 mod report;
 mod rules;
 mod tidy;
+mod tools;
 mod truth;

@@ -1,0 +1,10 @@
+-- Pharmacy lines that the fund paid, on days strictly inside a stay of the same person.
+WITH visit AS (
+    SELECT l.*, planned(l.main_diag, l.day, coalesce(i.items, [])) AS is_planned
+    FROM paid_line l LEFT JOIN items_of_encounter i ON i.mdtrt_id = l.mdtrt_id
+    WHERE l.setting = 'pharmacy' AND l.mdtrt_id IN (
+        SELECT mdtrt_id FROM standing_settlement GROUP BY mdtrt_id HAVING count(fund_pay_sumamt) = count(*) AND sum(fund_pay_sumamt) > 0)
+      AND coalesce(l.etip_flag, '0') <> '1'
+      AND EXISTS (FROM stay s WHERE s.psn_no = l.psn_no AND s.begin_day < l.day AND l.day < s.last_day)
+)
+SELECT to_json({'mdtrt_id': mdtrt_id}) AS key, sum(inscp_amt) AS amount FROM visit WHERE NOT is_planned GROUP BY mdtrt_id;
