@@ -23,7 +23,7 @@ const NO_MONEY: [&str; 5] = ["BIL113", "MED106", "REC103", "SCP109", "SCP112"];
 
 /// The small export of the fixtures: one month, every recipe once, every defect.
 fn small(form: Form) -> Options {
-    Options { persons: 520, seed: 1, months: 1, form, messy: true, ..Options::default() }
+    Options { persons: 520, seed: 18, months: 1, form, messy: true, ..Options::default() }
 }
 
 fn made(options: &Options) -> (tempfile::TempDir, Summary) {
