@@ -162,7 +162,7 @@ struct DoctorArgs {
 
 #[derive(Debug, Args)]
 struct GenerateArgs {
-    /// Number of persons; from 200 on every planted violation occurs
+    /// Number of persons; from 500 on every planted violation occurs
     #[arg(long)]
     persons: u32,
     /// Folder for the export

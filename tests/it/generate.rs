@@ -9,15 +9,21 @@ use fundaudit::model::{Kind, Table};
 use fundaudit::operations::generate::{Form, Options, Summary, generate, recipes};
 use fundaudit::progress::Silent;
 
-/// The rules that are planted.
-const RULES: [&str; 14] = [
-    "BIL101", "BIL103", "BIL106", "BIL107", "BIL108", "IDN101", "MED101", "MED103", "RAT101", "SCP101", "SCP104",
-    "STY101", "STY103", "STY104",
+/// The rules that are planted: all but SCP110, which needs a list of the whole catalogue that nobody ships.
+const RULES: [&str; 52] = [
+    "BIL101", "BIL102", "BIL103", "BIL104", "BIL105", "BIL106", "BIL107", "BIL108", "BIL109", "BIL110", "BIL111",
+    "BIL112", "BIL113", "BIL114", "IDN101", "IDN102", "IDN103", "IDN104", "MED101", "MED102", "MED103", "MED104",
+    "MED105", "MED106", "MED107", "MED108", "MED109", "MED110", "RAT101", "REC101", "REC102", "REC103", "SCP101",
+    "SCP102", "SCP103", "SCP104", "SCP105", "SCP106", "SCP107", "SCP108", "SCP109", "SCP111", "SCP112", "STY101",
+    "STY102", "STY103", "STY104", "STY105", "STY106", "STY107", "STY108", "STY109",
 ];
+
+/// Rules that speak of no money, and BIL113 where too little was charged.
+const NO_MONEY: [&str; 5] = ["BIL113", "MED106", "REC103", "SCP109", "SCP112"];
 
 /// The small export of the fixtures: one month, every recipe once, every defect.
 fn small(form: Form) -> Options {
-    Options { persons: 260, seed: 8, months: 1, form, messy: true, ..Options::default() }
+    Options { persons: 520, seed: 18, months: 1, form, messy: true, ..Options::default() }
 }
 
 fn made(options: &Options) -> (tempfile::TempDir, Summary) {
@@ -51,12 +57,12 @@ fn same_options_same_bytes() {
 
 #[test]
 fn a_person_does_not_depend_on_how_many_there_are() {
-    let (few, _) = made(&Options { persons: 300, messy: true, ..Options::default() });
-    let (many, _) = made(&Options { persons: 420, messy: true, ..Options::default() });
+    let (few, _) = made(&Options { persons: 600, messy: true, ..Options::default() });
+    let (many, _) = made(&Options { persons: 720, messy: true, ..Options::default() });
     for name in ["fee_detail", "settlement", "encounter", "diagnosis", "person"] {
         let (few, many) = (files(few.path()), files(many.path()));
         let file = format!("{name}.csv");
-        assert!(many[&file].starts_with(&few[&file]), "`{file}` of 300 persons is not the beginning of that of 420");
+        assert!(many[&file].starts_with(&few[&file]), "`{file}` of 600 persons is not the beginning of that of 720");
     }
     let truth =
         |folder: &Path| -> BTreeSet<_> { table(folder, "truth").into_iter().map(|row| row["key"].clone()).collect() };
@@ -84,9 +90,18 @@ fn cents(text: &str) -> i64 {
     if text.starts_with('-') { -value } else { value }
 }
 
+/// The persons whose lives follow a recipe about settlements, of those who come first; later ones are not planted here.
+fn wrong_on_purpose() -> BTreeSet<String> {
+    let recipes = recipes();
+    let about = |&(rule, ..): &(&str, &str, bool)| matches!(rule, "REC101" | "REC102");
+    (0..recipes.len()).filter(|&at| about(&recipes[at])).map(|at| format!("37032326{:010}", at + 1)).collect()
+}
+
 #[test]
 fn settlements_are_sound_to_the_cent() {
     let (folder, summary) = made(&Options { persons: 1200, ..Options::default() });
+    // Planted persons may have settlements that are wrong on purpose, found or within what is allowed.
+    let planted = wrong_on_purpose();
     let mut lines: BTreeMap<String, i64> = BTreeMap::new();
     for line in table(folder.path(), "fee_detail") {
         *lines.entry(line["setl_id"].clone()).or_default() += cents(&line["det_item_fee_sumamt"]);
@@ -99,6 +114,10 @@ fn settlements_are_sound_to_the_cent() {
     let mut refunds = 0;
     for row in table(folder.path(), "settlement") {
         let of = |name: &str| cents(&row[name]);
+        refunds += u64::from(row["refd_setl_flag"] == "1");
+        if planted.contains(&row["psn_no"]) {
+            continue;
+        }
         assert_eq!(of("medfee_sumamt"), lines[&row["setl_id"]], "lines of {row:?}");
         assert_eq!(
             of("inscp_amt"),
@@ -107,7 +126,6 @@ fn settlements_are_sound_to_the_cent() {
         let fund = ["hifp_pay", "cvlserv_pay", "hifes_pay", "hifmi_pay", "hifob_pay", "maf_pay", "oth_pay"];
         assert_eq!(of("fund_pay_sumamt"), fund.iter().map(|part| of(part)).sum::<i64>());
         assert_eq!(of("fund_pay_sumamt") + of("acct_pay") + of("cash_payamt"), of("medfee_sumamt"));
-        refunds += u64::from(row["refd_setl_flag"] == "1");
     }
     assert_eq!(refunds, summary.refund_settlements);
 }
@@ -129,7 +147,7 @@ fn a_county_has_the_proportions_of_a_county() {
 
 #[test]
 fn every_rule_is_planted_and_every_key_is_unique() {
-    assert!(recipes().len() <= 200);
+    assert!(recipes().len() <= 500);
     for rule in RULES {
         for wanted in [true, false] {
             assert!(recipes().iter().any(|&(code, _, hit)| code == rule && hit == wanted), "{rule} {wanted}");
@@ -142,7 +160,7 @@ fn every_rule_is_planted_and_every_key_is_unique() {
     assert_eq!(summary.facts.keys().map(String::as_str).collect::<Vec<_>>(), RULES);
     assert!(summary.defects.values().all(|&count| count > 0), "{:?}", summary.defects);
     for row in &truth {
-        assert!(cents(&row["amount"]) > 0, "{row:?}");
+        assert!(cents(&row["amount"]) > 0 || NO_MONEY.contains(&row["rule_code"].as_str()), "{row:?}");
         let key: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&row["key"]).unwrap();
         assert!(key.values().all(serde_json::Value::is_string), "{row:?}");
     }
@@ -246,7 +264,7 @@ fn write_fixture() {
                 std::fs::remove_dir_all(&folder).unwrap();
             }
             let summary = generate(&small(form), &folder, &Silent).unwrap();
-            assert!(summary.fee_lines() <= 4_000, "{} lines", summary.fee_lines());
+            assert!(summary.fee_lines() <= 5_000, "{} lines", summary.fee_lines());
         }
         assert_eq!(
             files(&folder),

@@ -217,7 +217,10 @@ pub const VALSARTAN: Item =
     drug("XC09CAX143E001010100025", "缬沙坦胶囊", "09", 1820, pack("80mg×28粒/盒", "盒", "胶囊", "80mg", "qd", 28));
 pub const GLIMEPIRIDE: Item =
     drug("XA10BBG095A001010100026", "格列美脲片", "09", 1950, pack("2mg×30片/盒", "盒", "片剂", "1片", "qd", 30));
-pub const LONG_DRUGS: &[&Item] = &[&AMLODIPINE, &METFORMIN, &ATORVASTATIN, &ASPIRIN, &VALSARTAN, &GLIMEPIRIDE];
+/// What the chronic approval for high blood pressure or the heart covers.
+pub const HEART_DRUGS: &[&Item] = &[&AMLODIPINE, &ATORVASTATIN, &ASPIRIN, &VALSARTAN];
+/// What the chronic approval for diabetes covers.
+pub const DIABETES_DRUGS: &[&Item] = &[&METFORMIN, &GLIMEPIRIDE, &ATORVASTATIN, &ASPIRIN, &VALSARTAN];
 
 // Drugs of a stay.
 pub const SALINE: Item =
@@ -284,6 +287,68 @@ pub const DEVASCULARISATION: Item = service("003310080260000", "门体静脉断�
 pub const HEART_WATCH: Item = service("003107010220000", "心电监测", "05", 500);
 pub const FRUCTOSAMINE: Item = service("002503020020000", "血清果糖胺测定", "04", 3000);
 pub const HBA1C: Item = service("002503020030000", "糖化血红蛋白测定", "04", 6400);
+pub const NURSING_1: Item = service("001201000030000", "Ⅰ级护理", "07", 2000);
+pub const NURSING_SPECIAL: Item = service("001201000020000", "特级护理", "07", 500);
+pub const NURSING_NEWBORN: Item = service("001201000070000", "新生儿护理", "07", 1800);
+pub const BILE_DUCT: Item = service("003310060040000", "胆总管探查T管引流术", "06", 360_000);
+pub const GALLBLADDER: Item = service("003310060010000", "胆囊肿大切开引流术", "06", 180_000);
+pub const LIVER_WEDGE: Item = service("003310050140000", "肝楔形切除术", "06", 280_000);
+pub const BOWEL_LOOSENING: Item = service("003310030040000", "肠粘连松解术", "06", 120_000);
+pub const HAEMOGLOBIN: Item = service("002501010010000", "血红蛋白测定", "04", 500);
+pub const RED_CELLS: Item = service("002501010020000", "红细胞计数", "04", 500);
+pub const WHITE_CELLS: Item = service("002501010090000", "白细胞计数", "04", 500);
+pub const PLATELETS: Item = service("002501010140000", "血小板计数", "04", 500);
+pub const WORK_TRAINING: Item = service("003402000320000", "职业功能训练", "05", 3000);
+
+const fn material(code: &'static str, name: &'static str, price: i64) -> Item {
+    Item { code, name, list_type: "301", charge: "08", level: "01", price, pack: None }
+}
+
+const fn herb(code: &'static str, name: &'static str, price: i64) -> Item {
+    let pack = Some(pack("", "克", "饮片", "", "", 0));
+    Item { code, name, list_type: "102", charge: "10", level: "01", price, pack }
+}
+
+pub const INFUSION_SET: Item = material("C1403010010000000010", "一次性使用输液器", 350);
+pub const SUTURE: Item = material("C1703010010000000011", "可吸收缝合线", 4600);
+pub const ASTRAGALUS: Item = herb("T001700368", "黄芪", 20);
+pub const CHRYSANTHEMUM: Item = herb("T000100467", "菊花", 30);
+pub const ANGELICA: Item = herb("T001700122", "当归", 40);
+pub const GINSENG: Item = herb("T001700805", "西洋参", 250);
+pub const NIFEDIPINE: Item =
+    drug("XC08CAX119A010010100060", "硝苯地平控释片", "09", 2180, pack("30mg×7片/盒", "盒", "片剂", "30mg", "qd", 7));
+pub const FELODIPINE: Item =
+    drug("XC08CAF101A010010100061", "非洛地平缓释片", "09", 1960, pack("5mg×10片/盒", "盒", "片剂", "5mg", "qd", 10));
+pub const DESLORATADINE: Item =
+    drug("XR06AXY072A001010100062", "枸地氯雷他定片", "09", 2860, pack("8.8mg×6片/盒", "盒", "片剂", "8.8mg", "qd", 6));
+pub const NATRIURETIC: Item = drug(
+    "XC01EBC109B001010100063",
+    "注射用重组人脑利钠肽",
+    "09",
+    45_500,
+    pack("0.5mg", "支", "注射剂", "0.5mg", "qd", 0),
+);
+pub const CHILD_COLD: Item = drug(
+    "XN02BEX085P001010100064",
+    "小儿氨酚黄那敏颗粒",
+    "09",
+    880,
+    pack("6g×9袋/盒", "盒", "颗粒剂", "1袋", "tid", 3),
+);
+pub const CHILD_MONTELUKAST: Item =
+    drug("XR03DCM082M001010100065", "孟鲁司特钠颗粒", "09", 3260, pack("4mg×5袋/盒", "盒", "颗粒剂", "4mg", "qn", 5));
+pub const GINKGO: Item =
+    drug("XC02CXY165B001010100066", "银杏达莫注射液", "09", 1480, pack("10ml", "支", "注射剂", "20ml", "qd", 0));
+pub const ANGONG: Item =
+    drug("ZA07AAA0061010100067", "安宫牛黄丸", "11", 38_000, pack("3g×1丸/盒", "盒", "丸剂", "1丸", "qd", 1));
+pub const HYDROQUINONE: Item =
+    drug("XD11AXQ064J010010100068", "氢醌乳膏", "09", 2600, pack("10g:0.2g", "支", "乳膏剂", "适量", "外用", 0));
+pub const DINOPROST: Item =
+    drug("XG02ADD082L001010100069", "地诺前列酮栓", "09", 98_000, pack("10mg", "枚", "栓剂", "1枚", "st", 0));
+pub const SHUXUETONG: Item =
+    drug("ZA12HAS0790010100070", "疏血通注射液", "11", 2960, pack("2ml", "支", "注射剂", "6ml", "qd", 0));
+pub const LIRAGLUTIDE: Item =
+    drug("XA10BJL326B002010100071", "利拉鲁肽注射液", "09", 28_900, pack("18mg:3ml", "支", "注射剂", "0.6mg", "qd", 0));
 
 /// A diagnosis.
 #[derive(Debug, Clone, Copy)]
@@ -312,7 +377,12 @@ pub const ACUTE: &[&Disease] = &[&COLD, &BRONCHITIS, &GASTRITIS, &BACK_PAIN, &DE
 pub const HYPERTENSION: Disease = disease("I10.x00", "特发性高血压", "高血压");
 pub const DIABETES: Disease = disease("E11.900", "2型糖尿病", "糖尿病");
 pub const CORONARY: Disease = disease("I25.100", "动脉硬化性心脏病", "冠心病");
-pub const CHRONIC: &[&Disease] = &[&HYPERTENSION, &DIABETES, &CORONARY];
+/// Chronic diseases, the number of their approval, and what it covers.
+pub const CHRONIC: &[(&Disease, &str, &[&Item])] = &[
+    (&HYPERTENSION, "M03900", HEART_DRUGS),
+    (&DIABETES, "M01600", DIABETES_DRUGS),
+    (&CORONARY, "M04600", HEART_DRUGS),
+];
 
 pub const PNEUMONIA: Disease = disease("J18.900", "肺炎", "肺炎");
 pub const STROKE: Disease = disease("I63.900", "脑梗死", "脑梗");
@@ -329,6 +399,10 @@ pub const CATARACT_DISEASE: Disease = disease("H25.900", "老年性白内障", "
 pub const CHEMOTHERAPY: Disease = disease("Z51.102", "恶性肿瘤术后化疗", "化疗");
 pub const LUNG_CANCER: Disease = disease("C34.900", "肺恶性肿瘤", "肺癌");
 pub const RENAL_FAILURE: Disease = disease("N18.900", "慢性肾脏病", "肾衰");
+pub const HEART_FAILURE: Disease = disease("I50.900", "心力衰竭", "心衰");
+pub const STROKE_OR_BLEEDING: Disease = disease("I64.x00", "脑卒中，未特指为出血或梗死", "中风");
+pub const PROSTATE: Disease = disease("N40.x00", "前列腺增生", "前列腺大");
+pub const OVARY: Disease = disease("N83.201", "卵巢囊肿", "卵巢囊肿");
 
 /// A designated facility.
 #[derive(Debug, Clone)]
@@ -345,10 +419,8 @@ pub struct Facility {
     pub grade: Option<&'static str>,
     /// 0 to 3.
     pub level: i64,
-    /// Degrees × 10⁶.
-    pub lng: i64,
-    /// Degrees × 10⁶.
-    pub lat: i64,
+    /// Longitude and latitude in degrees × 10⁶, where somebody took them down.
+    pub at: Option<(i64, i64)>,
     /// Beds.
     pub beds: i64,
 }
@@ -362,6 +434,8 @@ pub const LEVEL_2: std::ops::Range<usize> = 2..6;
 pub const LEVEL_1: std::ops::Range<usize> = 6..20;
 pub const LEVEL_0: std::ops::Range<usize> = 20..30;
 pub const PHARMACIES: std::ops::Range<usize> = 30..46;
+/// The one of which nobody took down where it is.
+pub const NOWHERE: usize = 29;
 
 /// The forty-six facilities of the county.
 #[must_use]
@@ -394,8 +468,8 @@ fn facility(index: usize) -> Facility {
         medins_type,
         grade: (!pharmacy).then(|| grades[index % grades.len()]),
         level,
-        lng: 118_050_000 + number * 7_310 % 260_000,
-        lat: 36_020_000 + number * 11_930 % 240_000,
+        at: (index != NOWHERE)
+            .then_some((118_050_000 + number * 7_310 % 260_000, 36_020_000 + number * 11_930 % 240_000)),
         beds,
     }
 }

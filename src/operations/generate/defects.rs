@@ -2,8 +2,8 @@
 //! must set aside.
 //!
 //! Goes in: the tidy rows of one person, a stream of chance. Comes out: the same rows, soiled, and how many of which defect.
-//! No defect makes or unmakes a violation: rows that may end in quarantine are lines of encounters without refunds, and
-//! nobody soiled carries a plant. Every form of an export gets the same soiled rows.
+//! No defect makes or unmakes a violation: a row that ends in quarantine is a failed upload of a line that was uploaded again
+//! under another number, so that what remains of a settlement adds up; and nobody soiled carries a plant. Every form of an export gets the same soiled rows.
 //!
 //! Not known here: file formats, rules. To add a defect: a name in [`DEFECTS`], a branch in [`soil`].
 
@@ -29,6 +29,9 @@ pub const DEFECTS: [&str; 11] = [
 
 /// Times in a hundred thousand that a person gets the defect.
 const SHARES: [u64; 11] = [15_000, 30_000, 10_000, 3_000, 15_000, 100, 2_000, 200, 300, 300, 200];
+
+/// What the number of a failed upload begins with.
+const FAILED: &str = "8";
 
 /// How many rows have which defect.
 pub type Counts = [u64; DEFECTS.len()];
@@ -212,8 +215,11 @@ fn quiet_encounters(rows: &Rows) -> Vec<bool> {
 /// A line of such an encounter that is neither a bed nor already soiled.
 fn quiet_line(rows: &Rows, chance: &mut Random) -> Option<usize> {
     let quiet = quiet_encounters(rows);
-    let (charge, amount) =
-        (column(Table::FeeDetail, "med_chrgitm_type"), column(Table::FeeDetail, "det_item_fee_sumamt"));
+    let (charge, amount, number) = (
+        column(Table::FeeDetail, "med_chrgitm_type"),
+        column(Table::FeeDetail, "det_item_fee_sumamt"),
+        column(Table::FeeDetail, "feedetl_sn"),
+    );
     let may: Vec<usize> = rows
         .of(Table::FeeDetail)
         .iter()
@@ -223,40 +229,60 @@ fn quiet_line(rows: &Rows, chance: &mut Random) -> Option<usize> {
             quiet[*encounter]
                 && matches!(line[charge].as_str(), "03" | "04" | "05")
                 && line[amount].parse::<f64>().is_ok()
+                && !line[number].starts_with(FAILED)
         })
         .map(|(at, _)| at)
         .collect();
     (!may.is_empty()).then(|| *chance.pick(&may))
 }
 
-/// The same row twice, or twice with another amount.
+/// The same row twice, or a failed upload twice with two amounts.
 fn duplicate(rows: &mut Rows, chance: &mut Random, conflicting: bool) -> u64 {
     let Some(line) = quiet_line(rows, chance) else { return 0 };
-    let mut again: Row = rows.of(Table::FeeDetail)[line].clone();
     if conflicting {
+        let failed = failed_upload(rows, line);
+        push(rows, line, failed.clone());
+        let mut again = failed;
         for name in ["det_item_fee_sumamt", "inscp_amt"] {
             again[column(Table::FeeDetail, name)].insert(0, '9');
         }
+        push(rows, line, again);
+    } else {
+        let again = rows.of(Table::FeeDetail)[line].clone();
+        push(rows, line, again);
     }
-    let belongs = rows.belongs[line];
-    rows.tables[Table::FeeDetail as usize].push(again);
-    rows.belongs.push(belongs);
     1
+}
+
+/// The row that did not come through the first time; the line itself was uploaded anew.
+fn failed_upload(rows: &Rows, line: usize) -> Row {
+    let mut failed = rows.of(Table::FeeDetail)[line].clone();
+    failed[column(Table::FeeDetail, "feedetl_sn")].replace_range(..1, FAILED);
+    failed
+}
+
+fn push(rows: &mut Rows, line: usize, row: Row) {
+    let belongs = rows.belongs[line];
+    rows.tables[Table::FeeDetail as usize].push(row);
+    rows.belongs.push(belongs);
 }
 
 /// One cell that nobody can read.
 fn spoil(rows: &mut Rows, chance: &mut Random, name: &str, texts: &[&str]) -> u64 {
     let Some(line) = quiet_line(rows, chance) else { return 0 };
-    let cell = &mut rows.tables[Table::FeeDetail as usize][line][column(Table::FeeDetail, name)];
-    (*chance.pick(texts)).clone_into(cell);
+    let mut failed = failed_upload(rows, line);
+    (*chance.pick(texts)).clone_into(&mut failed[column(Table::FeeDetail, name)]);
+    push(rows, line, failed);
     1
 }
 
 /// A number that a spreadsheet kept six digits of.
 fn ruined(rows: &mut Rows, chance: &mut Random) -> u64 {
     let Some(line) = quiet_line(rows, chance) else { return 0 };
-    let cell = &mut rows.tables[Table::FeeDetail as usize][line][column(Table::FeeDetail, "feedetl_sn")];
+    let mut failed = failed_upload(rows, line);
+    let cell = &mut failed[column(Table::FeeDetail, "feedetl_sn")];
     let exponent = cell.len() - 1;
     *cell = format!("{}.{}E+{exponent}", &cell[..1], &cell[1..6]);
+    push(rows, line, failed);
     1
 }

@@ -81,7 +81,33 @@ pub struct Line {
     pub settlement: Option<usize>,
     /// For a negative line.
     pub takes_back: TakesBack,
+    /// The prescription it stands on.
+    pub prescription: Prescription,
+    /// The department that carried it out, `acord_dept_codg`.
+    pub department: Option<&'static str>,
+    /// Taken home at discharge.
+    pub take_home: bool,
+    /// Seconds from the charge to its upload.
+    pub uploaded: i64,
+    /// The trace code of the pack, where it is not the pack's own.
+    pub trace: Option<String>,
 }
+
+/// How a line names its prescription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prescription {
+    /// As the hospital numbers them: a few lines a prescription.
+    Numbered,
+    /// This number, in `rx_drord_no`.
+    Number(u8),
+    /// No number, but that of a batch, in `chrg_bchno`.
+    Batch(u8),
+    /// Neither.
+    Nameless,
+}
+
+/// Seconds from a charge to its upload, as a rule.
+pub const UPLOAD: i64 = 1800;
 
 impl Line {
     /// What the fund may pay on.
@@ -107,6 +133,21 @@ pub struct Settlement {
     pub refunds: Option<usize>,
     /// Settled midway.
     pub midway: bool,
+    /// Cents that no line shows; the person pays them.
+    pub unlisted: i64,
+    /// An amount written wrongly.
+    pub slip: Option<Slip>,
+}
+
+/// Which sum of a settlement is written wrongly, by how many cents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slip {
+    /// `inscp_amt`.
+    Scope(i64),
+    /// `fund_pay_sumamt`; the person's part follows it.
+    Fund(i64),
+    /// `cash_payamt`.
+    Cash(i64),
 }
 
 /// One visit or stay.
@@ -142,6 +183,10 @@ pub struct Encounter {
     pub special_case: Option<&'static str>,
     /// Bed checks that found the person in bed, seconds since 1970.
     pub bed_checks: Vec<i64>,
+    /// Bed checks that found the bed empty.
+    pub absences: Vec<i64>,
+    /// The department, where it is another than the usual.
+    pub department: Option<&'static str>,
     /// What was charged.
     pub lines: Vec<Line>,
     /// What was settled.
@@ -163,6 +208,10 @@ pub struct Life {
     pub died: Option<i64>,
     /// Code of a hardship identity.
     pub hardship: Option<&'static str>,
+    /// First day of the insurance.
+    pub insured: i64,
+    /// The day on which it was suspended.
+    pub paused: Option<i64>,
     /// First day of the period of the export.
     pub first_day: i64,
     /// Visits and stays.
@@ -227,6 +276,14 @@ impl Life {
         index
     }
 
+    /// A stay from day to day of which only a drug is charged so far.
+    pub fn lean_stay(&mut self, facility: usize, from: i64, until: i64, disease: &'static Disease) -> usize {
+        let index = self.begin(facility, "21", at(from, 9, 10, 0), Some(at(until, 15, 20, 0)), Some(disease));
+        self.encounters[index].leaving = Some("1");
+        self.charge(index, &AMBROXOL, at(from, 11, 0, 30), 2);
+        index
+    }
+
     /// What a stay is charged on each day from `from` up to, not including, `until`.
     pub fn daily(&mut self, encounter: usize, from: i64, until: i64) {
         for day in from..until {
@@ -262,6 +319,8 @@ impl Life {
             operation: None,
             special_case: None,
             bed_checks: Vec::new(),
+            absences: Vec::new(),
+            department: None,
             lines: Vec::new(),
             settlements: Vec::new(),
         });
@@ -289,6 +348,11 @@ impl Life {
             etip: false,
             settlement: None,
             takes_back: TakesBack::Nothing,
+            prescription: Prescription::Numbered,
+            department: None,
+            take_home: false,
+            uploaded: UPLOAD,
+            trace: None,
         };
         line.reprice();
         let lines = &mut self.encounters[encounter].lines;
@@ -306,7 +370,7 @@ impl Life {
         let visit = &mut self.encounters[encounter];
         let last = visit.lines.iter().map(|line| line.time).max().unwrap_or(visit.begin);
         let time = visit.end.unwrap_or(last).max(last) + 20 * 60;
-        visit.settlements.push(Settlement { time, refunds: None, midway: false });
+        visit.settlements.push(Settlement { time, refunds: None, midway: false, unlisted: 0, slip: None });
         let index = visit.settlements.len() - 1;
         for line in visit.lines.iter_mut().filter(|line| line.settlement.is_none()) {
             line.settlement = Some(index);
@@ -318,7 +382,7 @@ impl Life {
     pub fn refund_settlement(&mut self, encounter: usize, settlement: usize, mut named: impl FnMut() -> bool) {
         let visit = &mut self.encounters[encounter];
         let time = visit.settlements[settlement].time + 90 * 60;
-        visit.settlements.push(Settlement { time, refunds: Some(settlement), midway: false });
+        visit.settlements.push(Settlement { time, refunds: Some(settlement), midway: false, unlisted: 0, slip: None });
         let refund = visit.settlements.len() - 1;
         let taken: Vec<Line> = visit
             .lines
@@ -366,6 +430,8 @@ fn negative(line: &Line, cnt: i64, time: i64) -> Line {
         own: part(line.own),
         over: part(line.over),
         first: part(line.first),
+        uploaded: UPLOAD,
+        trace: None,
         ..line.clone()
     }
 }

@@ -32,7 +32,7 @@ use self::catalogue::{Facility, facilities};
 use self::defects::{Counts, DEFECTS};
 use self::export::{Export, piece};
 use self::ordinary::Period;
-use self::plant::{Fact, RECIPES, Scene};
+use self::plant::{Fact, Scene};
 use self::random::Random;
 use self::rows::{Row, Rows, facility_rows, rows};
 use crate::model::Table;
@@ -60,7 +60,7 @@ pub enum Form {
 /// What to generate.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Number of persons; from 200 on every recipe occurs.
+    /// Number of persons; from 500 on every recipe occurs, and every defect.
     pub persons: u32,
     /// Decides everything that chance decides.
     pub seed: u64,
@@ -170,7 +170,7 @@ impl std::error::Error for Error {}
 /// The rules and names of all recipes, and whether the truth has a finding of it.
 #[must_use]
 pub fn recipes() -> Vec<(&'static str, &'static str, bool)> {
-    RECIPES.iter().map(|recipe| (recipe.rule, recipe.name, recipe.hit)).collect()
+    plant::recipes().iter().map(|recipe| (recipe.rule, recipe.name, recipe.hit)).collect()
 }
 
 /// Generates an export into a folder.
@@ -263,9 +263,9 @@ fn make(
 fn one_person(options: &Options, facilities: &[Facility], period: Period, number: u64, told: &mut Told) -> Rows {
     let mut chance = Random::stream(options.seed, 1, number);
     let mut life = ordinary::born(number, &mut chance, period);
-    let recipe = match usize::try_from(number).ok().and_then(|number| RECIPES.get(number)) {
+    let recipe = match usize::try_from(number).ok().and_then(|number| plant::recipes().get(number)) {
         Some(recipe) => Some(recipe),
-        None => chance.chance(PLANTED).then(|| chance.pick(RECIPES)),
+        None => chance.chance(PLANTED).then(|| chance.pick(plant::recipes())),
     };
     if let Some(recipe) = recipe {
         let last = (period.days - recipe.days).max(0);
@@ -279,7 +279,7 @@ fn one_person(options: &Options, facilities: &[Facility], period: Period, number
         life.encounters.iter().flat_map(|visit| &visit.settlements).filter(|s| s.refunds.is_some()).count() as u64;
     let mut rows = rows(&life, facilities);
     if options.messy && recipe.is_none() {
-        let turn = number.saturating_sub(RECIPES.len() as u64);
+        let turn = number.saturating_sub(plant::recipes().len() as u64);
         let mut dirt = Random::stream(options.seed, 2, number);
         defects::soil(&mut rows, &mut dirt, turn, &mut told.defects);
     }

@@ -2,7 +2,8 @@
 //!
 //! Goes in: a person's number, a seed, the period. Comes out: a [`Life`]. What keeps it clean: one encounter a person a day
 //! and none inside a stay; one line an item a day in an encounter; a bed, a nursing grade and a consultation each day of a
-//! stay but its last; a drug again only when the last fill of its generic is used up; a second stay sixteen
+//! stay but its last; a drug again only when the last fill of its generic is used up, and
+//! at most twice a month; no large examination in a stay of three days; a second stay sixteen
 //! days or more after the first and with another diagnosis; what the person pays alone below 8 % of a stay. Refunds, in the
 //! proportion of real exports, are laid over it and leave all of that true.
 //!
@@ -10,8 +11,8 @@
 
 use super::calendar::{DAY, at};
 use super::catalogue::{
-    self as items, ACUTE, ACUTE_DRUGS, CHRONIC, EMERGENCY_DRUGS, Item, LEVEL_0, LEVEL_1, LEVEL_2, LEVEL_3, LONG_DRUGS,
-    PHARMACIES, STAY_DISEASES, STAY_DRUGS, STAY_TESTS, STAY_TREATMENTS, TESTS,
+    self as items, ACUTE, ACUTE_DRUGS, CHRONIC, EMERGENCY_DRUGS, Item, LEVEL_0, LEVEL_1, LEVEL_2, LEVEL_3, PHARMACIES,
+    STAY_DISEASES, STAY_DRUGS, STAY_TESTS, STAY_TREATMENTS, TESTS,
 };
 use super::life::{Life, Line, ONE, Supply};
 use super::random::Random;
@@ -33,7 +34,18 @@ pub fn born(number: u64, chance: &mut Random, period: Period) -> Life {
     let born = period.first - age * 365 - chance.between(40, 400);
     let insutype = if (19..70).contains(&age) && chance.chance(30_000) { "310" } else { "390" };
     let hardship = chance.chance(7_000).then(|| *chance.pick(&["10", "20", "30", "40", "50", "60"]));
-    Life { number, gend, born, insutype, died: None, hardship, first_day: period.first, encounters: Vec::new() }
+    Life {
+        number,
+        gend,
+        born,
+        insutype,
+        died: None,
+        hardship,
+        insured: period.first - 1461,
+        paused: None,
+        first_day: period.first,
+        encounters: Vec::new(),
+    }
 }
 
 /// Lets an ordinary person live through the period.
@@ -133,7 +145,9 @@ impl Year {
     /// Books a fill of a generic, if no other fill of it reaches into its days: nobody ever has two fills in hand.
     fn book(&mut self, generic: &'static str, day: i64, days: i64) -> bool {
         let until = day + days.max(7);
-        let free = self.supply.iter().all(|&(other, from, end)| other != generic || end <= day || until <= from);
+        let of_generic = || self.supply.iter().filter(|&&(other, ..)| other == generic);
+        let near = of_generic().filter(|&&(_, from, _)| (from - day).abs() < 31).count();
+        let free = near < 2 && of_generic().all(|&(_, from, end)| end <= day || until <= from);
         if free {
             self.supply.push((generic, day, until));
         }
@@ -261,16 +275,16 @@ fn pharmacy(life: &mut Life, chance: &mut Random, year: &mut Year) {
 /// A month's fill a month, at one clinic or, now and then, at a pharmacy that serves chronic patients.
 fn chronic(life: &mut Life, chance: &mut Random, year: &mut Year) {
     let place = clinic(chance);
-    let disease = *chance.pick(CHRONIC);
+    let &(disease, approval, covered) = chance.pick(CHRONIC);
     let med_type = *chance.pick(&["140104", "140104", "140201", "9901"]);
-    let drugs = some_of(chance, LONG_DRUGS, 3);
+    let drugs = some_of(chance, covered, 3);
     let mut offset = chance.between(0, 27);
     while offset < year.period.days {
         if year.is_free(offset, 1) {
             year.take(offset, 1);
             let time = clock(chance, year.period.first + offset);
             let visit = life.visit(place, med_type, time, Some(disease));
-            life.encounters[visit].dise_no = if med_type == "9901" { None } else { Some("M03900") };
+            life.encounters[visit].dise_no = if med_type == "9901" { None } else { Some(approval) };
             for (step, drug) in drugs.iter().enumerate() {
                 let filled = life.charge(visit, drug, time + 900 + step.cast_signed() as i64, 1);
                 spell_supply(life, chance, visit, filled);
@@ -310,7 +324,8 @@ fn one_stay(life: &mut Life, chance: &mut Random, from: i64, length: i64, diseas
     for (step, test) in some_of(chance, STAY_TESTS, 9).into_iter().enumerate() {
         life.charge(stay, test, begun + 1200 + step.cast_signed() as i64 * 60, 1);
     }
-    if chance.chance(50_000) {
+    // A short stay with such an examination would be one for the examination's sake.
+    if length > 3 && chance.chance(50_000) {
         life.charge(stay, &items::CT, begun + 2400, 1);
     }
     life.charge(stay, &items::CATHETER, begun + 1500, 1);

@@ -5,15 +5,23 @@
 //! The amounts are worked out here from the meaning of the rules, never from rule files or the engine: that is the point.
 //! Not known here: other persons, files, dirt.
 //!
-//! To add a recipe: a function in the file of its family, a row in [`RECIPES`]. Person `k` below the number of recipes lives
-//! recipe `k`, so a new row at the end leaves all others where they are.
+//! To add a recipe: a function in the file of its rule, a row in the list of that file, or in [`FIRST`]. Person `k` below the
+//! number of recipes lives recipe `k`, so a new row at the end of the last list leaves all others where they are.
 
 mod billing;
+mod charge;
+mod drug;
 mod identity;
+mod limit;
 mod medication;
+mod place;
 mod ratio;
+mod record;
 mod scope;
 mod stay;
+mod ward;
+
+use std::sync::LazyLock;
 
 use super::calendar::{at, time_text};
 use super::life::{Life, ONE, Settlement, doctor_code};
@@ -121,6 +129,44 @@ impl Scene<'_> {
         self.find(rule, key, amount);
     }
 
+    /// A line is found with all of it that is in scope.
+    fn find_whole(&mut self, rule: &'static str, encounter: usize, line: usize) {
+        let amount = self.inscp(encounter, line);
+        self.find_line(rule, encounter, line, amount);
+    }
+
+    /// Facts whose key is an encounter.
+    fn find_visit(&mut self, rule: &'static str, encounter: usize, amount: i64) {
+        let key = json(&[("mdtrt_id", &self.life.mdtrt_id(encounter))]);
+        self.find(rule, key, amount);
+    }
+
+    /// Sum of what is in scope of an encounter's lines.
+    fn all_inscp(&self, encounter: usize) -> i64 {
+        self.life.encounters[encounter].lines.iter().map(super::life::Line::inscp).sum()
+    }
+
+    /// A visit to a clinic of a hospital with one item, not yet settled.
+    fn visit(
+        &mut self,
+        offset: i64,
+        disease: &'static super::catalogue::Disease,
+        item: &'static super::catalogue::Item,
+        cnt: i64,
+    ) -> (usize, usize) {
+        let (facility, time) = (self.hospital(), self.time(offset));
+        let visit = self.life.visit(facility, "11", time, Some(disease));
+        (visit, self.life.charge(visit, item, time + 900, cnt))
+    }
+
+    /// The person has this many years on the day of this offset, to the day; `sooner` days less when it is above 0.
+    fn aged(&mut self, years: i64, offset: i64, sooner: i64) {
+        let (year, month, day) = super::calendar::civil(self.day + offset);
+        // Who is born on the 29th of February would have no birthday in most years.
+        let day = if (month, day) == (2, 29) { 28 } else { day };
+        self.life.born = super::calendar::day_number(year - years, month, day) + sooner;
+    }
+
     fn inscp(&self, encounter: usize, line: usize) -> i64 {
         self.life.encounters[encounter].lines[line].inscp()
     }
@@ -170,7 +216,15 @@ fn whole(number: i64) -> i64 {
 }
 
 /// All recipes. Their order is part of the generator's promise: the same seed gives the same bytes.
-pub const RECIPES: &[Recipe] = &[
+#[must_use]
+pub fn recipes() -> &'static [Recipe] {
+    static RECIPES: LazyLock<Vec<Recipe>> = LazyLock::new(|| {
+        [FIRST, ward::RECIPES, charge::RECIPES, place::RECIPES, record::RECIPES, drug::RECIPES, limit::RECIPES].concat()
+    });
+    &RECIPES
+}
+
+const FIRST: &[Recipe] = &[
     hit("RAT101", "far", 7, ratio::far),
     hit("RAT101", "edge", 7, ratio::edge),
     hit("RAT101", "hardship", 7, ratio::hardship),
@@ -245,7 +299,7 @@ pub const RECIPES: &[Recipe] = &[
     hit("SCP104", "level-in-a-stay", 6, scope::level_in_a_stay),
     near("SCP104", "level-refunded", 1, scope::level_refunded),
     near("SCP104", "continued-at-low-level", 25, scope::continued_at_low_level),
-    near("SCP104", "begun-at-low-level", 1, scope::begun_at_low_level),
+    hit("SCP104", "begun-at-low-level", 1, scope::begun_at_low_level),
     hit("BIL101", "emergency-watch-and-fee", 1, billing::emergency_watch_and_fee),
     hit("BIL101", "tolerance-test-and-glucose", 1, billing::tolerance_test_and_glucose),
     hit("BIL101", "hysteroscopy-and-biopsy", 1, billing::hysteroscopy_and_biopsy),

@@ -8,7 +8,7 @@
 
 use super::calendar::{DAY, day_text, time_text};
 use super::catalogue::{Facility, REGION};
-use super::life::{Encounter, Life, Line, Settlement, Supply, TakesBack, doctor_code, share};
+use super::life::{Encounter, Life, Line, ONE, Prescription, Settlement, Slip, Supply, TakesBack, doctor_code, share};
 use crate::model::Table;
 
 /// One row: a text a column, empty for null.
@@ -90,8 +90,8 @@ pub fn facility_rows(facilities: &[Facility]) -> Vec<Row> {
                     ("medins_type", facility.medins_type.to_owned()),
                     ("hosp_lv", text(facility.grade)),
                     ("admdvs", REGION.to_owned()),
-                    ("lng", decimal(facility.lng, 6)),
-                    ("lat", decimal(facility.lat, 6)),
+                    ("lng", text(facility.at.map(|(lng, _)| decimal(lng, 6)))),
+                    ("lat", text(facility.at.map(|(_, lat)| decimal(lat, 6)))),
                     ("bed_cnt", facility.beds.to_string()),
                     ("basic_drug_flag", flag(facility.level < 2 && facility.kind == "1")),
                 ],
@@ -132,7 +132,8 @@ fn person(life: &Life, rows: &mut Rows) {
             ("insutype", life.insutype.to_owned()),
             ("insu_admdvs", REGION.to_owned()),
             ("psn_insu_stas", String::from("1")),
-            ("psn_insu_date", day_text(life.first_day - 1461)),
+            ("psn_insu_date", day_text(life.insured)),
+            ("paus_insu_date", text(life.paused.map(day_text))),
             ("die_date", text(life.died.map(day_text))),
         ],
     );
@@ -160,9 +161,9 @@ fn kind_of_person(life: &Life, age: i64) -> &'static str {
 
 fn encounter(life: &Life, index: usize, visit: &Encounter, facility: &Facility, rows: &mut Rows) {
     let id = life.mdtrt_id(index);
-    let stays = matches!(visit.med_type, "21" | "2105" | "52" | "28" | "71");
+    let stays = matches!(visit.med_type, "21" | "2105" | "24" | "52" | "28" | "71");
     let disease = visit.diseases.first();
-    let department = if stays { "A03" } else { "" };
+    let department = visit.department.unwrap_or(if stays { "A03" } else { "" });
     rows.push(
         Table::Encounter,
         &[
@@ -220,14 +221,15 @@ fn encounter(life: &Life, index: usize, visit: &Encounter, facility: &Facility, 
             ],
         );
     }
-    for (number, check) in visit.bed_checks.iter().enumerate() {
+    let checks = visit.bed_checks.iter().map(|time| (time, true));
+    for (number, (check, in_bed)) in checks.chain(visit.absences.iter().map(|time| (time, false))).enumerate() {
         rows.push(
             Table::Presence,
             &[
                 ("mdtrt_id", id.clone()),
                 ("check_time", time_text(*check)),
                 ("check_way", String::from("人脸识别")),
-                ("on_bed_flag", flag(true)),
+                ("on_bed_flag", flag(in_bed)),
                 ("evidence_no", format!("E{id}{number:02}")),
             ],
         );
@@ -255,7 +257,7 @@ struct Paid {
 }
 
 fn paid(life: &Life, visit: &Encounter, inscp: i64) -> Paid {
-    let stays = matches!(visit.med_type, "21" | "2105" | "52" | "28");
+    let stays = matches!(visit.med_type, "21" | "2105" | "24" | "52" | "28");
     let employee = life.insutype == "310";
     let deductible = if stays { inscp.min(50_000) } else { 0 };
     let percent = match (visit.med_type, employee) {
@@ -275,6 +277,13 @@ fn paid(life: &Life, visit: &Encounter, inscp: i64) -> Paid {
     Paid { deductible, pool, serious, aid, account }
 }
 
+/// What the funds pay of a settlement, in cents.
+#[must_use]
+pub fn fund_paid(life: &Life, encounter: usize, settlement: usize) -> i64 {
+    let paid = paid(life, &life.encounters[encounter], life.settled_inscp(encounter, settlement));
+    paid.pool + paid.serious + paid.aid
+}
+
 fn settle(
     life: &Life,
     (index, visit): (usize, &Encounter),
@@ -284,12 +293,18 @@ fn settle(
 ) {
     let lines: Vec<&Line> = visit.lines.iter().filter(|line| line.settlement == Some(number)).collect();
     let sum = |part: fn(&Line) -> i64| lines.iter().map(|line| part(line)).sum::<i64>();
-    let (fee, own, over, first) = (sum(|l| l.amount), sum(|l| l.own), sum(|l| l.over), sum(|l| l.first));
+    let (fee, own) = (sum(|l| l.amount) + settlement.unlisted, sum(|l| l.own) + settlement.unlisted);
+    let (over, first) = (sum(|l| l.over), sum(|l| l.first));
     let inscp = fee - own - over - first;
     let sign = if settlement.refunds.is_some() { -1 } else { 1 };
     let paid = paid(life, visit, inscp * sign);
     let (pool, serious, aid, account) = (paid.pool * sign, paid.serious * sign, paid.aid * sign, paid.account * sign);
-    let fund = pool + serious + aid;
+    let (in_scope, fund, slipped) = match settlement.slip {
+        Some(Slip::Scope(cents)) => (inscp + cents, pool + serious + aid, 0),
+        Some(Slip::Fund(cents)) => (inscp, pool + serious + aid + cents, 0),
+        Some(Slip::Cash(cents)) => (inscp, pool + serious + aid, cents),
+        None => (inscp, pool + serious + aid, 0),
+    };
     rows.push(
         Table::Settlement,
         &[
@@ -309,7 +324,7 @@ fn settle(
             ("fulamt_ownpay_amt", yuan(own)),
             ("overlmt_selfpay", yuan(over)),
             ("preselfpay_amt", yuan(first)),
-            ("inscp_amt", yuan(inscp)),
+            ("inscp_amt", yuan(in_scope)),
             ("act_pay_dedc", yuan(paid.deductible * sign)),
             ("hifp_pay", yuan(pool)),
             ("cvlserv_pay", yuan(0)),
@@ -321,7 +336,7 @@ fn settle(
             ("fund_pay_sumamt", yuan(fund)),
             ("psn_pay", yuan(fee - fund)),
             ("acct_pay", yuan(account)),
-            ("cash_payamt", yuan(fee - fund - account)),
+            ("cash_payamt", yuan(fee - fund - account + slipped)),
             ("refd_setl_flag", flag(settlement.refunds.is_some())),
             ("init_setl_id", text(settlement.refunds.map(|refunded| life.setl_id(index, refunded)))),
             ("mid_setl_flag", flag(settlement.midway)),
@@ -350,7 +365,16 @@ fn fee(
         TakesBack::Named(original) => life.feedetl_sn(index, original),
         TakesBack::Nothing | TakesBack::Unnamed => String::new(),
     };
-    let prescribed = item.list_type == "101" && !matches!(visit.med_type, "41");
+    let prescribed = matches!(item.list_type, "101" | "102") && !matches!(visit.med_type, "41");
+    let (prescription, batch) = match fee.prescription {
+        Prescription::Numbered if prescribed => {
+            let of_day = fee.time.div_euclid(DAY).rem_euclid(1000) * 1000;
+            (format!("R{}", of_day + number.cast_signed() as i64 / 5), String::new())
+        }
+        Prescription::Number(number) => (format!("RX{number}"), String::new()),
+        Prescription::Batch(number) => (String::new(), format!("B{number}")),
+        Prescription::Numbered | Prescription::Nameless => (String::new(), String::new()),
+    };
     rows.push(
         Table::FeeDetail,
         &[
@@ -361,14 +385,8 @@ fn fee(
             ("fixmedins_code", facility.code.clone()),
             ("med_type", visit.med_type.to_owned()),
             ("fee_ocur_time", time_text(fee.time)),
-            (
-                "rx_drord_no",
-                if prescribed {
-                    format!("R{}", fee.time.div_euclid(DAY) % 1000 * 1000 + number.cast_signed() as i64 / 5)
-                } else {
-                    String::new()
-                },
-            ),
+            ("rx_drord_no", prescription),
+            ("chrg_bchno", batch),
             ("hilist_code", item.code.to_owned()),
             ("hilist_name", item.name.to_owned()),
             ("list_type", item.list_type.to_owned()),
@@ -400,9 +418,21 @@ fn fee(
             ("prd_days", days),
             ("bilg_dept_codg", if visit.med_type == "41" { String::new() } else { String::from("A03") }),
             ("bilg_dr_codg", text(fee.doctor.map(|doctor| doctor_code(facility, doctor)))),
+            ("acord_dept_codg", text(fee.department)),
+            ("dscg_tkdrug_flag", if item.list_type == "101" { flag(fee.take_home) } else { String::new() }),
             ("etip_flag", flag(fee.etip)),
             ("init_feedetl_sn", named),
-            ("crte_time", time_text(fee.time + 1800)),
+            ("crte_time", time_text(fee.time + fee.uploaded)),
+            ("drug_trac_codg", trace(life, (index, visit), (number, fee))),
         ],
     );
+}
+
+/// The trace code of a pack: its own, and only where a single pack is sold over a counter that scans them.
+fn trace(life: &Life, (index, visit): (usize, &Encounter), (number, fee): (usize, &Line)) -> String {
+    if let Some(code) = &fee.trace {
+        return code.clone();
+    }
+    let scanned = matches!(visit.med_type, "41" | "9929") && fee.item.list_type == "101" && fee.cnt == ONE;
+    if scanned { format!("81{}", &life.feedetl_sn(index, number)[1..]) } else { String::new() }
 }

@@ -218,6 +218,7 @@ pub(super) fn nursing_four_times(scene: &mut Scene<'_>) {
     scene.life.charge(stay, &NURSING_2, at(scene.day + 1, 8, 0, 0), 3);
     scene.life.settle(stay);
     over_cap(scene, "Ⅱ级护理", 1, share(NURSING_2.price * 4, 3, 4));
+    scene.find_visit("BIL109", stay, share(NURSING_2.price * 8, 2, 8));
 }
 
 pub(super) fn two_rooms_one_point(scene: &mut Scene<'_>) {
@@ -302,6 +303,7 @@ fn changed_department(scene: &mut Scene<'_>, extra: i64) {
     scene.life.settle(stay);
     if extra > 1 {
         over_cap(scene, "Ⅱ级护理", 2, share(NURSING_2.price * (1 + extra), extra - 1, 1 + extra));
+        scene.find_visit("BIL109", stay, share(NURSING_2.price * (5 + extra), extra - 1, 5 + extra));
     }
 }
 
@@ -327,6 +329,7 @@ fn changed_facility(scene: &mut Scene<'_>, extra: i64) {
     scene.life.settle(after);
     if extra > 1 {
         over_cap(scene, "Ⅱ级护理", 3, share(NURSING_2.price * (1 + extra), extra - 1, 1 + extra));
+        scene.find_visit("BIL109", before, share(NURSING_2.price * (3 + extra), extra - 1, 3 + extra));
     }
 }
 
@@ -368,7 +371,11 @@ fn over_ceiling(scene: &mut Scene<'_>, facility: usize, item: &'static Item, pri
 
 pub(super) fn price_far(scene: &mut Scene<'_>) {
     let facility = scene.hospital();
-    over_ceiling(scene, facility, &FRUCTOSAMINE, 4500, 2, 3000);
+    let (visit, line) = priced(scene, facility, &FRUCTOSAMINE, 4500, 2);
+    scene.life.settle(visit);
+    scene.find_line("BIL106", visit, line, 1500 * 2);
+    // Two in a week are one too many, too.
+    scene.find_line("BIL104", visit, line, 4500);
 }
 
 pub(super) fn price_edge(scene: &mut Scene<'_>) {
@@ -383,7 +390,7 @@ pub(super) fn price_within_a_cent(scene: &mut Scene<'_>) {
 
 pub(super) fn price_at(scene: &mut Scene<'_>) {
     let facility = scene.hospital();
-    over_ceiling(scene, facility, &FRUCTOSAMINE, 3000, 2, 3000);
+    over_ceiling(scene, facility, &FRUCTOSAMINE, 3000, 1, 3000);
 }
 
 pub(super) fn price_level_one(scene: &mut Scene<'_>) {
@@ -457,6 +464,7 @@ pub(super) fn price_partly_refunded(scene: &mut Scene<'_>) {
     scene.life.refund_line(visit, line, whole(1), true);
     scene.life.settle(visit);
     scene.find_line("BIL106", visit, line, 1500 * 2);
+    scene.find_line("BIL104", visit, line, 4500);
 }
 
 // ---- BIL107

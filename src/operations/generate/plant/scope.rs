@@ -3,8 +3,9 @@
 use super::{Scene, whole};
 use crate::operations::generate::calendar::at;
 use crate::operations::generate::catalogue::{
-    APALUTAMIDE, BACK_PAIN, CAESAREAN, DANSHEN, DIABETES, DULAGLUTIDE, FETAL_HEART, FRACTURE, Item, PNEUMONIA,
-    PREGNANCY_TEST, PROSTATE_FLUID, PROSTATE_MASSAGE, SHENMAI, STROKE, TAMSULOSIN, WARM_WOMB_PILLS, XINGNAOJING,
+    APALUTAMIDE, BACK_PAIN, CAESAREAN, DANSHEN, DIABETES, DULAGLUTIDE, FETAL_HEART, FRACTURE, GLUCOSE, Item, METFORMIN,
+    PNEUMONIA, PREGNANCY_TEST, PROSTATE_FLUID, PROSTATE_MASSAGE, SHENMAI, STROKE, TAMSULOSIN, WARM_WOMB_PILLS,
+    XINGNAOJING,
 };
 use crate::operations::generate::life::share;
 
@@ -120,7 +121,7 @@ pub(super) fn sex_partly_refunded(scene: &mut Scene<'_>) {
 fn at_facility(scene: &mut Scene<'_>, facility: usize, item: &'static Item, offset: i64, low: bool) -> usize {
     let time = scene.time(offset);
     let kind = if facility >= 30 { "41" } else { "11" };
-    let visit = scene.life.visit(facility, kind, time, (facility < 30).then_some(&BACK_PAIN));
+    let visit = scene.life.visit(facility, kind, time, (facility < 30).then_some(&STROKE));
     let line = scene.life.charge(visit, item, time + 1500, 2);
     scene.life.settle(visit);
     if low {
@@ -184,22 +185,28 @@ pub(super) fn level_refunded(scene: &mut Scene<'_>) {
     scene.settle_and_refund(visit);
 }
 
-/// A drug whose first prescription only needs the level: prescribed there before.
-pub(super) fn continued_at_low_level(scene: &mut Scene<'_>) {
-    let time = scene.time(0);
-    let visit = scene.life.visit(2, "140104", time, Some(&DIABETES));
-    scene.life.charge(visit, &DULAGLUTIDE, time + 600, 4);
-    scene.life.settle(visit);
-    let (facility, time) = (township(scene), scene.time(24));
+/// A visit for a pen injector a month; found when the first prescription should have been elsewhere. Metformin goes before.
+fn pen(scene: &mut Scene<'_>, facility: usize, offset: i64) -> (usize, usize) {
+    let time = scene.time(offset);
     let visit = scene.life.visit(facility, "140104", time, Some(&DIABETES));
-    scene.life.charge(visit, &DULAGLUTIDE, time + 600, 4);
+    scene.life.charge(visit, &METFORMIN, time + 500, 1);
+    let line = scene.life.charge(visit, &DULAGLUTIDE, time + 600, 4);
     scene.life.settle(visit);
+    (visit, line)
 }
 
-/// The same without the earlier prescription: it may lie before the data begin, so nobody can say.
+/// A drug whose first prescription only needs the level: prescribed there before.
+pub(super) fn continued_at_low_level(scene: &mut Scene<'_>) {
+    pen(scene, 2, 0);
+    let facility = township(scene);
+    pen(scene, facility, 24);
+}
+
+/// The same without the earlier prescription, and the data reach back far enough to say so.
 pub(super) fn begun_at_low_level(scene: &mut Scene<'_>) {
-    let (facility, time) = (township(scene), scene.time(0));
-    let visit = scene.life.visit(facility, "140104", time, Some(&DIABETES));
-    scene.life.charge(visit, &DULAGLUTIDE, time + 600, 4);
+    let (visit, _) = scene.visit(-366, &DIABETES, &GLUCOSE, 1);
     scene.life.settle(visit);
+    let facility = township(scene);
+    let (visit, line) = pen(scene, facility, 0);
+    scene.find_whole("SCP104", visit, line);
 }

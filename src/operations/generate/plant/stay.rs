@@ -90,7 +90,7 @@ fn again(
     change: impl Fn(&mut Scene<'_>, usize, usize),
 ) -> (usize, usize) {
     let (facility, day) = (scene.hospital(), scene.day);
-    let first = scene.life.stay(facility, day, day + 4, diseases[0]);
+    let first = scene.life.lean_stay(facility, day, day + 4, diseases[0]);
     let begin = day + 4 + gap;
     let second = scene.life.stay(facility, begin, begin + 3, diseases[1]);
     if gap == 0 {
@@ -232,7 +232,7 @@ pub(super) fn split_by_the_year(scene: &mut Scene<'_>) {
 /// A stay from day 0 to `until`, and a visit elsewhere on day `on`.
 fn slipped_out(scene: &mut Scene<'_>, until: i64, on: i64, kind: &'static str, disease: &'static Disease) -> usize {
     let (facility, day) = (scene.hospital(), scene.day);
-    let stay = scene.life.stay(facility, day, day + until, &STROKE);
+    let stay = scene.life.lean_stay(facility, day, day + until, &STROKE);
     scene.life.settle(stay);
     let (other, time) = (scene.hospital_but(facility), scene.time(on));
     let visit = scene.life.visit(other, kind, time, Some(disease));
@@ -328,7 +328,7 @@ pub(super) fn visit_partly_refunded(scene: &mut Scene<'_>) {
 
 pub(super) fn visit_at_home(scene: &mut Scene<'_>) {
     let (facility, day) = (scene.hospital(), scene.day);
-    let stay = scene.life.stay(facility, day, day + 6, &STROKE);
+    let stay = scene.life.lean_stay(facility, day, day + 6, &STROKE);
     scene.life.settle(stay);
     let time = at(day + 3, 14, 0, 0);
     let visit = scene.life.visit(9, "71", time, Some(&STROKE));
