@@ -25,11 +25,6 @@ from pathlib import Path
 # believable data must agree on them too. Delete a line when its reading is settled.
 OPEN = {
     "IDN102": "a visit with a line of unknown payment beside known paid lines: the program does not evaluate, here it is a hit",
-    "MED104": "a fill of which nothing is known to be paid: the program counts it, here it is not counted",
-    "MED109": "herb lines with a negative amount: the program subtracts them, here paid lines alone count",
-    "SCP107": "an encounter with nothing but a free-text diagnosis: the program takes it as coded, here it is not evaluated",
-    "STY103": "a joined stay whose later part is 2105: the program looks at the first part, here at all",
-    "STY106": "a joined stay one part of which is long-stay care: the program looks at the part of those days, here at all",
 }
 
 sys.dont_write_bytecode = True  # a check leaves nothing in the tree

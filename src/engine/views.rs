@@ -858,6 +858,14 @@ impl<'a> Views<'a> {
             "open" => Arc::new(stays.iter().map(|s| Some(s.open)).collect::<BooleanArray>()),
             "stay_days" => Arc::new(stays.iter().map(|s| Some(days(s))).collect::<Int64Array>()),
             "dscg_maindiag_code" | "dscg_way" => take(&self.column(View::Encounter, name)?, &last(), None)?,
+            "med_types" => {
+                let kinds = text(batch, "med_type")?;
+                let of_parts = |s: &Stay| {
+                    let parts: Vec<&str> = s.parts.iter().filter_map(|&part| at(kinds, part as usize)).collect();
+                    (!parts.is_empty()).then(|| parts.join("|"))
+                };
+                Arc::new(stays.iter().map(of_parts).collect::<StringArray>())
+            }
             "diagnoses" => {
                 let visits = self.visits()?;
                 let joined = stays.iter().map(|s| {

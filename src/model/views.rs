@@ -187,7 +187,16 @@ impl View {
                 for name in ["psn_no", "fixmedins_code", "mdtrt_id", "med_type", "insutype", "dscg_maindiag_code"] {
                     add(name, text.clone());
                 }
-                for name in ["dscg_way", "diagnoses", "items", "region", "facility_region", "facility_name", "gend"] {
+                for name in [
+                    "med_types",
+                    "dscg_way",
+                    "diagnoses",
+                    "items",
+                    "region",
+                    "facility_region",
+                    "facility_name",
+                    "gend",
+                ] {
                     add(name, text.clone());
                 }
                 for name in ["begin_day", "end_day", "brdy"] {
