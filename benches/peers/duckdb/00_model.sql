@@ -222,7 +222,8 @@ FROM parameter p
 CROSS JOIN (SELECT unnest(generate_series(first_day, greatest(last_day,
     (SELECT max(setl_time)::DATE FROM all_settlement)), INTERVAL 1 DAY))::DATE AS day FROM period) d
 CROSS JOIN (SELECT DISTINCT coalesce(region, '') AS region FROM line UNION SELECT DISTINCT coalesce(region, '') FROM encounter
-            UNION SELECT DISTINCT coalesce(insu_admdvs, '') FROM standing_settlement) r
+            UNION SELECT DISTINCT coalesce(insu_admdvs, '') FROM standing_settlement
+            UNION SELECT '') r  -- no region: the nation's value
 WHERE in_force(p.valid_from, p.valid_until, d.day)
   AND (p.region IS NULL OR p.region IN (r.region, left(r.region, 4) || '00', left(r.region, 2) || '0000'))
 QUALIFY row_number() OVER (PARTITION BY p.name, d.day, r.region ORDER BY
