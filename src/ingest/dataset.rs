@@ -163,7 +163,7 @@ mod day_text {
 
     #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
     pub(super) fn serialize<S: Serializer>(day: &Option<i32>, serializer: S) -> Result<S::Ok, S::Error> {
-        day.map(super::day_of).serialize(serializer)
+        day.map(crate::model::day::text).serialize(serializer)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i32>, D::Error> {
@@ -173,20 +173,6 @@ mod day_text {
             _ => Err(serde::de::Error::custom(format!("`{text}` is not a day such as `2026-03-31`"))),
         }
     }
-}
-
-/// Days since 1970-01-01 as `2026-03-31`.
-#[must_use]
-pub fn day_of(day: i32) -> String {
-    // Civil from days, counting years from March.
-    let z = i64::from(day) + 719_468;
-    let (era, of_era) = (z.div_euclid(146_097), z.rem_euclid(146_097));
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let m = (5 * of_year + 2) / 153;
-    let (month, day) = (if m < 10 { m + 3 } else { m - 9 }, of_year - (153 * m + 2) / 5 + 1);
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
 }
 
 /// The bucket of a person (or of another key): the same on every machine and in every version of a dataset.

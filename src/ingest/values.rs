@@ -15,6 +15,7 @@ use arrow::array::{
 };
 use arrow::datatypes::SchemaRef;
 
+use crate::model::day::from_ymd;
 use crate::model::{Column, Kind, Table};
 
 /// More characters than this in one cell are a broken file, not a value.
@@ -582,21 +583,8 @@ fn day_of(year: i32, month: i32, day: i32) -> Result<i32, BadValue> {
     if !(1000..=9999).contains(&year) {
         return Err("year outside 1000 to 9999".into());
     }
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let last = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 => 28 + i32::from(leap),
-        _ => return Err("no such day in the calendar".into()),
-    };
-    if !(1..=last).contains(&day) {
-        return Err("no such day in the calendar".into());
-    }
-    // Days from civil, counting years from March so that the leap day is the last.
-    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let (era, of_era) = (y / 400, y % 400);
-    let of_year = (153 * m + 2) / 5 + day - 1;
-    Ok(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
+    let found = u32::try_from(month).ok().zip(u32::try_from(day).ok());
+    found.and_then(|(month, day)| from_ymd(year, month, day)).ok_or_else(|| "no such day in the calendar".into())
 }
 
 /// No table has more columns than this.

@@ -153,7 +153,7 @@ fn a_folder_of_tables_becomes_a_dataset() {
     );
     let facilities = dataset.facilities().unwrap();
     assert_eq!(facilities.column_by_name("hosp_lv").unwrap().as_string::<i32>().value(0), "02");
-    assert_eq!(dataset.manifest().first_day.map(fundaudit::ingest::dataset::day_of).as_deref(), Some("2026-03-10"));
+    assert_eq!(dataset.manifest().first_day.map(fundaudit::model::day::text).as_deref(), Some("2026-03-10"));
     assert!(dataset.manifest().tables["diagnosis"].present);
     assert!(!dataset.manifest().tables["presence"].present);
     assert!(export.quarantine().is_empty());
@@ -635,7 +635,7 @@ proptest! {
 
     #[test]
     fn a_day_that_is_written_is_read(day in -25_567_i32..=84_005, second in 0_i32..86_400) {
-        let text = fundaudit::ingest::dataset::day_of(day);
+        let text = fundaudit::model::day::text(day);
         prop_assert_eq!(parse(Kind::Day, &text), Ok(Value::Day(day)));
         let (slashed, plain) = (text.replace('-', "/"), text.replace('-', ""));
         prop_assert_eq!(parse(Kind::Day, &slashed), Ok(Value::Day(day)));

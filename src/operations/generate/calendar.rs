@@ -3,32 +3,24 @@
 //! Goes in: a year, a month, a day. Comes out: day numbers, and texts `YYYY-MM-DD` and `YYYY-MM-DD HH:MM:SS`.
 //! Not known here: today, zones, leap seconds. Local civil time is all a bureau's export has.
 
+use crate::model::day;
+
 /// Seconds of a day.
 pub const DAY: i64 = 86_400;
 
-/// The number of a day; 1970-01-01 is 0.
+/// The number of a day; 1970-01-01 is 0. The generator's days exist: a date that does not is a bug of its recipe.
 #[must_use]
 pub fn day_number(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+    let part = |n: i64| u32::try_from(n).unwrap_or(0);
+    let found = day::from_ymd(i32::try_from(year).unwrap_or(0), part(month), part(day));
+    i64::from(found.expect("a recipe's date is in the calendar"))
 }
 
 /// Year, month and day of a day's number.
 #[must_use]
 pub fn civil(number: i64) -> (i64, i64, i64) {
-    let shifted = number + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
+    let (year, month, day) = day::to_ymd(i32::try_from(number).expect("a recipe's day is near our time"));
+    (i64::from(year), i64::from(month), i64::from(day))
 }
 
 /// The same day `months` later; the caller's day of the month must exist there (a first always does).
