@@ -6,6 +6,7 @@
 //!
 //! Cost: one pass over the lines, one hash lookup a line for its encounter; about 24 bytes a line beside the columns.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
+use super::words::RowsBy;
 use crate::model::Table;
 
 /// Text column of a batch.
@@ -146,11 +148,11 @@ pub struct Claims {
     /// Unpaired reversals by facility.
     pub unpaired_at: BTreeMap<String, u64>,
     /// Row of `encounters` by `mdtrt_id`.
-    pub encounter_of: HashMap<String, u32>,
+    pub encounter_of: RowsBy,
     /// Row of `persons` by `psn_no`.
-    pub person_of: HashMap<String, u32>,
+    pub person_of: RowsBy,
     /// Row of `settlements` by `setl_id`.
-    pub settlement_of: HashMap<String, u32>,
+    pub settlement_of: RowsBy,
 }
 
 impl Claims {
@@ -171,11 +173,11 @@ impl Claims {
         let lines = net_lines(&lines, &removed, &mut netting, &mut unpaired_at)?;
         debug_assert!(netting.adds_up(), "netting lost a line: {netting:?}");
 
-        let settlement_of = rows_by(&settlements, "setl_id")?;
+        let settlement_of = RowsBy::new(text(&settlements, "setl_id")?);
         let encounters = remaining(&encounters, &lines, &settlements)?;
-        let encounter_of = rows_by(&encounters, "mdtrt_id")?;
+        let encounter_of = RowsBy::new(text(&encounters, "mdtrt_id")?);
         let persons = get(Table::Person);
-        let person_of = rows_by(&persons, "psn_no")?;
+        let person_of = RowsBy::new(text(&persons, "psn_no")?);
         Ok(Claims {
             lines,
             settlements,
@@ -237,7 +239,7 @@ impl Claims {
             arrow::compute::concat_batches(&first.settlements.schema(), parts.iter().map(|p| &p.settlements))?;
         let empty = |table: Table| RecordBatch::new_empty(table.schema());
         Ok(Some(Claims {
-            settlement_of: rows_by(&settlements, "setl_id")?,
+            settlement_of: RowsBy::new(text(&settlements, "setl_id")?),
             raw_lines: lines.slice(0, 0),
             raw_settlements: settlements.slice(0, 0),
             lines,
@@ -250,32 +252,50 @@ impl Claims {
             presences: empty(Table::Presence),
             netting: Netting::default(),
             unpaired_at: BTreeMap::new(),
-            encounter_of: HashMap::new(),
-            person_of: HashMap::new(),
+            encounter_of: RowsBy::default(),
+            person_of: RowsBy::default(),
         }))
     }
 }
 
-fn rows_by(batch: &RecordBatch, column: &str) -> Result<HashMap<String, u32>, ArrowError> {
-    let ids = text(batch, column)?;
-    Ok((0u32..).zip(ids.iter()).filter_map(|(row, id)| id.map(|id| (id.to_owned(), row))).collect())
-}
-
 /// In the order of the dataset; a dataset is in it already, and the check costs one pass.
 fn sorted(batch: &RecordBatch, by: &[&str]) -> Result<RecordBatch, ArrowError> {
-    let columns: Vec<SortColumn> = by
-        .iter()
-        .filter_map(|name| batch.column_by_name(name))
-        .map(|values| SortColumn { values: Arc::clone(values), options: None })
-        .collect();
-    if batch.num_rows() < 2 || columns.is_empty() {
+    let columns: Vec<&ArrayRef> = by.iter().filter_map(|name| batch.column_by_name(name)).collect();
+    let orders: Vec<Order<'_>> = columns.iter().map(|column| Order::of(column)).collect::<Result<_, _>>()?;
+    let compare = |a: usize, b: usize| {
+        orders.iter().map(|order| order.compare(a, b)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
+    };
+    if (1..batch.num_rows()).all(|row| compare(row - 1, row).is_le()) {
         return Ok(batch.clone());
     }
-    let comparator = arrow::compute::LexicographicalComparator::try_new(&columns)?;
-    if (1..batch.num_rows()).all(|row| comparator.compare(row - 1, row).is_le()) {
-        return Ok(batch.clone());
-    }
+    let columns: Vec<SortColumn> =
+        columns.into_iter().map(|values| SortColumn { values: Arc::clone(values), options: None }).collect();
     take_record_batch(batch, &lexsort_to_indices(&columns, None)?)
+}
+
+/// The order of a column's rows: null first, then by value.
+enum Order<'a> {
+    Text(&'a StringArray),
+    Time(&'a TimestampMicrosecondArray),
+}
+
+impl<'a> Order<'a> {
+    fn of(column: &'a ArrayRef) -> Result<Order<'a>, ArrowError> {
+        let any = column.as_any();
+        let text = any.downcast_ref().map(Order::Text);
+        text.or_else(|| any.downcast_ref().map(Order::Time))
+            .ok_or_else(|| ArrowError::SchemaError(format!("claims are not in the order of a {}", column.data_type())))
+    }
+
+    fn compare(&self, a: usize, b: usize) -> Ordering {
+        match self {
+            Order::Text(column) => at(column, a).cmp(&at(column, b)),
+            Order::Time(column) => {
+                let value = |row: usize| column.is_valid(row).then(|| column.value(row));
+                value(a).cmp(&value(b))
+            }
+        }
+    }
 }
 
 /// Settlements that stand, and the ids of those that do not: refunds and what they name.

@@ -27,6 +27,10 @@ pub struct Compiled {
     pub schema: SchemaRef,
     pub expression: Arc<dyn PhysicalExpr>,
     pub data_type: DataType,
+    /// As SQL: equal texts are equal questions.
+    pub text: String,
+    /// The column, where it is nothing but one.
+    pub column: Option<String>,
 }
 
 /// Rows with columns under a prefix.
@@ -38,11 +42,19 @@ struct Joined<'a> {
     rows: UInt32Array,
 }
 
+/// Which rows of a source a frame has.
+#[derive(Clone)]
+enum Chosen {
+    /// Every one, in order: columns are the source's own, nothing is gathered.
+    All(usize),
+    These(UInt32Array),
+}
+
 /// Rows of a source with what was joined to them.
+#[derive(Clone)]
 pub struct Frame<'a> {
     source: Rc<dyn Columns + 'a>,
-    /// Rows of the source.
-    rows: UInt32Array,
+    rows: Chosen,
     joined: Vec<Joined<'a>>,
     own: HashMap<String, ArrayRef>,
     gathered: RefCell<HashMap<String, ArrayRef>>,
@@ -52,14 +64,23 @@ impl<'a> Frame<'a> {
     /// All rows of a source.
     #[must_use]
     pub fn new(source: Rc<dyn Columns + 'a>) -> Frame<'a> {
-        let rows = UInt32Array::from_iter_values(0..u32::try_from(source.rows()).unwrap_or(u32::MAX));
+        let rows = Chosen::All(source.rows());
         Frame { source, rows, joined: Vec::new(), own: HashMap::new(), gathered: RefCell::default() }
     }
 
-    /// Rows of the source, one for each row of the frame.
+    /// Row of the source behind a row of the frame.
     #[must_use]
-    pub fn source_rows(&self) -> &UInt32Array {
-        &self.rows
+    pub fn source_row(&self, row: usize) -> u32 {
+        match &self.rows {
+            Chosen::All(_) => u32::try_from(row).unwrap_or(u32::MAX),
+            Chosen::These(rows) => rows.value(row),
+        }
+    }
+
+    /// Whether a column is its own and not the source's.
+    #[must_use]
+    pub fn has_own(&self, name: &str) -> bool {
+        self.own.contains_key(name) || self.joined.iter().any(|j| name.starts_with(j.prefix.as_str()))
     }
 
     /// Adds a column of its own.
@@ -88,9 +109,13 @@ impl<'a> Frame<'a> {
         for (name, column) in &self.own {
             own.insert(name.clone(), take(column, keep, None)?);
         }
+        let rows = match &self.rows {
+            Chosen::All(_) => keep.clone(),
+            Chosen::These(rows) => pick(rows)?,
+        };
         Ok(Frame {
             source: Rc::clone(&self.source),
-            rows: pick(&self.rows)?,
+            rows: Chosen::These(rows),
             joined,
             own,
             gathered: RefCell::default(),
@@ -102,9 +127,8 @@ impl<'a> Frame<'a> {
     /// # Errors
     /// The mask does not fit.
     pub fn filter(&self, mask: &BooleanArray) -> Result<Frame<'a>, ArrowError> {
-        if mask.true_count() == self.rows() && mask.null_count() == 0 {
-            let all = UInt32Array::from_iter_values(0..u32::try_from(self.rows()).unwrap_or(u32::MAX));
-            return self.select(&all);
+        if mask.true_count() == self.rows() {
+            return Ok(self.clone());
         }
         self.select(&positions(mask))
     }
@@ -116,6 +140,9 @@ impl<'a> Frame<'a> {
     /// # Errors
     /// A column was not read.
     pub fn evaluate(&self, compiled: &Compiled) -> Result<ArrayRef, ArrowError> {
+        if let Some(column) = &compiled.column {
+            return self.column(column);
+        }
         let columns: Result<Vec<ArrayRef>, ArrowError> =
             compiled.schema.fields().iter().map(|f| self.column(f.name())).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows()));
@@ -135,7 +162,10 @@ impl<'a> Frame<'a> {
 
 impl Columns for Frame<'_> {
     fn rows(&self) -> usize {
-        self.rows.len()
+        match &self.rows {
+            Chosen::All(rows) => *rows,
+            Chosen::These(rows) => rows.len(),
+        }
     }
 
     fn column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
@@ -151,7 +181,10 @@ impl Columns for Frame<'_> {
                 Arc::new((0..j.rows.len()).map(|row| Some(j.rows.is_valid(row))).collect::<BooleanArray>())
             }
             Some((j, rest)) => take(&j.source.column(rest)?, &j.rows, None)?,
-            None => take(&self.source.column(name)?, &self.rows, None)?,
+            None => match &self.rows {
+                Chosen::All(_) => self.source.column(name)?,
+                Chosen::These(rows) => take(&self.source.column(name)?, rows, None)?,
+            },
         };
         self.gathered.borrow_mut().insert(name.to_owned(), Arc::clone(&column));
         Ok(column)
@@ -182,5 +215,9 @@ fn compute(compiled: &Compiled, batch: &RecordBatch) -> Result<ArrayRef, ArrowEr
 /// Positions where a mask is true.
 #[must_use]
 pub fn positions(mask: &BooleanArray) -> UInt32Array {
-    (0u32..).zip(mask.iter()).filter(|(_, keep)| *keep == Some(true)).map(|(row, _)| row).collect()
+    let known = match mask.nulls() {
+        Some(nulls) => mask.values() & nulls.inner(),
+        None => mask.values().clone(),
+    };
+    UInt32Array::from_iter_values(known.set_indices().filter_map(|row| u32::try_from(row).ok()))
 }

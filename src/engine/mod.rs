@@ -5,20 +5,26 @@
 //! not grow with the data. Plans are compiled once per run. Deliberately unknown here: files, findings, faces.
 //!
 //! Reading order: `claims` (netting), `views` (the model's columns), `plan` (expressions compiled), `frame` (rows with
-//! what is joined to them), `run` (the words of the language).
+//! what is joined to them), `lookup` and `group` (knowledge and groups), `run` (the words of the language).
 
+mod answers;
 pub mod claims;
 mod columns;
 mod frame;
 mod functions;
+mod group;
 mod hit;
+mod lookup;
 mod plan;
 mod run;
 pub mod views;
+mod words;
 
 pub use claims::{Claims, Netting, Tables};
 pub use columns::needed;
 pub use hit::{Hit, HitLine};
 pub use plan::{Compiler, Plan};
-pub use run::{Answers, Found, Scope, run};
+pub use answers::Answers;
+pub use lookup::Memory;
+pub use run::{Found, Scope, run};
 pub use views::{Facility, Setting, Views};

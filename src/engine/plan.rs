@@ -16,10 +16,11 @@ use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::prelude::SessionConfig;
-use datafusion::sql::sqlparser::ast::{Expr, ExprWithAlias};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, ExprWithAlias};
 
 use super::frame::Compiled;
 use super::functions;
+use super::lookup::LookUp;
 use crate::model::View;
 use crate::rules::expression::{Measure, names_of, take_measures};
 use crate::rules::knowledge::NUMBERS;
@@ -33,9 +34,11 @@ pub(super) const NUMBER: DataType = DataType::Decimal128(16, 4);
 #[derive(Debug)]
 pub struct Plan {
     pub rule: Rule,
+    /// One for each `with`.
+    pub look_ups: Vec<LookUp>,
     pub about: Option<Test>,
-    /// Whether `about` speaks of the view's own columns only.
-    pub about_comes_first: bool,
+    /// The parts of `about` that `and` joins, where it speaks of the view's own columns only; else none.
+    pub about_parts: Vec<Compiled>,
     /// Whether `about` speaks of columns that `match` or `sequence` make; else it is asked before them.
     pub about_comes_last: bool,
     /// As written, for the reason, and compiled.
@@ -145,6 +148,8 @@ pub enum Piece {
 pub struct Compiler<'a> {
     set: &'a RuleSet,
     state: SessionState,
+    /// Look-ups numbered so far.
+    look_ups: usize,
     mistakes: Vec<Diagnostic>,
 }
 
@@ -163,7 +168,7 @@ impl<'a> Compiler<'a> {
             .with_expr_planners(datafusion::execution::SessionStateDefaults::default_expr_planners())
             .with_scalar_functions(functions::allowed())
             .build();
-        Compiler { set, state, mistakes: Vec::new() }
+        Compiler { set, state, look_ups: 0, mistakes: Vec::new() }
     }
 
     /// Compiles rules; the order is kept.
@@ -248,6 +253,14 @@ impl<'a> Compiler<'a> {
             totals.push(TotalPlan { per, measured, columns });
         }
         let about = find.about.as_ref().and_then(|e| self.test(e, &mut scope));
+        let own = |test: &Test| test.columns.iter().all(|c| find.view.columns().contains_key(c));
+        let about_parts = match (&find.about, &about) {
+            (Some(written), Some(test)) if own(test) => {
+                let parts = conjuncts(written.substituted(&scope.lets));
+                parts.iter().filter_map(|part| self.compiled(part, written, &mut scope)).collect()
+            }
+            _ => Vec::new(),
+        };
         let needs_known: Vec<(String, Compiled)> =
             find.needs.iter().filter_map(|e| self.value(e, &mut scope).map(|c| (e.text.clone(), c))).collect();
         let mut matches = Vec::new();
@@ -334,10 +347,19 @@ impl<'a> Compiler<'a> {
                         || s.stack.as_ref().is_some_and(|stack| stack.name == *name)
                 })
         };
+        let look_ups = find
+            .with
+            .iter()
+            .map(|with| {
+                let prefix = format!("{}.", with.name);
+                let columns: Vec<&str> = used.iter().filter_map(|name| name.strip_prefix(&prefix)).collect();
+                self.look_ups += 1;
+                Some(LookUp::new(self.look_ups - 1, with, self.set.knowledge.get(&with.table)?, &columns))
+            })
+            .collect::<Option<Vec<_>>>()?;
         Some(Plan {
-            about_comes_first: about
-                .as_ref()
-                .is_some_and(|a| a.columns.iter().all(|c| find.view.columns().contains_key(c))),
+            look_ups,
+            about_parts,
             about_comes_last: about.as_ref().is_some_and(|a| a.columns.iter().any(made)),
             about,
             rests_on,
@@ -448,6 +470,10 @@ impl<'a> Compiler<'a> {
 
     fn compiled(&mut self, ast: &Expr, written: &Expression, scope: &mut Scope<'_>) -> Option<Compiled> {
         let names = names_of(ast);
+        let column = match ast {
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) => names.first().cloned(),
+            _ => None,
+        };
         let mut fields = Vec::with_capacity(names.len());
         for name in names {
             let Some(data_type) = scope.types.get(&name) else {
@@ -460,7 +486,9 @@ impl<'a> Compiler<'a> {
         }
         let schema = Arc::new(Schema::new(fields));
         match self.physical(ast, &schema) {
-            Ok((expression, data_type)) => Some(Compiled { schema, expression, data_type }),
+            Ok((expression, data_type)) => {
+                Some(Compiled { schema, expression, data_type, text: ast.to_string(), column })
+            }
             Err(error) => {
                 let text = error.strip_backtrace();
                 let message = text.lines().next().unwrap_or_default().to_owned();
@@ -492,6 +520,19 @@ impl<'a> Compiler<'a> {
 
     fn wrong(&mut self, e: &Expression, rule: &Rule, message: &str) {
         self.mistakes.push(Diagnostic::at(&rule.file, &rule.source, e.place.clone(), message));
+    }
+}
+
+/// The parts that `and` joins.
+fn conjuncts(ast: Expr) -> Vec<Expr> {
+    match ast {
+        Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+            let mut parts = conjuncts(*left);
+            parts.extend(conjuncts(*right));
+            parts
+        }
+        Expr::Nested(inner) => conjuncts(*inner),
+        other => vec![other],
     }
 }
 

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int64Array, StringArray, UInt32Array,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int64Array, UInt32Array,
 };
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type};
@@ -18,15 +18,17 @@ use arrow::row::{RowConverter, SortField};
 use hashbrown::HashMap;
 use rust_decimal::Decimal;
 
+use super::answers::{Answer, Answers, Count};
 use super::frame::{Compiled, Frame, positions};
+use super::group::{Grouped, candidate_pairs, continues, grouped};
 use super::hit::{Hit, HitLine, show};
-use super::plan::{MeasurePlan, NUMBER, Piece, Plan, ROLLING, RollingPlan};
-use super::views::{Columns, ViewRows, Views, nulls};
+use super::lookup::not_false;
+use super::plan::{Piece, Plan, ROLLING, RollingPlan};
+use super::views::{Columns, ViewRows, Views};
 use crate::model::views::said;
 use crate::model::{View, day as calendar, money};
-use crate::rules::knowledge::{Cell, Knowledge, NUMBERS, Place};
 use crate::rules::parameters::Asked;
-use crate::rules::{LinesOf, RuleSet, With};
+use crate::rules::{LinesOf, RuleSet};
 
 /// Which units a run answers for; everything else is history.
 #[derive(Debug, Clone, Default)]
@@ -36,27 +38,6 @@ pub struct Scope {
     pub until: Option<i32>,
     /// Empty: all.
     pub facilities: Vec<String>,
-}
-
-/// What a rule could say at one facility.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Answers {
-    pub evaluated: u64,
-    pub hit: u64,
-    pub not_evaluated: u64,
-    pub reasons: BTreeMap<String, u64>,
-}
-
-impl Answers {
-    /// Adds the answers for other persons.
-    pub fn merge(&mut self, other: Answers) {
-        self.evaluated += other.evaluated;
-        self.hit += other.hit;
-        self.not_evaluated += other.not_evaluated;
-        for (reason, units) in other.reasons {
-            *self.reasons.entry(reason).or_default() += units;
-        }
-    }
 }
 
 /// Hits and answers of one rule over some persons; answers by facility (empty: none).
@@ -85,24 +66,26 @@ const PAIRS: usize = 1 << 20;
 pub fn run<'a>(plan: &'a Plan, set: &'a RuleSet, views: &Rc<Views<'a>>, scope: &Scope) -> Result<Found, ArrowError> {
     let run = Run { plan, set, views, scope };
     let mut found = Found::default();
-    let mut frame = Frame::new(Rc::new(ViewRows::new(views, plan.rule.find.view)?));
-    if frame.rows() == 0 {
-        return Ok(found);
-    }
-    frame = run.early(frame)?;
-    for with in &plan.rule.find.with {
-        frame = run.with(&frame, with)?;
+    let (mut frame, asked) = run.begin()?;
+    for (with, look_up) in plan.rule.find.with.iter().zip(&plan.look_ups) {
         if frame.rows() == 0 {
             return Ok(found);
         }
+        frame = look_up.join(&frame, with, set, views, plan.rule.find.view)?;
+    }
+    if frame.rows() == 0 {
+        return Ok(found);
     }
     run.parameters(&mut frame)?;
     frame = run.paid(frame, &mut found)?;
     run.totals(&mut frame)?;
-    if !plan.about_comes_last {
+    if !plan.about_comes_last && !asked {
         frame = run.about(frame, &mut found)?;
     }
     frame = run.needs(frame, &mut found)?;
+    if frame.rows() == 0 {
+        return Ok(found);
+    }
     frame = run.matches(frame)?;
     frame = run.sequence(frame)?;
     if plan.about_comes_last {
@@ -111,13 +94,8 @@ pub fn run<'a>(plan: &'a Plan, set: &'a RuleSet, views: &Rc<Views<'a>>, scope: &
     if frame.rows() == 0 {
         return Ok(found);
     }
-    if plan.per.is_empty() {
-        let units = Units { rows: None, frame };
-        run.answer(&units, &mut found)?;
-    } else {
-        let units = run.groups(&frame)?;
-        run.answer(&units, &mut found)?;
-    }
+    let units = if plan.per.is_empty() { Units { rows: None, frame } } else { run.groups(&frame)? };
+    run.answer(&units, &mut found)?;
     Ok(found)
 }
 
@@ -140,97 +118,44 @@ impl<'a> Run<'_, 'a> {
         self.plan.rule.find.view
     }
 
-    /// Drops what `about` surely does not speak of, where no knowledge narrows the rows down; what is unknown stays until
-    /// it can be counted.
-    fn early(&self, frame: Frame<'a>) -> Result<Frame<'a>, ArrowError> {
+    /// The rows to begin with, and whether `about` has been asked of them for good.
+    ///
+    /// Lines that are surely not paid, and what `about` surely does not speak of, are left out at once, where no knowledge
+    /// narrows the rows down; what is unknown stays until it can be counted. Parts of `about` that rules share (`setting =
+    /// 'inpatient'`) are computed once a unit.
+    fn begin(&self) -> Result<(Frame<'a>, bool), ArrowError> {
+        let frame = Frame::new(Rc::new(ViewRows::new(self.views, self.view())?));
+        if frame.rows() == 0 {
+            return Ok((frame, false));
+        }
+        let mut mask: Option<BooleanArray> = None;
+        if self.view() == View::PaidLine {
+            mask = Some(self.views.paid()?.perhaps.clone());
+        }
         let narrowed = self.plan.rule.find.with.iter().any(|with| !with.optional);
-        match &self.plan.about {
-            Some(about) if self.plan.about_comes_first && !narrowed && self.plan.totals.is_empty() => {
-                frame.filter(&not_false(&frame.condition(&about.compiled)?))
+        let mut asked = false;
+        if !self.plan.about_parts.is_empty() && !narrowed && self.plan.totals.is_empty() {
+            let mut about: Option<BooleanArray> = None;
+            for part in &self.plan.about_parts {
+                let answers = self.views.mask(self.view(), &part.text, || frame.condition(part))?;
+                about = Some(match about {
+                    Some(known) => arrow::compute::and_kleene(&known, &answers)?,
+                    None => answers,
+                });
             }
-            _ => Ok(frame),
-        }
-    }
-
-    /// Joins knowledge: rows without a match go, unless it is optional; one row for each thing a code speaks of.
-    fn with(&self, frame: &Frame<'a>, with: &With) -> Result<Frame<'a>, ArrowError> {
-        let Some(knowledge) = self.set.knowledge.get(&with.table) else {
-            return frame.filter(&BooleanArray::from(vec![false; frame.rows()]));
-        };
-        let codes = frame.column(&with.by)?;
-        let codes = codes.as_string::<i32>();
-        let days = frame.column(self.view().days().0)?;
-        let days = days.as_primitive::<Date32Type>();
-        let region = with.region.as_ref().map(|c| frame.column(c)).transpose()?;
-        let level = with.level.as_ref().map(|c| frame.column(c)).transpose()?;
-        let turned = with.other_side.as_deref().and_then(|side| knowledge.turned(side));
-        let other_column = with.column.as_deref().and_then(|column| knowledge.turned(column));
-        let sides: Vec<(&str, &Knowledge, bool)> = match (&turned, &other_column) {
-            (Some(turned), _) => vec![("A", knowledge, false), ("B", turned, true)],
-            (None, Some(other)) => vec![("", other, false)],
-            (None, None) => vec![("", knowledge, false)],
-        };
-        let same: Vec<(usize, ArrayRef)> = with
-            .same
-            .iter()
-            .filter_map(|name| knowledge.position(name).map(|at| (at, name)))
-            .map(|(at, name)| frame.column(name).map(|column| (at, column)))
-            .collect::<Result<_, _>>()?;
-        let mut keep: Vec<u32> = Vec::new();
-        let mut matched: Vec<Option<u32>> = Vec::new();
-        let mut side_of: Vec<&str> = Vec::new();
-        // Knowledge is asked once a distinct code, not once a line; and most codes are in no table.
-        let mut candidates: HashMap<(usize, &str), Rc<Vec<Vec<usize>>>> = HashMap::new();
-        for (row, code) in (0u32..).zip(codes.iter()) {
-            let at = row as usize;
-            let before = keep.len();
-            if let (Some(code), true) = (code, days.is_valid(at)) {
-                let place = Place {
-                    region: region
-                        .as_ref()
-                        .map(arrow::array::AsArray::as_string::<i32>)
-                        .and_then(|r| r.is_valid(at).then(|| r.value(at))),
-                    level: level.as_ref().and_then(|l| {
-                        l.as_primitive::<Int64Type>().is_valid(at).then(|| l.as_primitive::<Int64Type>().value(at))
-                    }),
-                };
-                for (number, (side, table, every)) in sides.iter().enumerate() {
-                    let lists = candidates
-                        .entry((number, code))
-                        .or_insert_with(|| Rc::new(code.split('|').map(|c| table.candidates(c)).collect()));
-                    if lists.iter().all(Vec::is_empty) {
-                        continue;
-                    }
-                    let agrees = |found: &usize| {
-                        same.iter().all(|(cell, column)| {
-                            let wanted = column.as_string::<i32>();
-                            wanted.is_valid(at)
-                                && table.rows[*found].cells[*cell] == Cell::Text(wanted.value(at).to_owned())
-                        })
-                    };
-                    for found in best_of(table, lists, days.value(at), place, *every).into_iter().filter(agrees) {
-                        keep.push(row);
-                        matched.push(u32::try_from(found).ok());
-                        side_of.push(side);
-                    }
-                }
-            }
-            if keep.len() == before && with.optional {
-                keep.push(row);
-                matched.push(None);
-                side_of.push("");
+            if let Some(about) = about {
+                asked = about.null_count() == 0;
+                let about = if asked { about } else { not_false(&about) };
+                mask = Some(match mask {
+                    Some(mask) => arrow::compute::and(&mask, &about)?,
+                    None => about,
+                });
             }
         }
-        let mut chosen = frame.select(&UInt32Array::from(keep))?;
-        chosen.join(&with.name, Rc::new(KnowledgeColumns::new(knowledge)), UInt32Array::from(matched));
-        if knowledge.rows.is_empty() {
-            // Not loaded: whether it would list the row is not known.
-            chosen.put(&format!("{}.found", with.name), nulls(&DataType::Boolean, chosen.rows()));
+        match mask {
+            Some(mask) => Ok((frame.filter(&mask)?, asked)),
+            None => Ok((frame, asked)),
         }
-        if turned.is_some() {
-            chosen.put(&format!("{}.side", with.name), Arc::new(StringArray::from(side_of)));
-        }
-        Ok(chosen)
     }
 
     /// Parameters are values of the row's day and place.
@@ -239,23 +164,35 @@ impl<'a> Run<'_, 'a> {
             return Ok(());
         }
         let columns = self.view().columns();
-        let optional = |name: &str| -> Result<Option<ArrayRef>, ArrowError> {
-            if columns.contains_key(name) { frame.column(name).map(Some) } else { Ok(None) }
-        };
-        let days = frame.column(self.view().days().0)?;
-        let (region, insutype, level) = (optional("region")?, optional("insutype")?, optional("level")?);
         let mut made: Vec<(String, ArrayRef)> = Vec::new();
         for name in &self.plan.parameters {
             let Some(parameter) = self.set.parameters.get(name) else { continue };
-            let mut known: HashMap<Asked<'_>, Option<usize>> = HashMap::new();
-            let mut values = Vec::with_capacity(frame.rows());
-            let mut sources: Vec<Option<u32>> = Vec::with_capacity(frame.rows());
-            for row in 0..frame.rows() {
-                let found = asked(row, &days, region.as_ref(), insutype.as_ref(), level.as_ref())
-                    .and_then(|asked| *known.entry(asked).or_insert_with(|| parameter.in_force(asked)));
-                values.push(found.and_then(|at| scaled(parameter.values[at].value, 4)));
-                sources.push(found.and_then(|at| u32::try_from(at).ok()));
-            }
+            let (values, sources) = if parameter.is_constant() {
+                (vec![scaled(parameter.values[0].value, 4); frame.rows()], vec![Some(0); frame.rows()])
+            } else {
+                let optional = |name: &str| -> Result<Option<ArrayRef>, ArrowError> {
+                    if columns.contains_key(name) { frame.column(name).map(Some) } else { Ok(None) }
+                };
+                let days = frame.column(self.view().days().0)?;
+                let (region, insutype, level) = (optional("region")?, optional("insutype")?, optional("level")?);
+                let mut last: Option<(Asked<'_>, Option<usize>)> = None;
+                let mut known: HashMap<Asked<'_>, Option<usize>> = HashMap::new();
+                let mut values = Vec::with_capacity(frame.rows());
+                let mut sources: Vec<Option<u32>> = Vec::with_capacity(frame.rows());
+                for row in 0..frame.rows() {
+                    let found = asked(row, &days, region.as_ref(), insutype.as_ref(), level.as_ref()).and_then(|asked| {
+                        if let Some((_, found)) = last.filter(|(last, _)| *last == asked) {
+                            return found;
+                        }
+                        let found = *known.entry(asked).or_insert_with(|| parameter.in_force(asked));
+                        last = Some((asked, found));
+                        found
+                    });
+                    values.push(found.and_then(|at| scaled(parameter.values[at].value, 4)));
+                    sources.push(found.and_then(|at| u32::try_from(at).ok()));
+                }
+                (values, sources)
+            };
             made.push((format!("${name}"), Arc::new(Decimal128Array::from(values).with_precision_and_scale(16, 4)?)));
             made.push((format!("${name} at"), Arc::new(UInt32Array::from(sources))));
         }
@@ -267,7 +204,7 @@ impl<'a> Run<'_, 'a> {
 
     /// `paid_line`: lines with `inscp_amt` > 0; an unknown amount is not evaluated.
     fn paid(&self, frame: Frame<'a>, found: &mut Found) -> Result<Frame<'a>, ArrowError> {
-        if self.view() != View::PaidLine {
+        if self.view() != View::PaidLine || self.views.paid()?.unknown == 0 {
             return Ok(frame);
         }
         let amounts = frame.column("inscp_amt")?;
@@ -304,7 +241,8 @@ impl<'a> Run<'_, 'a> {
             let values = frame.evaluate(needed)?;
             if values.null_count() > 0 {
                 let unknown = frame.filter(&arrow::compute::is_null(&values)?)?;
-                self.count_unanswered(&unknown, |_| format!("缺少 {text}"), found)?;
+                let because = [format!("缺少 {text}")];
+                self.count_unanswered(&unknown, |_| Answer::Because(0), |_| String::new(), &because, found)?;
                 frame = frame.filter(&arrow::compute::is_not_null(&values)?)?;
             }
         }
@@ -316,15 +254,9 @@ impl<'a> Run<'_, 'a> {
         for total in &self.plan.totals {
             let mut made: Vec<(String, ArrayRef)> = Vec::new();
             {
-                let grouped = grouped(frame, &total.per, &total.measured)?;
+                let grouped = grouped(self.views, self.view(), frame, &total.per, &total.measured)?;
                 // Back to the rows of the frame, wherever they were in their group.
-                let mut group_of = vec![0_u32; frame.rows()];
-                for (group, run) in grouped.starts.windows(2).enumerate() {
-                    for place in run[0]..run[1] {
-                        group_of[grouped.order[place] as usize] = u32::try_from(group).unwrap_or(u32::MAX);
-                    }
-                }
-                let group_of = UInt32Array::from(group_of);
+                let group_of = UInt32Array::from(grouped.group_of);
                 for (name, compiled) in &total.columns {
                     made.push((name.clone(), take(&grouped.groups.evaluate(compiled)?, &group_of, None)?));
                 }
@@ -338,14 +270,14 @@ impl<'a> Run<'_, 'a> {
 
     /// Counts rows that a missing value leaves unanswered, with the columns that are null.
     fn unanswered(&self, frame: &Frame<'a>, columns: &[String], found: &mut Found) -> Result<(), ArrowError> {
-        let arrays: Vec<(&String, ArrayRef)> =
-            columns.iter().filter_map(|c| frame.column(c).ok().map(|a| (c, a))).collect();
-        let reason = |row: usize| {
-            let missing: Vec<String> =
-                arrays.iter().filter(|(_, a)| a.is_null(row)).map(|(c, _)| self.lacking(c)).collect();
-            if missing.is_empty() { "无法计算".to_owned() } else { format!("缺少 {}", missing.join("、")) }
-        };
-        self.count_unanswered(frame, reason, found)
+        let lacks = Lacks::of(frame, columns);
+        self.count_unanswered(frame, |row| Answer::Lacks(lacks.bits(row)), |bits| self.missing(&lacks, bits), &[], found)
+    }
+
+    /// Which columns are missing, in words.
+    fn missing(&self, lacks: &Lacks<'_>, bits: u64) -> String {
+        let missing: Vec<String> = lacks.names(bits).map(|name| self.lacking(name)).collect();
+        if missing.is_empty() { "无法计算".to_owned() } else { format!("缺少 {}", missing.join("、")) }
     }
 
     /// What the absence of a name means: of a measure, that of the columns under it.
@@ -362,18 +294,20 @@ impl<'a> Run<'_, 'a> {
     fn count_unanswered(
         &self,
         frame: &Frame<'a>,
-        reason: impl Fn(usize) -> String,
+        answer: impl Fn(usize) -> Answer,
+        lacking: impl Fn(u64) -> String,
+        because: &[String],
         found: &mut Found,
     ) -> Result<(), ArrowError> {
         let inside = self.in_scope(frame, None)?;
         let facilities = self.facilities(frame)?;
+        let mut count = Count::default();
         for row in 0..frame.rows() {
-            if inside.value(row) {
-                let answers = found.answers.entry(facilities(row)).or_default();
-                answers.not_evaluated += 1;
-                *answers.reasons.entry(reason(row)).or_default() += 1;
+            if inside.as_ref().is_none_or(|inside| inside.value(row)) {
+                count.add(facilities(row), answer(row));
             }
         }
+        count.told(&mut found.answers, |number| self.views.word(number), lacking, because);
         Ok(())
     }
 
@@ -381,7 +315,7 @@ impl<'a> Run<'_, 'a> {
         for (number, found) in self.plan.rule.find.matches.iter().enumerate() {
             let plan = &self.plan.matches[number];
             let other: Rc<dyn Columns + 'a> = Rc::new(ViewRows::new(self.views, found.view)?);
-            let pairs = candidate_pairs(&frame, other.as_ref(), &found.on)?;
+            let pairs = candidate_pairs(self.views, self.view(), &frame, found.view, &found.on)?;
             let mut lefts: Vec<u32> = Vec::new();
             let mut rights: Vec<u32> = Vec::new();
             for chunk in pairs.chunks(PAIRS) {
@@ -447,10 +381,7 @@ impl<'a> Run<'_, 'a> {
             order
         };
         let mut frame = frame.select(&UInt32Array::from(order))?;
-        let runs: Vec<bool> = {
-            let rows = converted(&values(&frame, &plan.per)?)?;
-            (0..frame.rows()).map(|row| row > 0 && rows.row(row) == rows.row(row - 1)).collect()
-        };
+        let runs = continues(self.views, self.view(), &frame, &plan.per)?;
         let before: UInt32Array = (0u32..).zip(&runs).map(|(row, same)| same.then(|| row - 1)).collect();
         for name in &sequence.previous {
             let column = take(&frame.column(name)?, &before, None)?;
@@ -524,7 +455,8 @@ impl<'a> Run<'_, 'a> {
     }
 
     fn groups(&self, frame: &Frame<'a>) -> Result<Units<'a>, ArrowError> {
-        let Grouped { rows, mut groups, starts, .. } = grouped(frame, &self.plan.per, &self.plan.measured)?;
+        let Grouped { rows, mut groups, starts, .. } =
+            grouped(self.views, self.view(), frame, &self.plan.per, &self.plan.measured)?;
         for (name, compiled) in &self.plan.measures {
             let column = groups.evaluate(compiled)?;
             groups.put(name, column);
@@ -542,88 +474,91 @@ impl<'a> Run<'_, 'a> {
                 silent[row] |= value == Some(true);
             }
         }
-        let mut excused: Vec<Option<String>> = self.not_in_force(units)?;
+        let (mut excused, mut because) = self.not_in_force(units)?;
         for (when, why) in &self.plan.not_evaluated_when {
+            because.push(why.clone());
             for (row, value) in frame.condition(when)?.iter().enumerate() {
                 if value == Some(true) && excused[row].is_none() {
-                    excused[row] = Some(why.clone());
+                    excused[row] = u32::try_from(because.len() - 1).ok();
                 }
             }
         }
         let answers = frame.condition(&self.plan.condition.compiled)?;
-        let reasons: Vec<(&String, ArrayRef)> =
-            self.plan.condition.columns.iter().filter_map(|c| frame.column(c).ok().map(|a| (c, a))).collect();
+        let lacks = Lacks::of(frame, &self.plan.condition.columns);
         let mut hits: Vec<u32> = Vec::new();
+        let mut count = Count::default();
         for row in 0..frame.rows() {
-            if !inside.value(row) {
+            if inside.as_ref().is_some_and(|inside| !inside.value(row)) {
                 continue;
             }
-            let counted = found.answers.entry(facilities(row)).or_default();
-            let reason = if silent[row] {
-                None
-            } else if let Some(why) = excused[row].take() {
-                Some(why)
+            let answer = if silent[row] {
+                Answer::Clean
+            } else if let Some(why) = excused[row] {
+                Answer::Because(why)
             } else if answers.is_null(row) {
-                let missing: Vec<String> =
-                    reasons.iter().filter(|(_, a)| a.is_null(row)).map(|(c, _)| self.lacking(c)).collect();
-                Some(if missing.is_empty() {
-                    "无法计算".to_owned()
-                } else {
-                    format!("缺少 {}", missing.join("、"))
-                })
-            } else {
-                None
-            };
-            if let Some(reason) = reason {
-                counted.not_evaluated += 1;
-                *counted.reasons.entry(reason).or_default() += 1;
-                continue;
-            }
-            counted.evaluated += 1;
-            if !silent[row] && answers.value(row) {
-                counted.hit += 1;
+                Answer::Lacks(lacks.bits(row))
+            } else if answers.value(row) {
                 hits.push(u32::try_from(row).unwrap_or(u32::MAX));
-            }
+                Answer::Hit
+            } else {
+                Answer::Clean
+            };
+            count.add(facilities(row), answer);
         }
+        let lacking = |bits| self.missing(&lacks, bits);
+        count.told(&mut found.answers, |number| self.views.word(number), lacking, &because);
         if !hits.is_empty() {
             self.hits(units, &hits, &mut found.hits)?;
         }
         Ok(())
     }
 
-    /// Units of days that the rule does not speak about: they are history for others, and answered with the reason.
-    fn not_in_force(&self, units: &Units<'a>) -> Result<Vec<Option<String>>, ArrowError> {
+    /// Units of days that the rule does not speak about, by reason: they are history for others, and answered with why.
+    fn not_in_force(&self, units: &Units<'a>) -> Result<(Vec<Option<u32>>, Vec<String>), ArrowError> {
         let (from, until) = self.plan.rule.in_force;
-        if from.is_none() && until.is_none() {
-            return Ok(vec![None; units.frame.rows()]);
+        let mut because = Vec::new();
+        let rows = units.frame.rows();
+        // No line, encounter or stay is earlier than the data; a settlement may be.
+        let of_service = !matches!(self.view(), View::Settlement | View::RawSettlement | View::Presence);
+        if until.is_none() && from.is_none_or(|from| of_service && from <= self.views.setting.first_day) {
+            return Ok((vec![None; rows], because));
         }
+        because.push(from.map_or_else(String::new, |from| format!("规则自 {} 起施行", calendar::text(from))));
+        because.push(until.map_or_else(String::new, |until| format!("规则施行至 {}", calendar::text(until))));
         let why = |on: Option<i32>| {
             let on = on?;
-            if let Some(from) = from.filter(|from| on < *from) {
-                return Some(format!("规则自 {} 起施行", calendar::text(from)));
+            if from.is_some_and(|from| on < from) {
+                return Some(0);
             }
-            until.filter(|until| on > *until).map(|until| format!("规则施行至 {}", calendar::text(until)))
+            until.is_some_and(|until| on > until).then_some(1)
         };
-        Ok(self.days(&units.frame, units.rows.as_ref())?.into_iter().map(|(first, _)| why(first)).collect())
+        Ok((self.days(&units.frame, units.rows.as_ref())?.into_iter().map(|(first, _)| why(first)).collect(), because))
     }
 
-    /// Whether a unit touches the period and the facilities that were asked for.
-    fn in_scope(&self, frame: &Frame<'a>, rows: Option<&(Frame<'a>, Vec<usize>)>) -> Result<BooleanArray, ArrowError> {
+    /// Whether a unit touches the period and the facilities that were asked for; nothing where all were.
+    fn in_scope(
+        &self,
+        frame: &Frame<'a>,
+        rows: Option<&(Frame<'a>, Vec<usize>)>,
+    ) -> Result<Option<BooleanArray>, ArrowError> {
         let scope = self.scope;
         if scope.from.is_none() && scope.until.is_none() && scope.facilities.is_empty() {
-            return Ok(BooleanArray::from(vec![true; frame.rows()]));
+            return Ok(None);
         }
         let days = self.days(frame, rows)?;
         let facilities = self.facilities(frame)?;
-        Ok((0..frame.rows())
-            .map(|row| {
-                let (first, last) = days[row];
-                let in_time = last.is_none_or(|last| scope.from.is_none_or(|from| last >= from))
-                    && first.is_none_or(|first| scope.until.is_none_or(|until| first <= until));
-                let in_place = scope.facilities.is_empty() || scope.facilities.contains(&facilities(row));
-                Some(in_time && in_place)
-            })
-            .collect())
+        let wanted: Vec<u32> = scope.facilities.iter().filter_map(|code| self.views.number_of(code)).collect();
+        Ok(Some(
+            (0..frame.rows())
+                .map(|row| {
+                    let (first, last) = days[row];
+                    let in_time = last.is_none_or(|last| scope.from.is_none_or(|from| last >= from))
+                        && first.is_none_or(|first| scope.until.is_none_or(|until| first <= until));
+                    let in_place = scope.facilities.is_empty() || wanted.contains(&facilities(row));
+                    Some(in_time && in_place)
+                })
+                .collect(),
+        ))
     }
 
     /// First and last day of each unit.
@@ -637,29 +572,34 @@ impl<'a> Run<'_, 'a> {
                 let (first, last) = read(frame)?;
                 Ok(first.iter().zip(last.iter()).collect())
             }
-            Some((rows, starts)) => {
-                let (first, last) = read(rows)?;
-                let known = |days: &Date32Array, row: usize| days.is_valid(row).then(|| days.value(row));
-                Ok(starts
-                    .windows(2)
-                    .map(|w| {
-                        (
-                            (w[0]..w[1]).filter_map(|r| known(&first, r)).min(),
-                            (w[0]..w[1]).filter_map(|r| known(&last, r)).max(),
-                        )
-                    })
-                    .collect())
-            }
+            Some((rows, starts)) => self.days_of_groups(rows, starts, 0..frame.rows()),
         }
     }
 
-    fn facilities(&self, frame: &Frame<'a>) -> Result<impl Fn(usize) -> String + use<'a>, ArrowError> {
+    /// First and last day of the rows of some groups.
+    fn days_of_groups(
+        &self,
+        rows: &Frame<'a>,
+        starts: &[usize],
+        groups: impl Iterator<Item = usize>,
+    ) -> Result<Vec<Extent>, ArrowError> {
+        let (first, last) = self.view().days();
+        let (first, last) = (rows.column(first)?, rows.column(last)?);
+        let (first, last) = (first.as_primitive::<Date32Type>(), last.as_primitive::<Date32Type>());
+        let known = |days: &Date32Array, row: usize| days.is_valid(row).then(|| days.value(row));
+        Ok(groups
+            .map(|group| {
+                let rows = starts[group]..starts[group + 1];
+                (rows.clone().filter_map(|r| known(first, r)).min(), rows.filter_map(|r| known(last, r)).max())
+            })
+            .collect())
+    }
+
+    /// The facility of a row, as its number in the unit; 0 where it has none.
+    fn facilities<'f>(&self, frame: &'f Frame<'a>) -> Result<impl Fn(usize) -> u32 + use<'f, 'a>, ArrowError> {
         let known = self.view().columns().contains_key("fixmedins_code");
-        let column = if known { frame.column("fixmedins_code")? } else { nulls(&DataType::Utf8, frame.rows()) };
-        Ok(move |row: usize| {
-            let column = column.as_string::<i32>();
-            if column.is_valid(row) { column.value(row).to_owned() } else { String::new() }
-        })
+        let numbers = if known { Some(self.views.numbers(self.view(), "fixmedins_code")?) } else { None };
+        Ok(move |row: usize| numbers.as_ref().map_or(0, |numbers| numbers[frame.source_row(row) as usize]))
     }
 
     fn hits(&self, units: &Units<'a>, hits: &[u32], into: &mut Vec<Hit>) -> Result<(), ArrowError> {
@@ -689,10 +629,7 @@ impl<'a> Run<'_, 'a> {
         let lines_of = plan.lines_of.as_ref().map(|(whose, c)| evaluate(c).map(|a| (*whose, a))).transpose()?;
         let days = match &units.rows {
             None => self.days(&chosen, None)?,
-            Some(rows) => {
-                let all = self.days(&units.frame, Some(rows))?;
-                hits.iter().map(|h| all[*h as usize]).collect()
-            }
+            Some((rows, starts)) => self.days_of_groups(rows, starts, hits.iter().map(|hit| *hit as usize))?,
         };
         let columns = self.view().columns();
         let optional = |name: &str| -> Result<Option<ArrayRef>, ArrowError> {
@@ -780,8 +717,8 @@ impl<'a> Run<'_, 'a> {
     fn lines(&self, units: &Units<'a>, hits: &[u32]) -> Result<Vec<Roles>, ArrowError> {
         let view = self.view();
         let Some((rows, starts)) = &units.rows else {
-            let of = units.frame.source_rows();
-            return hits.iter().map(|h| Ok((self.views.members(view, of.value(*h as usize))?, Vec::new()))).collect();
+            let members = |hit: &u32| self.views.members(view, units.frame.source_row(*hit as usize));
+            return hits.iter().map(|hit| Ok((members(hit)?, Vec::new()))).collect();
         };
         // The rows of the groups that were hit, with the measures of their group.
         let mut keep = Vec::new();
@@ -804,7 +741,6 @@ impl<'a> Run<'_, 'a> {
         frame.put("nth_in_group", Arc::new(Int64Array::from(nth)));
         let violating = self.plan.violating.as_ref().map(|c| frame.condition(c)).transpose()?;
         let involved = self.plan.involved.as_ref().map(|c| frame.condition(c)).transpose()?;
-        let of = frame.source_rows();
         let mut found: Vec<Roles> = Vec::with_capacity(hits.len());
         let mut last = None;
         for (row, number) in group.iter().enumerate() {
@@ -816,7 +752,7 @@ impl<'a> Run<'_, 'a> {
             let is = |mask: &Option<BooleanArray>, otherwise: bool| {
                 mask.as_ref().map_or(otherwise, |m| m.is_valid(row) && m.value(row))
             };
-            let members = self.views.members(view, of.value(row))?;
+            let members = self.views.members(view, frame.source_row(row))?;
             if is(&violating, true) {
                 bad.extend(&members);
             } else if is(&involved, false) {
@@ -908,96 +844,9 @@ fn rolled(frame: &Frame<'_>, plan: &RollingPlan, firsts: &[u32]) -> Result<Array
     Ok(Arc::new(sums.collect::<Decimal128Array>().with_data_type(ROLLING)))
 }
 
-/// Rows sorted by group, with the aggregates of each group as `#0`, `#1`, ….
-struct Grouped<'a> {
-    rows: Frame<'a>,
-    /// A row a group: the group's first row.
-    groups: Frame<'a>,
-    /// Where each group begins in `rows`; one more entry than groups.
-    starts: Vec<usize>,
-    /// Row of the frame for each of `rows`.
-    order: Vec<u32>,
-}
-
-fn grouped<'a>(frame: &Frame<'a>, per: &[Compiled], measured: &[MeasurePlan]) -> Result<Grouped<'a>, ArrowError> {
-    let keys: Result<Vec<ArrayRef>, ArrowError> = per.iter().map(|c| frame.evaluate(c)).collect();
-    let keys = converted(&keys?)?;
-    // Number the groups in the order of their first rows, then sort by counting: no list a group.
-    let mut numbers: HashMap<arrow::row::Row<'_>, usize> = HashMap::with_capacity(frame.rows() / 2);
-    let mut group_of = Vec::with_capacity(frame.rows());
-    let mut starts = vec![0];
-    for row in 0..frame.rows() {
-        let next = numbers.len();
-        let group = *numbers.entry(keys.row(row)).or_insert(next);
-        if group == next {
-            starts.push(0);
-        }
-        starts[group + 1] += 1;
-        group_of.push(group);
-    }
-    for group in 1..starts.len() {
-        starts[group] += starts[group - 1];
-    }
-    let mut free = starts.clone();
-    let mut order = vec![0_u32; frame.rows()];
-    for (row, group) in (0u32..).zip(&group_of) {
-        order[free[*group]] = row;
-        free[*group] += 1;
-    }
-    let rows = frame.select(&UInt32Array::from(order.clone()))?;
-    let firsts = starts[..starts.len() - 1].iter().map(|s| u32::try_from(*s).unwrap_or(u32::MAX));
-    let mut groups = rows.select(&UInt32Array::from_iter_values(firsts))?;
-    for (number, measure) in measured.iter().enumerate() {
-        let column = aggregate(&rows, measure, &starts)?;
-        groups.put(&format!("#{number}"), column);
-    }
-    Ok(Grouped { rows, groups, starts, order })
-}
-
-/// Rows of a table that hold for any of a list's codes: one a dimension value, the longest prefix first.
-fn best_of(table: &Knowledge, lists: &[Vec<usize>], on: i32, place: Place<'_>, every: bool) -> Vec<usize> {
-    if let [one] = lists {
-        return table.valid(one, on, place, every);
-    }
-    let mut all: Vec<usize> = lists.iter().flatten().copied().collect();
-    all.sort_by_key(|&row| (std::cmp::Reverse(table.rows[row].code.len()), row));
-    all.dedup();
-    table.valid(&all, on, place, every)
-}
-
-/// Rows of the frame with the rows of another source that agree in some columns; in order of both.
-fn candidate_pairs(frame: &Frame<'_>, other: &dyn Columns, on: &[String]) -> Result<Vec<(u32, u32)>, ArrowError> {
-    let left: Vec<ArrayRef> = on.iter().map(|c| frame.column(c)).collect::<Result<_, _>>()?;
-    let right: Vec<ArrayRef> = on.iter().map(|c| other.column(c)).collect::<Result<_, _>>()?;
-    let fields = left.iter().map(|a| SortField::new(a.data_type().clone())).collect();
-    let converter = RowConverter::new(fields)?;
-    let (left_rows, right_rows) = (converter.convert_columns(&left)?, converter.convert_columns(&right)?);
-    let complete = |arrays: &[ArrayRef], row: usize| arrays.iter().all(|a| a.is_valid(row));
-    let mut index: HashMap<arrow::row::Row<'_>, Vec<u32>> = HashMap::new();
-    for row in 0..other.rows() {
-        if complete(&right, row) {
-            index.entry(right_rows.row(row)).or_default().push(u32::try_from(row).unwrap_or(u32::MAX));
-        }
-    }
-    let mut pairs = Vec::new();
-    for row in 0..frame.rows() {
-        if complete(&left, row)
-            && let Some(partners) = index.get(&left_rows.row(row))
-        {
-            let row = u32::try_from(row).unwrap_or(u32::MAX);
-            pairs.extend(partners.iter().map(|partner| (row, *partner)));
-        }
-    }
-    Ok(pairs)
-}
-
 fn converted(columns: &[ArrayRef]) -> Result<arrow::row::Rows, ArrowError> {
     let fields = columns.iter().map(|a| SortField::new(a.data_type().clone())).collect();
     RowConverter::new(fields)?.convert_columns(columns)
-}
-
-fn not_false(mask: &BooleanArray) -> BooleanArray {
-    mask.iter().map(|v| Some(v != Some(false))).collect()
 }
 
 fn scaled(value: Decimal, scale: u32) -> Option<i128> {
@@ -1031,127 +880,26 @@ fn to_money(array: &ArrayRef) -> Result<Vec<Decimal>, ArrowError> {
     }
 }
 
-/// One aggregate over each run `starts[i]..starts[i + 1]`.
-///
-/// A sum over an unknown value is unknown; a sum over nothing is 0. `bool_or` and `bool_and` answer as `or` and `and` do.
-fn aggregate(rows: &Frame<'_>, measure: &MeasurePlan, starts: &[usize]) -> Result<ArrayRef, ArrowError> {
-    let argument = measure.argument.as_ref().map(|c| rows.evaluate(c)).transpose()?;
-    let filter = measure.filter.as_ref().map(|c| rows.condition(c)).transpose()?;
-    let counted = |row: usize| filter.as_ref().is_none_or(|f| f.is_valid(row) && f.value(row));
-    let runs = || starts.windows(2).map(|w| (w[0]..w[1]).filter(|row| counted(*row)));
-    let Some(argument) = argument else {
-        return Ok(Arc::new(runs().map(|run| i64::try_from(run.count()).ok()).collect::<Int64Array>()));
-    };
-    let known = |row: &usize| argument.is_valid(*row);
-    match measure.function.as_str() {
-        "count" if measure.distinct => {
-            let values = converted(&[Arc::clone(&argument)])?;
-            let count = |run: Vec<usize>| {
-                let mut seen: Vec<_> = run.into_iter().map(|row| values.row(row)).collect();
-                seen.sort();
-                seen.dedup();
-                i64::try_from(seen.len()).ok()
-            };
-            Ok(Arc::new(runs().map(|run| count(run.filter(known).collect())).collect::<Int64Array>()))
-        }
-        "count" => {
-            Ok(Arc::new(runs().map(|run| i64::try_from(run.filter(known).count()).ok()).collect::<Int64Array>()))
-        }
-        "sum" => {
-            if let DataType::Decimal128(precision, scale) = measure.data_type {
-                let values = argument.as_primitive::<Decimal128Type>();
-                let sums = runs().map(|mut run| {
-                    run.try_fold(0_i128, |sum, row| values.is_valid(row).then(|| sum + values.value(row)))
-                });
-                Ok(Arc::new(sums.collect::<Decimal128Array>().with_precision_and_scale(precision, scale)?))
-            } else {
-                let values = argument.as_primitive::<Int64Type>();
-                Ok(Arc::new(
-                    runs()
-                        .map(|mut run| {
-                            run.try_fold(0_i64, |sum, row| {
-                                values.is_valid(row).then(|| sum.saturating_add(values.value(row)))
-                            })
-                        })
-                        .collect::<Int64Array>(),
-                ))
-            }
-        }
-        "bool_or" | "bool_and" => {
-            let values = argument.as_boolean();
-            let decides = measure.function == "bool_or";
-            let answers = runs().map(|run| {
-                let mut unknown = false;
-                for row in run {
-                    if values.is_null(row) {
-                        unknown = true;
-                    } else if values.value(row) == decides {
-                        return Some(decides);
-                    }
-                }
-                (!unknown).then_some(!decides)
-            });
-            Ok(Arc::new(answers.collect::<BooleanArray>()))
-        }
-        name => {
-            // min, max, first: a row of the run that has the value.
-            let values = converted(&[Arc::clone(&argument)])?;
-            let chosen: UInt32Array = runs()
-                .map(|mut run| {
-                    let row = match name {
-                        "first" => run.next(),
-                        "min" => run.filter(known).min_by(|a, b| values.row(*a).cmp(&values.row(*b))),
-                        _ => run.filter(known).max_by(|a, b| values.row(*a).cmp(&values.row(*b))),
-                    };
-                    row.and_then(|row| u32::try_from(row).ok())
-                })
-                .collect();
-            take(&argument, &chosen, None)
-        }
-    }
+/// Columns that may be null, and which of them are.
+struct Lacks<'n> {
+    columns: Vec<(&'n String, ArrayRef)>,
 }
 
-/// A knowledge table as rows with columns.
-struct KnowledgeColumns<'a> {
-    knowledge: &'a Knowledge,
-}
-
-impl<'a> KnowledgeColumns<'a> {
-    fn new(knowledge: &'a Knowledge) -> KnowledgeColumns<'a> {
-        KnowledgeColumns { knowledge }
-    }
-}
-
-impl Columns for KnowledgeColumns<'_> {
-    fn rows(&self) -> usize {
-        self.knowledge.rows.len()
+impl<'n> Lacks<'n> {
+    fn of(frame: &Frame<'_>, names: &'n [String]) -> Lacks<'n> {
+        // A bit each; no condition has as many.
+        let named = names.iter().take(64);
+        Lacks { columns: named.filter_map(|name| frame.column(name).ok().map(|column| (name, column))).collect() }
     }
 
-    fn column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
-        if name == "code" {
-            return Ok(Arc::new(self.knowledge.rows.iter().map(|r| Some(r.code.as_str())).collect::<StringArray>()));
-        }
-        let at = self
-            .knowledge
-            .position(name)
-            .ok_or_else(|| ArrowError::SchemaError(format!("knowledge has no column `{name}`")))?;
-        if NUMBERS.contains(&name) {
-            let values = self.knowledge.rows.iter().map(|r| match &r.cells[at] {
-                Cell::Number(n) => scaled(*n, 4),
-                _ => None,
-            });
-            debug_assert_eq!(
-                NUMBER,
-                DataType::Decimal128(16, 4),
-                "knowledge numbers have the type the compiler gave them"
-            );
-            return Ok(Arc::new(values.collect::<Decimal128Array>().with_precision_and_scale(16, 4)?));
-        }
-        let values = self.knowledge.rows.iter().map(|r| match &r.cells[at] {
-            Cell::Text(t) => Some(t.as_str()),
-            _ => None,
-        });
-        Ok(Arc::new(values.collect::<StringArray>()))
+    /// The columns that are null in a row.
+    fn bits(&self, row: usize) -> u64 {
+        self.columns.iter().enumerate().fold(0, |bits, (at, (_, column))| bits | u64::from(column.is_null(row)) << at)
+    }
+
+    fn names(&self, bits: u64) -> impl Iterator<Item = &'n str> {
+        let chosen = self.columns.iter().enumerate().filter(move |(at, _)| bits >> at & 1 == 1);
+        chosen.map(|(_, (name, _))| name.as_str())
     }
 }
 

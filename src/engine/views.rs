@@ -5,6 +5,7 @@
 //!
 //! To add a column: its type in `model::views`, its computation in the `match` of its view below.
 
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -19,7 +20,9 @@ use arrow::error::ArrowError;
 use rust_decimal::Decimal;
 
 use super::claims::{Claims, at, day, day_of, decimal, text, time};
-use crate::model::{Table, View, codes, day as calendar, supply};
+use super::lookup::Memory;
+use super::words::{ByNumber, RowsBy, Words};
+use crate::model::{Table, View, codes, day as calendar};
 use crate::rules::knowledge::{Cell, Knowledge, Place};
 
 /// What holds for a whole run.
@@ -92,31 +95,39 @@ pub trait Columns {
 pub struct Views<'a> {
     pub claims: &'a Claims,
     pub setting: &'a Setting,
+    memory: &'a Memory,
     cache: RefCell<HashMap<(View, String), ArrayRef>>,
-    visits: OnceCell<Vec<Visit>>,
+    codes: RefCell<HashMap<(View, String), Rc<Vec<u32>>>>,
+    numbers: RefCell<HashMap<(View, String), Rc<Vec<u32>>>>,
+    words: RefCell<Words>,
+    masks: RefCell<HashMap<(View, String), BooleanArray>>,
+    rows_of_persons: RefCell<HashMap<View, Rc<ByNumber>>>,
+    visits: OnceCell<Vec<Visit<'a>>>,
     stays: OnceCell<Vec<Stay>>,
     fills: OnceCell<Vec<Fill>>,
     transfers: OnceCell<Vec<(String, i32, String, String)>>,
     diagnoses: OnceCell<Vec<Diagnosed>>,
     traces: OnceCell<Vec<(String, u32)>>,
     line_links: OnceCell<Links>,
-    lines_by_encounter: OnceCell<HashMap<String, Vec<u32>>>,
-    lines_by_settlement: OnceCell<HashMap<String, Vec<u32>>>,
+    lines_by_encounter: OnceCell<RowsBy>,
+    lines_by_settlement: OnceCell<RowsBy>,
+    stay_numbers: OnceCell<Vec<Option<u32>>>,
+    paid: OnceCell<Paid>,
 }
 
 /// What an encounter says once its gaps are filled from person and facility.
 #[derive(Debug, Clone, Default)]
-struct Visit {
-    setting: Option<String>,
+struct Visit<'a> {
+    setting: Option<&'a str>,
     begin_day: Option<i32>,
     end_day: Option<i32>,
     level: Option<i64>,
-    gend: Option<String>,
+    gend: Option<&'a str>,
     brdy: Option<i32>,
-    region: Option<String>,
-    insutype: Option<String>,
-    main_diagnosis: Option<String>,
-    diagnoses: Option<String>,
+    region: Option<&'a str>,
+    insutype: Option<&'a str>,
+    main_diagnosis: Option<&'a str>,
+    diagnoses: Option<Cow<'a, str>>,
 }
 
 /// A stay after joining: rows of the encounter table, first part first.
@@ -145,18 +156,72 @@ struct Links {
     encounter: Vec<Option<u32>>,
     person: Vec<Option<u32>>,
     settlement: Vec<Option<u32>>,
+    /// `encounter` as an array, to gather with.
+    of_encounter: UInt32Array,
+    /// Whether every line has its encounter.
+    complete: bool,
+}
+
+/// Net lines by what is known of their `inscp_amt`.
+#[derive(Debug)]
+pub struct Paid {
+    /// Whether a line is paid, or may be.
+    pub perhaps: BooleanArray,
+    /// Lines whose amount is unknown.
+    pub unknown: usize,
 }
 
 const DAYS_SCALE: u32 = 8;
 
+/// Columns of lines that are computed for them; what is neither here nor in the table is that of the encounter.
+const LINES_OWN: &[&str] = &[
+    "day",
+    "generic",
+    "atc4",
+    "inscp_amt",
+    "med_type",
+    "setting",
+    "level",
+    "gend",
+    "brdy",
+    "age",
+    "age_days",
+    "death_day",
+    "region",
+    "facility_region",
+    "facility_name",
+    "fixmedins_type",
+    "insutype",
+    "days",
+    "main_diag",
+    "fund_pay_sumamt",
+    "acct_pay",
+    "hardship",
+    "stay_age_days",
+    "days_given",
+    "stay_id",
+    "stay_begin",
+    "stay_end",
+    "stay_days",
+    "stay_open",
+];
+
 impl<'a> Views<'a> {
     /// Views over netted claims.
     #[must_use]
-    pub fn new(claims: &'a Claims, setting: &'a Setting) -> Views<'a> {
+    pub fn new(claims: &'a Claims, setting: &'a Setting, memory: &'a Memory) -> Views<'a> {
         Views {
             claims,
             setting,
+            memory,
             cache: RefCell::default(),
+            codes: RefCell::default(),
+            numbers: RefCell::default(),
+            words: RefCell::default(),
+            masks: RefCell::default(),
+            rows_of_persons: RefCell::default(),
+            stay_numbers: OnceCell::new(),
+            paid: OnceCell::new(),
             visits: OnceCell::new(),
             stays: OnceCell::new(),
             fills: OnceCell::new(),
@@ -216,6 +281,126 @@ impl<'a> Views<'a> {
         Ok(made)
     }
 
+    /// What the worker keeps from unit to unit.
+    #[must_use]
+    pub fn memory(&self) -> &'a Memory {
+        self.memory
+    }
+
+    /// A number for each row of a column of codes, the same in every unit of a run; 0 for null.
+    ///
+    /// # Errors
+    /// There is no such column, or it was not read.
+    pub fn codes(&self, view: View, name: &str) -> Result<Rc<Vec<u32>>, ArrowError> {
+        self.numbered(&self.codes, view, name, &|column| self.memory.codes(column))
+    }
+
+    /// A number for each row of a text column: equal texts have equal numbers in all columns of this unit; 0 for null.
+    ///
+    /// # Errors
+    /// There is no such column, or it was not read.
+    pub fn numbers(&self, view: View, name: &str) -> Result<Rc<Vec<u32>>, ArrowError> {
+        self.numbered(&self.numbers, view, name, &|column| self.words.borrow_mut().numbers(column))
+    }
+
+    /// The number of a text, if this unit gave it one.
+    #[must_use]
+    pub fn number_of(&self, word: &str) -> Option<u32> {
+        self.words.borrow().find(word)
+    }
+
+    /// The text of a number that this unit gave.
+    #[must_use]
+    pub fn word(&self, number: u32) -> String {
+        self.words.borrow().text(number).to_owned()
+    }
+
+    /// The numbers of a text column that is no view's own.
+    #[must_use]
+    pub fn numbers_of(&self, column: &StringArray) -> Vec<u32> {
+        self.words.borrow_mut().numbers(column)
+    }
+
+    fn numbered(
+        &self,
+        cache: &RefCell<HashMap<(View, String), Rc<Vec<u32>>>>,
+        view: View,
+        name: &str,
+        number: &dyn Fn(&StringArray) -> Vec<u32>,
+    ) -> Result<Rc<Vec<u32>>, ArrowError> {
+        let view = if view == View::PaidLine { View::Line } else { view };
+        let key = (view, name.to_owned());
+        if let Some(found) = cache.borrow().get(&key) {
+            return Ok(Rc::clone(found));
+        }
+        let made = if view == View::Line && self.is_of_encounter(name) {
+            // Few encounters stand for many lines.
+            let of_encounter = self.numbered(cache, View::Encounter, name, number)?;
+            self.links()?.encounter.iter().map(|e| e.map_or(0, |e| of_encounter[e as usize])).collect()
+        } else {
+            number(as_text(&self.column(view, name)?)?)
+        };
+        let made = Rc::new(made);
+        cache.borrow_mut().insert(key, Rc::clone(&made));
+        Ok(made)
+    }
+
+    /// Rows of a view by the number of their person.
+    ///
+    /// # Errors
+    /// The view has no `psn_no`, or it was not read.
+    pub fn rows_of_persons(&self, view: View) -> Result<Rc<ByNumber>, ArrowError> {
+        let view = if view == View::PaidLine { View::Line } else { view };
+        if let Some(found) = self.rows_of_persons.borrow().get(&view) {
+            return Ok(Rc::clone(found));
+        }
+        let made = Rc::new(ByNumber::new(&self.numbers(view, "psn_no")?));
+        self.rows_of_persons.borrow_mut().insert(view, Rc::clone(&made));
+        Ok(made)
+    }
+
+    /// Whether a column of lines is that of their encounters.
+    fn is_of_encounter(&self, name: &str) -> bool {
+        !LINES_OWN.contains(&name) && self.claims.lines.column_by_name(name).is_none()
+    }
+
+    /// The answers of a condition over a whole view, under a name: they are computed when a rule first asks, and once.
+    ///
+    /// # Errors
+    /// What computing them gives.
+    pub fn mask(
+        &self,
+        view: View,
+        name: &str,
+        compute: impl FnOnce() -> Result<BooleanArray, ArrowError>,
+    ) -> Result<BooleanArray, ArrowError> {
+        let view = if view == View::PaidLine { View::Line } else { view };
+        let key = (view, name.to_owned());
+        if let Some(found) = self.masks.borrow().get(&key) {
+            return Ok(found.clone());
+        }
+        let made = compute()?;
+        self.masks.borrow_mut().insert(key, made.clone());
+        Ok(made)
+    }
+
+    /// Which net lines are paid.
+    ///
+    /// # Errors
+    /// A column was not read.
+    pub fn paid(&self) -> Result<&Paid, ArrowError> {
+        get_or_try(&self.paid, || {
+            let amounts = self.column(View::Line, "inscp_amt")?;
+            let amounts = as_decimal(&amounts)?;
+            let above = arrow::buffer::BooleanBuffer::collect_bool(amounts.len(), |row| amounts.values()[row] > 0);
+            let perhaps = match amounts.nulls() {
+                Some(nulls) => &(&above & nulls.inner()) | &!nulls.inner(),
+                None => above,
+            };
+            Ok(Paid { perhaps: BooleanArray::new(perhaps, None), unknown: amounts.null_count() })
+        })
+    }
+
     /// The net lines that a row of a view stands for; none for views that are not made of lines.
     ///
     /// # Errors
@@ -234,8 +419,9 @@ impl<'a> Views<'a> {
     /// # Errors
     /// A column was not read.
     pub fn lines_of_encounter(&self, mdtrt_id: &str) -> Result<&[u32], ArrowError> {
-        let index = get_or_try(&self.lines_by_encounter, || Ok(by_id(text(&self.claims.lines, "mdtrt_id")?)))?;
-        Ok(index.get(mdtrt_id).map(Vec::as_slice).unwrap_or_default())
+        let lines = &self.claims.lines;
+        let index = get_or_try(&self.lines_by_encounter, || Ok(RowsBy::new(text(lines, "mdtrt_id")?)))?;
+        Ok(index.get(mdtrt_id))
     }
 
     /// Net lines of a settlement.
@@ -243,8 +429,9 @@ impl<'a> Views<'a> {
     /// # Errors
     /// A column was not read.
     pub fn lines_of_settlement(&self, setl_id: &str) -> Result<&[u32], ArrowError> {
-        let index = get_or_try(&self.lines_by_settlement, || Ok(by_id(text(&self.claims.lines, "setl_id")?)))?;
-        Ok(index.get(setl_id).map(Vec::as_slice).unwrap_or_default())
+        let lines = &self.claims.lines;
+        let index = get_or_try(&self.lines_by_settlement, || Ok(RowsBy::new(text(lines, "setl_id")?)))?;
+        Ok(index.get(setl_id))
     }
 
     /// Net lines of the joined stay that begins with this encounter.
@@ -253,9 +440,8 @@ impl<'a> Views<'a> {
     /// A column was not read.
     pub fn lines_of_stay(&self, first_mdtrt_id: &str) -> Result<Vec<u32>, ArrowError> {
         let ids = text(&self.claims.encounters, "mdtrt_id")?;
-        let Some(&row) = self.claims.encounter_of.get(first_mdtrt_id) else { return Ok(Vec::new()) };
-        self.stays()?;
-        let Some(stay) = self.visits()?.get(row as usize).and_then(|_| self.stay_of_encounter(row)) else {
+        let Some(row) = self.claims.encounter_of.last(first_mdtrt_id) else { return Ok(Vec::new()) };
+        let Some(stay) = self.stay_numbers()?[row as usize] else {
             return Ok(self.lines_of_encounter(first_mdtrt_id)?.to_vec());
         };
         let mut lines = Vec::new();
@@ -284,38 +470,31 @@ impl<'a> Views<'a> {
             let lines = &self.claims.lines;
             let (encounters, persons, settlements) =
                 (text(lines, "mdtrt_id")?, text(lines, "psn_no")?, text(lines, "setl_id")?);
-            let find = |ids: &StringArray, index: &HashMap<String, u32>| -> Vec<Option<u32>> {
-                // Rows of one person and encounter are neighbours: most look-ups repeat the last.
-                let mut last: (Option<&str>, Option<u32>) = (None, None);
-                ids.iter()
-                    .map(|id| {
-                        if id != last.0 {
-                            last = (id, id.and_then(|id| index.get(id).copied()));
-                        }
-                        last.1
-                    })
-                    .collect()
-            };
+            let encounter = self.claims.encounter_of.last_of_each(encounters);
             Ok(Links {
-                encounter: find(encounters, &self.claims.encounter_of),
-                person: find(persons, &self.claims.person_of),
-                settlement: find(settlements, &self.claims.settlement_of),
+                of_encounter: UInt32Array::from(encounter.clone()),
+                complete: encounter.iter().all(Option::is_some),
+                encounter,
+                person: self.claims.person_of.last_of_each(persons),
+                settlement: self.claims.settlement_of.last_of_each(settlements),
             })
         })
     }
 
-    fn care_setting(&self, med_type: Option<&str>, on: i32) -> Option<String> {
+    fn care_setting(&self, med_type: Option<&str>, on: i32) -> Option<&'a str> {
         let table = self.setting.care_settings.as_ref()?;
         let rows = table.valid(&table.candidates(med_type?), on, Place::default(), false);
         match table.rows[*rows.first()?].cells.first()? {
-            Cell::Text(setting) => Some(setting.clone()),
+            Cell::Text(setting) => Some(setting.as_str()),
             _ => None,
         }
     }
 
-    fn visits(&self) -> Result<&Vec<Visit>, ArrowError> {
+    #[expect(clippy::too_many_lines, reason = "one field after the other, read as a table")]
+    fn visits(&self) -> Result<&Vec<Visit<'a>>, ArrowError> {
         get_or_try(&self.visits, || {
-            let batch = &self.claims.encounters;
+            let (claims, setting) = (self.claims, self.setting);
+            let batch = &claims.encounters;
             let (ids, people, facilities) =
                 (text(batch, "mdtrt_id")?, text(batch, "psn_no")?, text(batch, "fixmedins_code")?);
             let (med_types, insutypes, regions) =
@@ -323,36 +502,45 @@ impl<'a> Views<'a> {
             let (genders, births, levels) = (text(batch, "gend")?, day(batch, "brdy")?, text(batch, "hosp_lv")?);
             let (begins, ends, mains) =
                 (time(batch, "begntime")?, time(batch, "endtime")?, text(batch, "dscg_maindiag_code")?);
-            let persons = &self.claims.persons;
+            let persons = &claims.persons;
             let (person_gend, person_brdy) = (text(persons, "gend")?, day(persons, "brdy")?);
             let (person_region, person_insu) = (text(persons, "insu_admdvs")?, text(persons, "insutype")?);
-            let diagnoses = self.diagnoses_by_encounter()?;
-            let mut settings: HashMap<(String, i32), Option<String>> = HashMap::new();
+            let person_of = claims.person_of.last_of_each(people);
+            let listed = &claims.diagnoses;
+            let (coded, flags) = (text(listed, "diag_code")?, text(listed, "maindiag_flag")?);
+            let listed = RowsBy::new(text(listed, "mdtrt_id")?);
+            let mut settings: HashMap<(&str, i32), Option<&'a str>> = HashMap::new();
             let mut visits = Vec::with_capacity(batch.num_rows());
+            let mut codes: Vec<&str> = Vec::new();
             for row in 0..batch.num_rows() {
-                let person = at(people, row).and_then(|p| self.claims.person_of.get(p).copied());
-                let of_person = |array: &StringArray| person.and_then(|p| at(array, p as usize).map(str::to_owned));
-                let facility = at(facilities, row).and_then(|f| self.setting.facilities.get(f));
+                let person = person_of[row].map(|person| person as usize);
+                let facility = at(facilities, row).and_then(|f| setting.facilities.get(f));
                 let begin_day = begins.is_valid(row).then(|| day_of(begins.value(row)));
                 let med_type = at(med_types, row);
-                let setting = med_type.zip(begin_day).and_then(|(m, on)| {
-                    settings.entry((m.to_owned(), on)).or_insert_with(|| self.care_setting(Some(m), on)).clone()
-                });
+                let care = med_type
+                    .zip(begin_day)
+                    .and_then(|(m, on)| *settings.entry((m, on)).or_insert_with(|| self.care_setting(Some(m), on)));
                 let own_birth = births.is_valid(row).then(|| births.value(row));
-                let persons_birth =
-                    person.and_then(|p| person_brdy.is_valid(p as usize).then(|| person_brdy.value(p as usize)));
-                let listed = at(ids, row).and_then(|id| diagnoses.get(id));
-                let main_diagnosis = at(mains, row).map(str::to_owned).or_else(|| listed.and_then(|d| d.main.clone()));
-                let mut all: Vec<&str> = main_diagnosis.as_deref().into_iter().collect();
-                if let Some(listed) = listed {
-                    for code in &listed.codes {
-                        if !all.contains(&code.as_str()) {
-                            all.push(code);
-                        }
+                let persons_birth = person.and_then(|p| person_brdy.is_valid(p).then(|| person_brdy.value(p)));
+                let listed = at(ids, row).map(|id| listed.get(id)).unwrap_or_default();
+                let flagged = listed.iter().map(|d| *d as usize).find(|&d| at(flags, d) == Some("1") && coded.is_valid(d));
+                let main_diagnosis = at(mains, row).or_else(|| flagged.and_then(|d| at(coded, d)));
+                // The main one first, the others by code, each once.
+                codes.clear();
+                codes.extend(listed.iter().filter_map(|d| at(coded, *d as usize)));
+                codes.sort_unstable();
+                codes.dedup();
+                codes.retain(|code| Some(*code) != main_diagnosis);
+                let diagnoses = match (main_diagnosis, codes.as_slice()) {
+                    (None, []) => None,
+                    (Some(only), []) | (None, &[only]) => Some(Cow::Borrowed(only)),
+                    (main, others) => {
+                        let all: Vec<&str> = main.into_iter().chain(others.iter().copied()).collect();
+                        Some(Cow::Owned(all.join("|")))
                     }
-                }
+                };
                 visits.push(Visit {
-                    setting,
+                    setting: care,
                     begin_day,
                     // An end in the year 9999 is none.
                     end_day: ends
@@ -360,40 +548,19 @@ impl<'a> Views<'a> {
                         .then(|| day_of(ends.value(row)))
                         .filter(|day| !calendar::OPEN_END.contains(day)),
                     level: at(levels, row).and_then(codes::level).or_else(|| facility.and_then(|f| f.level)),
-                    gend: agreed(known_sex(at(genders, row)), known_sex(of_person(person_gend).as_deref())),
+                    gend: agreed(known_sex(at(genders, row)), known_sex(person.and_then(|p| at(person_gend, p)))),
                     brdy: agreed(own_birth, persons_birth),
                     region: at(regions, row)
-                        .map(str::to_owned)
-                        .or_else(|| of_person(person_region))
-                        .or_else(|| facility.and_then(|f| f.region.clone()))
-                        .or_else(|| self.setting.region.clone()),
-                    insutype: at(insutypes, row).map(str::to_owned).or_else(|| of_person(person_insu)),
-                    diagnoses: (!all.is_empty()).then(|| all.join("|")),
+                        .or_else(|| person.and_then(|p| at(person_region, p)))
+                        .or_else(|| facility.and_then(|f| f.region.as_deref()))
+                        .or(setting.region.as_deref()),
+                    insutype: at(insutypes, row).or_else(|| person.and_then(|p| at(person_insu, p))),
+                    diagnoses,
                     main_diagnosis,
                 });
             }
             Ok(visits)
         })
-    }
-
-    fn diagnoses_by_encounter(&self) -> Result<HashMap<String, Listed>, ArrowError> {
-        let batch = &self.claims.diagnoses;
-        let (ids, diagnosed, mains) =
-            (text(batch, "mdtrt_id")?, text(batch, "diag_code")?, text(batch, "maindiag_flag")?);
-        let mut found: HashMap<String, Listed> = HashMap::new();
-        for row in 0..batch.num_rows() {
-            if let (Some(id), Some(code)) = (at(ids, row), at(diagnosed, row)) {
-                let listed = found.entry(id.to_owned()).or_default();
-                if at(mains, row) == Some("1") && listed.main.is_none() {
-                    listed.main = Some(code.to_owned());
-                }
-                listed.codes.push(code.to_owned());
-            }
-        }
-        for listed in found.values_mut() {
-            listed.codes.sort();
-        }
-        Ok(found)
     }
 
     fn stays(&self) -> Result<&Vec<Stay>, ArrowError> {
@@ -411,7 +578,7 @@ impl<'a> Views<'a> {
                 .collect();
             let mut inpatient: Vec<u32> = (0u32..)
                 .zip(visits)
-                .filter(|(_, v)| v.setting.as_deref() == Some("inpatient") && v.begin_day.is_some())
+                .filter(|(_, v)| v.setting == Some("inpatient") && v.begin_day.is_some())
                 .map(|(row, _)| row)
                 .collect();
             let order = |row: &u32| {
@@ -450,20 +617,17 @@ impl<'a> Views<'a> {
         })
     }
 
-    fn stay_of_encounter(&self, row: u32) -> Option<u32> {
-        let stays = self.stays.get()?;
-        (0u32..).zip(stays).find(|(_, stay)| stay.parts.contains(&row)).map(|(number, _)| number)
-    }
-
     /// For each encounter its joined stay.
-    fn stay_numbers(&self) -> Result<Vec<Option<u32>>, ArrowError> {
-        let mut numbers = vec![None; self.claims.encounters.num_rows()];
-        for (number, stay) in (0u32..).zip(self.stays()?) {
-            for &part in &stay.parts {
-                numbers[part as usize] = Some(number);
+    fn stay_numbers(&self) -> Result<&Vec<Option<u32>>, ArrowError> {
+        get_or_try(&self.stay_numbers, || {
+            let mut numbers = vec![None; self.claims.encounters.num_rows()];
+            for (number, stay) in (0u32..).zip(self.stays()?) {
+                for &part in &stay.parts {
+                    numbers[part as usize] = Some(number);
+                }
             }
-        }
-        Ok(numbers)
+            Ok(numbers)
+        })
     }
 
     fn fills(&self) -> Result<&Vec<Fill>, ArrowError> {
@@ -589,22 +753,28 @@ impl<'a> Views<'a> {
         Ok((!codes.is_empty()).then(|| codes.join("|")))
     }
 
-    /// A value of each line's encounter, or of `otherwise` for lines without one.
-    fn through_visit<T, A: FromIterator<Option<T>> + Array + 'static>(
-        &self,
-        of_visit: impl Fn(&Visit) -> Option<T>,
-        otherwise: impl Fn(usize) -> Option<T>,
+    /// A column of each line's encounter.
+    fn of_encounter(&self, column: &str) -> Result<ArrayRef, ArrowError> {
+        take(&self.column(View::Encounter, column)?, &self.links()?.of_encounter, None)
+    }
+
+    /// A text of each line's encounter, or of `otherwise` for lines without one.
+    fn through_visit<'s>(
+        &'s self,
+        column: &str,
+        otherwise: impl Fn(usize) -> Option<&'s str>,
     ) -> Result<ArrayRef, ArrowError> {
-        let visits = self.visits()?;
+        let theirs = self.of_encounter(column)?;
         let links = self.links()?;
-        Ok(Arc::new(
-            links
-                .encounter
-                .iter()
-                .enumerate()
-                .map(|(line, e)| e.map_or_else(|| otherwise(line), |e| of_visit(&visits[e as usize])))
-                .collect::<A>(),
-        ))
+        if links.complete {
+            return Ok(theirs);
+        }
+        let theirs = as_text(&theirs)?;
+        let mended = links.encounter.iter().enumerate().map(|(line, encounter)| match encounter {
+            Some(_) => at(theirs, line),
+            None => otherwise(line),
+        });
+        Ok(Arc::new(mended.collect::<StringArray>()))
     }
 
     #[expect(clippy::too_many_lines, reason = "one arm a column, read as a table")]
@@ -617,10 +787,7 @@ impl<'a> Views<'a> {
         let persons = &self.claims.persons;
         let (places, items) = (text(lines, "fixmedins_code")?, text(lines, "hilist_code")?);
         let facility = |line: usize| at(places, line).and_then(|f| self.setting.facilities.get(f));
-        let of_encounter = |column: &str| -> Result<ArrayRef, ArrowError> {
-            let from = self.column(View::Encounter, column)?;
-            take(&from, &UInt32Array::from(links.encounter.clone()), None)
-        };
+        let of_encounter = |column: &str| self.of_encounter(column);
         Ok(match name {
             "day" => Arc::new((0..rows).map(|line| Some(on(line))).collect::<Date32Array>()),
             "generic" => Arc::new(items.iter().map(|c| c.map(codes::generic)).collect::<StringArray>()),
@@ -634,30 +801,30 @@ impl<'a> Views<'a> {
             }
             "setting" => {
                 let own = text(lines, "med_type")?;
-                self.through_visit::<String, StringArray>(
-                    |v| v.setting.clone(),
-                    |line| self.care_setting(at(own, line), on(line)),
-                )?
+                self.through_visit("setting", |line| self.care_setting(at(own, line), on(line)))?
             }
             "level" => {
-                self.through_visit::<i64, Int64Array>(|v| v.level, |line| facility(line).and_then(|f| f.level))?
+                let visits = self.visits()?;
+                let level = |(line, encounter): (usize, &Option<u32>)| match encounter {
+                    Some(encounter) => visits[*encounter as usize].level,
+                    None => facility(line).and_then(|f| f.level),
+                };
+                Arc::new(links.encounter.iter().enumerate().map(level).collect::<Int64Array>())
             }
             "gend" => {
                 let of_person = text(persons, "gend")?;
-                self.through_visit::<String, StringArray>(
-                    |v| v.gend.clone(),
-                    |line| known_sex(links.person[line].and_then(|p| at(of_person, p as usize))),
-                )?
+                self.through_visit("gend", |line| {
+                    known_sex(links.person[line].and_then(|p| at(of_person, p as usize)))
+                })?
             }
             "brdy" => {
-                let of_person = day(persons, "brdy")?;
-                self.through_visit::<i32, Date32Array>(
-                    |v| v.brdy,
-                    |line| {
-                        links.person[line]
-                            .and_then(|p| of_person.is_valid(p as usize).then(|| of_person.value(p as usize)))
-                    },
-                )?
+                let (visits, of_person) = (self.visits()?, day(persons, "brdy")?);
+                let birth = |(line, encounter): (usize, &Option<u32>)| match encounter {
+                    Some(encounter) => visits[*encounter as usize].brdy,
+                    None => links.person[line]
+                        .and_then(|p| of_person.is_valid(p as usize).then(|| of_person.value(p as usize))),
+                };
+                Arc::new(links.encounter.iter().enumerate().map(birth).collect::<Date32Array>())
             }
             "age" | "age_days" => {
                 let births = self.column(View::Line, "brdy")?;
@@ -675,7 +842,7 @@ impl<'a> Views<'a> {
                 let region = |line: usize| -> Option<&str> {
                     links.settlement[line]
                         .and_then(|s| at(own, s as usize))
-                        .or_else(|| links.encounter[line].and_then(|e| visits[e as usize].region.as_deref()))
+                        .or_else(|| links.encounter[line].and_then(|e| visits[e as usize].region))
                         .or_else(|| links.person[line].and_then(|p| at(of_person, p as usize)))
                         .or_else(|| facility(line).and_then(|f| f.region.as_deref()))
                         .or(self.setting.region.as_deref())
@@ -700,7 +867,7 @@ impl<'a> Views<'a> {
                 let kind = |line: usize| -> Option<&str> {
                     links.settlement[line]
                         .and_then(|s| at(own, s as usize))
-                        .or_else(|| links.encounter[line].and_then(|e| visits[e as usize].insutype.as_deref()))
+                        .or_else(|| links.encounter[line].and_then(|e| visits[e as usize].insutype))
                         .or_else(|| links.person[line].and_then(|p| at(of_person, p as usize)))
                 };
                 Arc::new((0..rows).map(kind).collect::<StringArray>())
@@ -716,7 +883,7 @@ impl<'a> Views<'a> {
                     let (unit, spec, dose, often) =
                         (at(units, line)?, at(specs, line)?, at(doses, line)?, at(frequencies, line)?);
                     let cnt = Decimal::try_from_i128_with_scale(counts.value(line), 4).ok()?;
-                    let mut days = supply::days_of_supply(cnt, Some(unit), Some(spec), Some(dose), Some(often))?;
+                    let mut days = self.memory.days_of_supply(cnt, [unit, spec, dose, often])?;
                     days.rescale(DAYS_SCALE);
                     Some(days.mantissa())
                 });
@@ -769,16 +936,13 @@ impl<'a> Views<'a> {
         let facilities = text(batch, "fixmedins_code")?;
         let facility = |row: usize| at(facilities, row).and_then(|f| self.setting.facilities.get(f));
         let visits = self.visits()?;
-        let texts = |of: &dyn Fn(&Visit) -> Option<String>| -> ArrayRef {
-            Arc::new(visits.iter().map(of).collect::<StringArray>())
-        };
         Ok(match name {
-            "setting" => texts(&|v| v.setting.clone()),
-            "gend" => texts(&|v| v.gend.clone()),
-            "region" => texts(&|v| v.region.clone()),
-            "insutype" => texts(&|v| v.insutype.clone()),
-            "diagnoses" => texts(&|v| v.diagnoses.clone()),
-            "dscg_maindiag_code" => texts(&|v| v.main_diagnosis.clone()),
+            "setting" => Arc::new(visits.iter().map(|v| v.setting).collect::<StringArray>()),
+            "gend" => Arc::new(visits.iter().map(|v| v.gend).collect::<StringArray>()),
+            "region" => Arc::new(visits.iter().map(|v| v.region).collect::<StringArray>()),
+            "insutype" => Arc::new(visits.iter().map(|v| v.insutype).collect::<StringArray>()),
+            "diagnoses" => Arc::new(visits.iter().map(|v| v.diagnoses.as_deref()).collect::<StringArray>()),
+            "dscg_maindiag_code" => Arc::new(visits.iter().map(|v| v.main_diagnosis).collect::<StringArray>()),
             "brdy" => Arc::new(visits.iter().map(|v| v.brdy).collect::<Date32Array>()),
             "begin_day" => Arc::new(visits.iter().map(|v| v.begin_day).collect::<Date32Array>()),
             "end_day" => {
@@ -928,7 +1092,7 @@ impl<'a> Views<'a> {
                         encounter: row,
                         code: code.to_owned(),
                         name: named.get(&(id, code)).map(|n| (*n).to_owned()),
-                        main: visit.main_diagnosis.as_deref() == Some(code),
+                        main: visit.main_diagnosis == Some(code),
                     });
                 }
             }
@@ -955,7 +1119,7 @@ impl<'a> Views<'a> {
         let times = time(batch, "check_time")?;
         let ids = text(batch, "mdtrt_id")?;
         let encounters: Vec<Option<u32>> =
-            ids.iter().map(|id| id.and_then(|id| self.claims.encounter_of.get(id).copied())).collect();
+            ids.iter().map(|id| id.and_then(|id| self.claims.encounter_of.last(id))).collect();
         Ok(match name {
             "day" => Arc::new(times.iter().map(|t| t.map(day_of)).collect::<Date32Array>()),
             "stay_id" | "stay_begin" | "stay_end" => {
@@ -984,7 +1148,7 @@ impl<'a> Views<'a> {
         let ids = text(batch, "mdtrt_id")?;
         let of_encounter = |column: &str| -> Result<ArrayRef, ArrowError> {
             let rows: UInt32Array =
-                ids.iter().map(|id| id.and_then(|id| self.claims.encounter_of.get(id).copied())).collect();
+                ids.iter().map(|id| id.and_then(|id| self.claims.encounter_of.last(id))).collect();
             take(&self.column(View::Encounter, column)?, &rows, None)
         };
         Ok(match name {
@@ -1068,7 +1232,7 @@ impl<'a> Views<'a> {
         let link = || {
             encounters
                 .iter()
-                .map(|id| id.and_then(|id| self.claims.encounter_of.get(id).copied()))
+                .map(|id| id.and_then(|id| self.claims.encounter_of.last(id)))
                 .collect::<UInt32Array>()
         };
         let of_encounter = |column: &str| -> Result<ArrayRef, ArrowError> {
@@ -1092,17 +1256,14 @@ impl<'a> Views<'a> {
                 let theirs = of_encounter("setting")?;
                 let theirs = as_text(&theirs)?;
                 let own = text(batch, "med_type")?;
-                let setting = (0..rows).map(|row| {
-                    at(theirs, row)
-                        .map(str::to_owned)
-                        .or_else(|| self.care_setting(at(own, row), day_of(times.value(row))))
-                });
+                let setting = (0..rows)
+                    .map(|row| at(theirs, row).or_else(|| self.care_setting(at(own, row), day_of(times.value(row)))));
                 Arc::new(setting.collect::<StringArray>())
             }
             "psn_insu_date" | "paus_insu_date" => {
                 let people = text(batch, "psn_no")?;
                 let persons: UInt32Array =
-                    people.iter().map(|p| p.and_then(|p| self.claims.person_of.get(p).copied())).collect();
+                    people.iter().map(|p| p.and_then(|p| self.claims.person_of.last(p))).collect();
                 take(&plain(&self.claims.persons, name)?, &persons, None)?
             }
             "special_case" => {
@@ -1139,12 +1300,15 @@ impl<'a> Views<'a> {
             }
         }
         let groups = self.setting.identity_groups.as_ref();
+        let mut last: (Option<&str>, &[(&str, i32, i32)]) = (None, &[]);
         Ok(people
             .iter()
             .zip(days)
             .map(|(person, on)| {
-                let on = (*on)?;
-                let of_person = person.and_then(|p| known.get(p)).map(Vec::as_slice).unwrap_or_default();
+                if person != last.0 {
+                    last = (person, person.and_then(|p| known.get(p)).map(Vec::as_slice).unwrap_or_default());
+                }
+                let (on, of_person) = ((*on)?, last.1);
                 Some(of_person.iter().any(|(kind, from, until)| {
                     *from <= on
                         && on <= *until
@@ -1192,13 +1356,6 @@ struct Diagnosed {
     main: bool,
 }
 
-/// Diagnoses that the diagnosis table lists for an encounter.
-#[derive(Default)]
-struct Listed {
-    main: Option<String>,
-    codes: Vec<String>,
-}
-
 /// A view as something with rows and columns.
 pub struct ViewRows<'a> {
     views: Rc<Views<'a>>,
@@ -1234,21 +1391,6 @@ fn get_or_try<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T, ArrowError
     Ok(cell.get_or_init(|| made))
 }
 
-fn by_id(ids: &StringArray) -> HashMap<String, Vec<u32>> {
-    let mut found: HashMap<String, Vec<u32>> = HashMap::new();
-    for (row, id) in (0u32..).zip(ids.iter()) {
-        if let Some(id) = id {
-            match found.get_mut(id) {
-                Some(rows) => rows.push(row),
-                None => {
-                    found.insert(id.to_owned(), vec![row]);
-                }
-            }
-        }
-    }
-    found
-}
-
 fn plain(batch: &RecordBatch, name: &str) -> Result<ArrayRef, ArrowError> {
     batch
         .column_by_name(name)
@@ -1269,8 +1411,8 @@ fn as_day(array: &ArrayRef) -> Result<&Date32Array, ArrowError> {
 }
 
 /// 1 or 2; anything else is unknown.
-fn known_sex(gend: Option<&str>) -> Option<String> {
-    gend.filter(|g| matches!(*g, "1" | "2")).map(str::to_owned)
+fn known_sex(gend: Option<&str>) -> Option<&str> {
+    gend.filter(|g| matches!(*g, "1" | "2"))
 }
 
 /// What both say; the one that is known; nothing where they differ.

@@ -13,6 +13,39 @@ const PACKS: [&str; 5] = ["盒", "瓶", "板", "桶", "罐"];
 /// Units in which a pack's content and a dose are counted.
 const UNITS: &str = "片|粒|丸|袋|支|枚|颗|贴|揿|喷|滴|包|瓶|泡";
 
+/// How fast a pack is used up, read from what a line says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dosage {
+    /// Units of one pack × days of a period.
+    pack: Decimal,
+    /// Units taken in a period.
+    period: Decimal,
+}
+
+impl Dosage {
+    /// Reads the four texts; nothing when any of them cannot be read, or the pricing unit is not a pack.
+    #[must_use]
+    pub fn read(cnt_prcunt: &str, spec: &str, sin_dos_dscr: &str, used_frqu_dscr: &str) -> Option<Dosage> {
+        if !PACKS.contains(&cnt_prcunt.trim()) {
+            return None;
+        }
+        let pack = Pack::read(spec)?;
+        let a_time = pack.units_of(sin_dos_dscr)?;
+        let (times, in_days) = times_a_day(used_frqu_dscr)?;
+        let period = a_time.checked_mul(Decimal::from(times))?;
+        if period <= Decimal::ZERO {
+            return None;
+        }
+        Some(Dosage { pack: pack.units.checked_mul(Decimal::from(in_days))?, period })
+    }
+
+    /// Days that `cnt` packs last, to eight decimals.
+    #[must_use]
+    pub fn days(self, cnt: Decimal) -> Option<Decimal> {
+        Some(cnt.checked_mul(self.pack)?.checked_div(self.period)?.round_dp(8).normalize())
+    }
+}
+
 /// Days that `cnt` packs last, to eight decimals.
 #[must_use]
 pub fn days_of_supply(
@@ -22,18 +55,7 @@ pub fn days_of_supply(
     sin_dos_dscr: Option<&str>,
     used_frqu_dscr: Option<&str>,
 ) -> Option<Decimal> {
-    if !PACKS.contains(&cnt_prcunt?.trim()) {
-        return None;
-    }
-    let pack = Pack::read(spec?)?;
-    let a_time = pack.units_of(sin_dos_dscr?)?;
-    let (times, in_days) = times_a_day(used_frqu_dscr?)?;
-    let a_period = a_time.checked_mul(Decimal::from(times))?;
-    if a_period <= Decimal::ZERO {
-        return None;
-    }
-    let units = cnt.checked_mul(pack.units)?.checked_mul(Decimal::from(in_days))?;
-    Some(units.checked_div(a_period)?.round_dp(8).normalize())
+    Dosage::read(cnt_prcunt?, spec?, sin_dos_dscr?, used_frqu_dscr?)?.days(cnt)
 }
 
 /// Times a day as a fraction (times, days), by the order-frequency codes and their Chinese words.

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rayon::prelude::*;
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 use super::{Error, library};
 use crate::clock::Stopwatch;
 use crate::engine::claims::{Tally as Lines, Traced};
-use crate::engine::{Answers, Claims, Found, Hit, Netting, Plan, Scope, Setting, Tables, Views, needed, run};
+use crate::engine::{Answers, Claims, Found, Hit, Memory, Netting, Plan, Scope, Setting, Tables, Views, needed, run};
 use crate::findings::{Coverage, Outcome, RuleFacts, assemble};
 use crate::ingest::{self, Dataset, TableSummary, Unit};
 use crate::model::{Table, day};
@@ -197,6 +198,37 @@ struct Whole {
     spent: Spent,
 }
 
+impl Whole {
+    /// Adds what the next units gave.
+    fn and(mut self, next: Whole) -> Whole {
+        if self.answers.is_empty() {
+            return next;
+        }
+        self.hits.extend(next.hits);
+        for (known, new) in self.answers.iter_mut().zip(next.answers) {
+            for (facility, answers) in new {
+                match known.get_mut(&facility) {
+                    Some(known) => known.merge(answers),
+                    None => {
+                        known.insert(facility, answers);
+                    }
+                }
+            }
+        }
+        self.netting.merge(&next.netting);
+        for (facility, rows) in next.unpaired_at {
+            *self.unpaired_at.entry(facility).or_default() += rows;
+        }
+        self.traced.extend(next.traced);
+        self.spent.read += next.spent.read;
+        self.spent.net += next.spent.net;
+        for (known, new) in self.spent.rules.iter_mut().zip(next.spent.rules) {
+            *known += new;
+        }
+        self
+    }
+}
+
 fn run_units(
     options: &Options,
     library: &library::Library,
@@ -215,38 +247,30 @@ fn run_units(
         .build()
         .map_err(|e| Error::Engine(format!("cannot start threads: {e}")))?;
     progress.begin("audit", dataset.units().iter().map(|u| u.fee_lines).sum());
-    let parts: Result<Vec<Whole>, Error> = pool.install(|| {
+    // What a worker remembers is handed on from unit to unit; there are as many memories as units at work at once.
+    let memories: Mutex<Vec<Memory>> = Mutex::default();
+    let taken = || memories.lock().map(|mut kept| kept.pop()).ok().flatten().unwrap_or_default();
+    let mut whole = pool.install(|| {
         dataset
             .units()
             .par_iter()
             .map(|unit| {
-                let part = run_unit(library, dataset, unit, &columns, setting, scope)?;
+                let memory = taken();
+                let part = run_unit(library, dataset, unit, &columns, setting, scope, &memory)?;
+                if let Ok(mut kept) = memories.lock() {
+                    kept.push(memory);
+                }
                 progress.advance(unit.fee_lines);
                 Ok(part)
             })
-            .collect()
-    });
+            // In the order of the dataset, and as soon as neighbours are done: memory does not grow with the units.
+            .try_fold(Whole::default, |known, part: Result<Whole, Error>| Ok::<_, Error>(known.and(part?)))
+            .try_reduce(Whole::default, |one, next| Ok(one.and(next)))
+    })?;
     progress.end();
-    let mut whole = Whole { answers: vec![BTreeMap::new(); library.plans.len()], ..Whole::default() };
-    whole.spent.rules = vec![Duration::ZERO; library.plans.len()];
-    for part in parts? {
-        whole.hits.extend(part.hits);
-        for (known, new) in whole.answers.iter_mut().zip(part.answers) {
-            for (facility, answers) in new {
-                known.entry(facility).or_default().merge(answers);
-            }
-        }
-        whole.netting.merge(&part.netting);
-        for (facility, rows) in part.unpaired_at {
-            *whole.unpaired_at.entry(facility).or_default() += rows;
-        }
-        whole.traced.extend(part.traced);
-        whole.spent.read += part.spent.read;
-        whole.spent.net += part.spent.net;
-        for (known, new) in whole.spent.rules.iter_mut().zip(part.spent.rules) {
-            *known += new;
-        }
-    }
+    // An empty dataset has no unit that would have said so.
+    whole.answers.resize_with(library.plans.len(), BTreeMap::new);
+    whole.spent.rules.resize(library.plans.len(), Duration::ZERO);
     ask_across(library, setting, scope, &mut whole)?;
     Ok(whole)
 }
@@ -256,7 +280,8 @@ fn ask_across(library: &library::Library, setting: &Setting, scope: &Scope, whol
     let internal = |e: arrow::error::ArrowError| Error::Engine(format!("cannot ask across persons: {e}"));
     let Some(claims) = Claims::across(&whole.traced).map_err(internal)? else { return Ok(()) };
     whole.traced.clear();
-    let views = Rc::new(Views::new(&claims, setting));
+    let memory = Memory::default();
+    let views = Rc::new(Views::new(&claims, setting, &memory));
     for (number, plan) in library.plans.iter().enumerate().filter(|(_, plan)| plan.across_persons()) {
         let watch = Stopwatch::start();
         let found = run(plan, &library.set, &views, scope).unwrap_or_else(|error| failed(plan, &views, &error));
@@ -274,6 +299,7 @@ fn run_unit(
     columns: &BTreeMap<Table, Vec<&'static str>>,
     setting: &Setting,
     scope: &Scope,
+    memory: &Memory,
 ) -> Result<Whole, Error> {
     let internal =
         |e: arrow::error::ArrowError| Error::Engine(format!("cannot net unit of bucket {}: {e}", unit.bucket));
@@ -293,7 +319,8 @@ fn run_unit(
     if library.plans.iter().any(Plan::across_persons) {
         part.traced.extend(claims.traced().map_err(internal)?);
     }
-    let views = Rc::new(Views::new(&claims, setting));
+    memory.begin_unit();
+    let views = Rc::new(Views::new(&claims, setting, memory));
     for (number, plan) in library.plans.iter().enumerate() {
         if plan.across_persons() {
             part.answers.push(BTreeMap::new());

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use arrow::error::ArrowError;
 
-use crate::engine::{Claims, Plan, Scope, Setting, Tables, Views, claims, run};
+use crate::engine::{Claims, Memory, Plan, Scope, Setting, Tables, Views, claims, run};
 use crate::findings::{RuleFacts, assemble};
 use crate::ingest::values::TableBuilder;
 use crate::model::{Table, day};
@@ -70,7 +70,8 @@ fn problems(case: &Case, set: &RuleSet, plans: &[Plan]) -> Result<Vec<String>, S
         identity_groups: set.knowledge.get("identity_group").cloned(),
     };
     let claims = Claims::net(&tables).map_err(internal)?;
-    let views = Rc::new(Views::new(&claims, &setting));
+    let memory = Memory::default();
+    let views = Rc::new(Views::new(&claims, &setting, &memory));
     let facts: Vec<RuleFacts> = plans.iter().map(|p| RuleFacts::of(&p.rule)).collect();
     let mut hits = Vec::new();
     let mut unanswered: BTreeMap<&str, (u64, BTreeSet<String>)> = BTreeMap::new();

@@ -200,6 +200,29 @@ impl Knowledge {
         found
     }
 
+    /// Whether a row speaks of a region or a level of its own, so that the day alone does not decide.
+    #[must_use]
+    pub fn is_placed(&self, row: usize) -> bool {
+        [self.region, self.level].into_iter().flatten().any(|at| self.rows[row].cells[at] != Cell::Empty)
+    }
+
+    /// First and last day around `on` between which none of these rows begins or ends to hold.
+    #[must_use]
+    pub fn steady<'r>(&self, rows: impl Iterator<Item = &'r usize>, on: i32) -> (i32, i32) {
+        let (mut first, mut last) = (i32::MIN, i32::MAX);
+        for row in rows.map(|row| &self.rows[*row]) {
+            // A row changes what holds on its first day and on the day after its last.
+            for change in row.from.into_iter().chain(row.until.map(|until| until.saturating_add(1))) {
+                if change <= on {
+                    first = first.max(change);
+                } else {
+                    last = last.min(change - 1);
+                }
+            }
+        }
+        (first, last)
+    }
+
     /// Of candidates (longest first), those that hold on the day: one a dimension value, or one in all.
     ///
     /// `every` keeps all that are valid (the B side of a pair).

@@ -49,6 +49,15 @@ pub struct Asked<'a> {
 }
 
 impl Parameter {
+    /// Whether it has one value, for every day and place.
+    #[must_use]
+    pub fn is_constant(&self) -> bool {
+        let everywhere = |v: &Value| {
+            v.from.is_none() && v.until.is_none() && v.region.is_none() && v.insutype.is_none() && v.level.is_none()
+        };
+        matches!(self.values.as_slice(), [only] if everywhere(only))
+    }
+
     /// Position of the value in force: county before city before province before nation, then the one that names the
     /// insurance, then the one that names the level, then the latest `from`.
     #[must_use]

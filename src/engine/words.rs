@@ -1,0 +1,165 @@
+//! Texts as numbers: equal texts get equal numbers, so that what compares, groups or looks up texts does it on integers.
+//!
+//! Goes in: text columns. Comes out: a number a row, 0 where the text is null; and back. Cost: one hash a row, none where a
+//! row repeats the one before it (rows of one person, encounter or facility are neighbours).
+
+use std::hash::BuildHasher;
+
+use arrow::array::StringArray;
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+/// Distinct texts, numbered from 1 in the order in which they were first met.
+#[derive(Debug, Default)]
+pub struct Words {
+    hasher: DefaultHashBuilder,
+    index: HashTable<u32>,
+    /// All texts, end to end.
+    text: String,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl Words {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The text of a number; empty for 0.
+    #[must_use]
+    pub fn text(&self, number: u32) -> &str {
+        let Some(at) = (number as usize).checked_sub(1) else { return "" };
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start..self.ends[at]]
+    }
+
+    /// The number of a text, if it was met.
+    #[must_use]
+    pub fn find(&self, word: &str) -> Option<u32> {
+        self.index.find(self.hasher.hash_one(word), |number| self.text(*number) == word).copied()
+    }
+
+    /// The number of a text, a new one if it was never met.
+    pub fn number(&mut self, word: &str) -> u32 {
+        let hash = self.hasher.hash_one(word);
+        if let Some(known) = self.index.find(hash, |number| self.text(*number) == word) {
+            return *known;
+        }
+        self.text.push_str(word);
+        self.ends.push(self.text.len());
+        let number = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
+        let (hasher, text, ends) = (&self.hasher, &self.text, &self.ends);
+        self.index.insert_unique(hash, number, |number| {
+            let at = *number as usize - 1;
+            let start = at.checked_sub(1).map_or(0, |before| ends[before]);
+            hasher.hash_one(&text[start..ends[at]])
+        });
+        number
+    }
+
+    /// The number of each row of a column; 0 for null.
+    pub fn numbers(&mut self, column: &StringArray) -> Vec<u32> {
+        let mut last: (Option<&str>, u32) = (None, 0);
+        column
+            .iter()
+            .map(|word| {
+                if word != last.0 {
+                    last = (word, word.map_or(0, |word| self.number(word)));
+                }
+                last.1
+            })
+            .collect()
+    }
+}
+
+/// Rows by a number that they share.
+#[derive(Debug, Default)]
+pub struct ByNumber {
+    /// Where the rows of each number begin; one more entry than numbers.
+    starts: Vec<u32>,
+    rows: Vec<u32>,
+}
+
+impl ByNumber {
+    /// Rows by their numbers, in order; those of 0 are in none.
+    #[must_use]
+    pub fn new(numbers: &[u32]) -> ByNumber {
+        let highest = numbers.iter().copied().max().unwrap_or(0) as usize;
+        let mut starts = vec![0_u32; highest + 2];
+        for &number in numbers {
+            starts[number as usize + 1] += 1;
+        }
+        for at in 1..starts.len() {
+            starts[at] += starts[at - 1];
+        }
+        let mut free = starts.clone();
+        let mut rows = vec![0_u32; numbers.len()];
+        for (row, &number) in (0u32..).zip(numbers) {
+            let place = &mut free[number as usize];
+            rows[*place as usize] = row;
+            *place += 1;
+        }
+        ByNumber { starts, rows }
+    }
+
+    /// Whether there are no rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Rows with this number.
+    #[must_use]
+    pub fn of(&self, number: u32) -> &[u32] {
+        let at = number as usize;
+        match (number, self.starts.get(at), self.starts.get(at + 1)) {
+            (1.., Some(&first), Some(&end)) => &self.rows[first as usize..end as usize],
+            _ => &[],
+        }
+    }
+}
+
+/// Rows by a text that they share.
+#[derive(Debug, Default)]
+pub struct RowsBy {
+    words: Words,
+    rows: ByNumber,
+}
+
+impl RowsBy {
+    /// Rows of a column by its texts, in order; null is in none.
+    #[must_use]
+    pub fn new(column: &StringArray) -> RowsBy {
+        let mut words = Words::default();
+        let rows = ByNumber::new(&words.numbers(column));
+        RowsBy { words, rows }
+    }
+
+    /// Rows with this text.
+    #[must_use]
+    pub fn get(&self, word: &str) -> &[u32] {
+        self.words.find(word).map(|number| self.rows.of(number)).unwrap_or_default()
+    }
+
+    /// The last row with this text.
+    #[must_use]
+    pub fn last(&self, word: &str) -> Option<u32> {
+        self.get(word).last().copied()
+    }
+
+    /// For each row of another column the last row here with its text.
+    #[must_use]
+    pub fn last_of_each(&self, column: &StringArray) -> Vec<Option<u32>> {
+        let mut last: (Option<&str>, Option<u32>) = (None, None);
+        column
+            .iter()
+            .map(|word| {
+                if word != last.0 {
+                    last = (word, word.and_then(|word| self.last(word)));
+                }
+                last.1
+            })
+            .collect()
+    }
+}
