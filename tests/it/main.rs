@@ -8,6 +8,7 @@ mod generate;
 mod ingest;
 mod malformed;
 mod model;
+mod regions;
 mod report;
 mod rules;
 mod tidy;
