@@ -5,8 +5,9 @@
 //! not grow with the data. Plans are compiled once per run. Deliberately unknown here: files, findings, faces.
 //!
 //! Reading order: `claims` (netting), `views` (the model's columns), `plan` (expressions compiled), `frame` (rows with
-//! what is joined to them), `run` (the words of the language).
+//! what is joined to them), `run` (the words of the language), `absent` (what is left of a rule without some columns).
 
+mod absent;
 pub mod claims;
 mod columns;
 mod frame;
@@ -16,6 +17,7 @@ mod plan;
 mod run;
 pub mod views;
 
+pub use absent::wanting;
 pub use claims::{Claims, Netting, Tables};
 pub use columns::needed;
 pub use hit::{Hit, HitLine};

@@ -96,8 +96,7 @@ pub fn audit(options: &Options, progress: &dyn Progress) -> Result<Done, Error> 
     let (outcome, setting, run) = answer(options, &library, &dataset, &mut stages, progress)?;
 
     let quarantine = options.out.join("quarantine.csv");
-    fs::copy(dataset.folder().join("quarantine.csv"), &quarantine)
-        .map_err(|source| Error::Disk { doing: format!("write `{}`", quarantine.display()), source })?;
+    report::quarantine(&dataset.folder().join("quarantine.csv"), &quarantine)?;
     let mut context = context(options, &library.set, &library.plans, &dataset, &setting, &run.netting)?;
     stages.add("whole", whole.elapsed());
     context.run = record(options, &library, &dataset, &setting, &outcome, &run.netting, &run.spent, &stages);

@@ -4,6 +4,7 @@
 
 mod cli;
 mod diagnostics;
+mod doctor;
 mod generate;
 mod ingest;
 mod malformed;
