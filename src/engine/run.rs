@@ -666,7 +666,8 @@ impl<'a> Run<'_, 'a> {
         let plan = self.plan;
         let chosen = units.frame.select(&UInt32Array::from(hits.to_vec()))?;
         // A settlement may be worth less than nothing; what is at stake is not.
-        let at_stake = to_money(&chosen.evaluate(&plan.amount)?)?.into_iter().map(|amount| amount.max(Decimal::ZERO));
+        let at_stake =
+            to_money(&chosen.evaluate(&plan.amount)?)?.into_iter().map(|amount| amount.max(Decimal::new(0, 2)));
         let amounts: Vec<Decimal> = at_stake.collect();
         let evaluate = |compiled: &Compiled| chosen.evaluate(compiled);
         let key: Vec<(&str, ArrayRef)> =
