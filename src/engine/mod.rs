@@ -5,8 +5,10 @@
 //! not grow with the data. Plans are compiled once per run. Deliberately unknown here: files, findings, faces.
 //!
 //! Reading order: `claims` (netting), `views` (the model's columns), `plan` (expressions compiled), `frame` (rows with
-//! what is joined to them), `lookup` and `group` (knowledge and groups), `run` (the words of the language).
+//! what is joined to them), `lookup` and `group` (knowledge and groups), `run` (the words of the language), `absent` (what is
+//! left of a rule without some columns).
 
+mod absent;
 mod answers;
 pub mod claims;
 mod columns;
@@ -20,6 +22,7 @@ mod run;
 pub mod views;
 mod words;
 
+pub use absent::wanting;
 pub use claims::{Claims, Netting, Tables};
 pub use columns::needed;
 pub use hit::{Hit, HitLine};

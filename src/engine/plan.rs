@@ -70,7 +70,8 @@ pub struct Plan {
     pub parameters: BTreeSet<String>,
     /// Columns of views it reads, by view: what has to be read from disk.
     pub reads: BTreeSet<(View, String)>,
-    /// Columns of its own view without which nothing is answered; the rest of what it reads makes answers sharper.
+    /// Columns of its own view without which it has no rows, no knowledge or nothing to measure. What its conditions cannot
+    /// do without, [`super::wanting`] says; the rest of what it reads makes answers sharper.
     pub needs: BTreeSet<String>,
 }
 
@@ -329,8 +330,8 @@ impl<'a> Compiler<'a> {
             }
         }
         let mut needs: BTreeSet<String> =
-            about.iter().chain(&condition).flat_map(|test| test.columns.iter().cloned()).collect();
-        needs.extend(find.with.iter().filter(|with| !with.optional).map(|with| with.by.clone()));
+            find.with.iter().filter(|with| !with.optional).map(|with| with.by.clone()).collect();
+        needs.extend(find.view.key().iter().map(|name| (*name).to_owned()));
         for compiled in measured.iter().flat_map(|m| m.argument.iter().chain(&m.filter)) {
             needs.extend(compiled.schema.fields().iter().map(|field| field.name().clone()));
         }

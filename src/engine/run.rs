@@ -605,7 +605,10 @@ impl<'a> Run<'_, 'a> {
     fn hits(&self, units: &Units<'a>, hits: &[u32], into: &mut Vec<Hit>) -> Result<(), ArrowError> {
         let plan = self.plan;
         let chosen = units.frame.select(&UInt32Array::from(hits.to_vec()))?;
-        let amounts = to_money(&chosen.evaluate(&plan.amount)?)?;
+        // A settlement may be worth less than nothing; what is at stake is not.
+        let at_stake =
+            to_money(&chosen.evaluate(&plan.amount)?)?.into_iter().map(|amount| amount.max(Decimal::new(0, 2)));
+        let amounts: Vec<Decimal> = at_stake.collect();
         let evaluate = |compiled: &Compiled| chosen.evaluate(compiled);
         let key: Vec<(&str, ArrayRef)> =
             plan.key.iter().map(|(n, c)| evaluate(c).map(|a| (n.as_str(), a))).collect::<Result<_, _>>()?;

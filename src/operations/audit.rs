@@ -97,8 +97,7 @@ pub fn audit(options: &Options, progress: &dyn Progress) -> Result<Done, Error> 
     let (outcome, setting, run) = answer(options, &library, &dataset, &mut stages, progress)?;
 
     let quarantine = options.out.join("quarantine.csv");
-    fs::copy(dataset.folder().join("quarantine.csv"), &quarantine)
-        .map_err(|source| Error::Disk { doing: format!("write `{}`", quarantine.display()), source })?;
+    report::quarantine(&dataset.folder().join("quarantine.csv"), &quarantine)?;
     let mut context = context(options, &library.set, &library.plans, &dataset, &setting, &run.netting)?;
     stages.add("whole", whole.elapsed());
     context.run = record(options, &library, &dataset, &setting, &outcome, &run.netting, &run.spent, &stages);
@@ -550,7 +549,7 @@ fn record(
             let counted = outcome.coverage.iter().filter(|c| c.rule_code == plan.rule.code);
             let (evaluated, not_evaluated) = counted.fold((0, 0), |(e, n), c| (e + c.evaluated, n + c.not_evaluated));
             json!({
-                "code": plan.rule.code, "name": plan.rule.name, "hash": plan.rule.hash, "status": plan.rule.status.name(),
+                "code": plan.rule.code, "name": plan.rule.name, "version": plan.rule.version, "hash": plan.rule.hash, "status": plan.rule.status.name(),
                 "parameters": plan.parameters, "evaluated": evaluated, "not_evaluated": not_evaluated, "findings": of().count(),
                 "amount": money(&mut of().map(|f| f.amount)), "allocated": money(&mut of().map(|f| f.allocated)),
                 "fund_money": plan.rule.find.fund_money, "cpu_us": u64::try_from(spent.as_micros()).unwrap_or(u64::MAX),

@@ -1,7 +1,8 @@
 //! `doctor`: what is in these files, what maps to what, which rules could run, what would be quarantined. Audits nothing.
 //!
-//! Goes in: the paths of an export. Comes out: a [`Diagnosis`] that prints itself. A rule "could run" when every column
-//! that it reads has a source somewhere; it may still meet empty cells.
+//! Goes in: the paths of an export. Comes out: a [`Diagnosis`] that prints itself. A rule "could run" when the columns
+//! that have a source somewhere can make it hit; what it counts as 0 when absent is not missed. It may still meet empty
+//! cells.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::{Error, library};
-use crate::engine::Plan;
+use crate::engine::{Plan, wanting};
 use crate::ingest::{self, Survey};
 use crate::model::{Table, View};
 use crate::report::Lang;
@@ -49,6 +50,7 @@ const SOURCES: &[(&str, &[&str])] = &[
     ("diagnoses", &["diagnosis.diag_code", "encounter.dscg_maindiag_code"]),
     ("dscg_maindiag_code", &["encounter.dscg_maindiag_code", "diagnosis.maindiag_flag"]),
     ("hardship", &["identity.psn_idet_type"]),
+    ("trace_code", &["fee_detail.drug_trac_codg"]),
     ("stay_id", &["encounter.begntime"]),
     ("stay_days", &["encounter.endtime"]),
 ];
@@ -84,32 +86,41 @@ pub fn doctor(inputs: &[PathBuf], mapping: Option<&Path>, rules: Option<&Path>) 
 
 /// Columns that the rule reads and no file has: those it cannot do without, and the others.
 fn without_source(plan: &Plan, present: &BTreeSet<String>) -> (Vec<String>, Vec<String>) {
-    let (mut missing, mut sharper_with) = (BTreeSet::new(), BTreeSet::new());
+    let own = plan.rule.find.view;
+    let mut absent: BTreeMap<(View, &str), String> = BTreeMap::new();
     for (view, column) in &plan.reads {
-        let sources: Vec<String> = if let Some((_, sources)) = SOURCES.iter().find(|(name, _)| name == column) {
-            sources.iter().map(|s| (*s).to_owned()).collect()
-        } else {
-            let tables: &[Table] = match view {
-                View::Line | View::PaidLine | View::Fill | View::RawLine | View::Trace => {
-                    &[Table::FeeDetail, Table::Encounter]
-                }
-                View::Settlement | View::RawSettlement => &[Table::Settlement, Table::Encounter],
-                View::Diagnosis => &[Table::Diagnosis, Table::Encounter],
-                View::Presence => &[Table::Presence, Table::Encounter],
-                View::Encounter | View::Stay | View::Transfer => &[Table::Encounter, Table::Settlement],
-            };
-            tables.iter().filter(|t| t.position(column).is_some()).map(|t| format!("{}.{column}", t.name())).collect()
-        };
-        if sources.is_empty() || sources.iter().any(|s| present.contains(s)) {
-            continue;
-        }
-        if *view == plan.rule.find.view && plan.needs.contains(column) {
-            missing.insert(sources.join(" / "));
-        } else {
-            sharper_with.insert(sources.join(" / "));
+        let sources = sources(*view, column);
+        if !sources.is_empty() && !sources.iter().any(|s| present.contains(s)) {
+            absent.insert((*view, column), sources.join(" / "));
         }
     }
+    let own_columns = absent.keys().filter(|(view, _)| *view == own).map(|(_, column)| (*column).to_owned()).collect();
+    let wanting = wanting(&plan.rule, &own_columns);
+    let (mut missing, mut sharper_with) = (BTreeSet::new(), BTreeSet::new());
+    for ((view, column), sources) in absent {
+        if view == own && (plan.needs.contains(column) || wanting.contains(column)) {
+            missing.insert(sources);
+        } else {
+            sharper_with.insert(sources);
+        }
+    }
+    sharper_with.retain(|sources| !missing.contains(sources));
     (missing.into_iter().collect(), sharper_with.into_iter().collect())
+}
+
+/// Where a column of a view may come from; nothing for what the program makes itself.
+fn sources(view: View, column: &str) -> Vec<String> {
+    if let Some((_, sources)) = SOURCES.iter().find(|(name, _)| *name == column) {
+        return sources.iter().map(|s| (*s).to_owned()).collect();
+    }
+    let tables: &[Table] = match view {
+        View::Line | View::PaidLine | View::Fill | View::RawLine | View::Trace => &[Table::FeeDetail, Table::Encounter],
+        View::Settlement | View::RawSettlement => &[Table::Settlement, Table::Encounter],
+        View::Diagnosis => &[Table::Diagnosis, Table::Encounter],
+        View::Presence => &[Table::Presence, Table::Encounter],
+        View::Encounter | View::Stay | View::Transfer => &[Table::Encounter, Table::Settlement],
+    };
+    tables.iter().filter(|t| t.position(column).is_some()).map(|t| format!("{}.{column}", t.name())).collect()
 }
 
 impl Diagnosis {

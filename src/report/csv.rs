@@ -1,14 +1,16 @@
 //! CSV that opens in a spreadsheet as it was meant: UTF-8 with a byte order mark, lines ended by CR LF, no formulas.
 //!
-//! Goes in: findings, lines, coverage. Comes out: `findings.csv`, `finding_lines.csv`, `coverage.csv`, with the contract's
-//! column names. A cell that a spreadsheet would take for a formula gets a leading apostrophe; plain numbers keep their
+//! Goes in: findings, lines, coverage, the list of rows set aside. Comes out: `findings.csv`, `finding_lines.csv`,
+//! `coverage.csv`, `quarantine.csv`, with the contract's column names. A cell that a spreadsheet would take for a formula gets a leading apostrophe; plain numbers keep their
 //! sign. Whoever joins on such a key takes Parquet, which has the text as it was.
 //!
 //! Deliberately unknown here: masks (CSV keeps whole keys), numbers of rows (Excel shows the first 1,048,576 of a CSV).
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use super::columns::{COLUMNS, Cell, yuan};
+use super::reasons::set_aside;
+use super::text::Lang;
 use crate::findings::{Coverage, Finding, FindingLine};
 use crate::model::sheet::harmless;
 
@@ -53,6 +55,22 @@ pub(super) fn coverage(coverage: &[Coverage], to: impl Write) -> io::Result<()> 
             sheet.text(&count.to_string())?;
         }
         sheet.text(&row.reason)?;
+        sheet.end_row()?;
+    }
+    sheet.finish()
+}
+
+/// Writes `quarantine.csv` from a dataset's list: the same rows, the reasons in the language of the findings.
+pub(super) fn quarantine(list: impl Read, to: impl Write) -> io::Result<()> {
+    let mut list = ::csv::Reader::from_reader(list);
+    let head = list.headers().map_err(disk)?.clone();
+    let reason = head.iter().position(|name| name == "reason");
+    let mut sheet = Sheet::begin(to, &head)?;
+    let mut row = ::csv::StringRecord::new();
+    while list.read_record(&mut row).map_err(disk)? {
+        for (at, cell) in row.iter().enumerate() {
+            if Some(at) == reason { sheet.text(&set_aside(cell, Lang::Zh))? } else { sheet.text(cell)? }
+        }
         sheet.end_row()?;
     }
     sheet.finish()

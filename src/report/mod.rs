@@ -265,6 +265,21 @@ pub fn write(
     Ok(written)
 }
 
+/// Writes a dataset's list of rows set aside as `quarantine.csv`, its reasons in Chinese as the page and the workbook show
+/// them. It is read and written row by row: an export may be nothing but rows set aside.
+///
+/// # Errors
+/// The disk.
+pub fn quarantine(list: &Path, to: &Path) -> Result<(), Error> {
+    let disk = |doing, path: &Path| {
+        let path = path.to_path_buf();
+        move |source| Error::Disk { doing, path, source }
+    };
+    let from = std::io::BufReader::new(fs::File::open(list).map_err(disk("read", list))?);
+    let into = std::io::BufWriter::new(fs::File::create(to).map_err(disk("write", to))?);
+    csv::quarantine(from, into).map_err(disk("write", to))
+}
+
 /// The files of a report, in the order in which they are listed and moved into place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Output {

@@ -1,8 +1,8 @@
 //! Reasons in the reader's language: why a row was set aside, why a unit was not evaluated.
 //!
 //! Goes in: the clauses of the ingest floor, which are English, and of the engine, which are Chinese. Comes out: the same in
-//! Chinese or English. `quarantine.csv` and `coverage.csv` keep the clauses as they were said; a clause that is not known
-//! here is shown as it is. Deliberately unknown here: who said it, how often.
+//! Chinese or English. A dataset's own list and `coverage.csv` keep the clauses as they were said, the `quarantine.csv` of an
+//! audit has them in Chinese; a clause that is not known here is shown as it is. Deliberately unknown here: who said it, how often.
 //!
 //! To add a reason of ingest: a line in [`SET_ASIDE`]; a test goes over what ingest can say and misses those that are not
 //! here. `{}` stands for whatever differs from row to row.

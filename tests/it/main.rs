@@ -4,10 +4,12 @@
 
 mod cli;
 mod diagnostics;
+mod doctor;
 mod generate;
 mod ingest;
 mod malformed;
 mod model;
+mod regions;
 mod report;
 mod rules;
 mod tidy;

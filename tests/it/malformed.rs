@@ -6,8 +6,10 @@ use std::io::Write;
 
 use fundaudit::ingest::Options;
 use fundaudit::model::Table;
+use fundaudit::operations::audit;
+use fundaudit::progress::Silent;
 
-use crate::ingest::{ENCOUNTERS, Export, FEES, counts, rows};
+use crate::ingest::{ENCOUNTERS, Export, FEES, Quarantined, counts, rows};
 
 const LINE: &str = "1,M1,P1,H1,2026-03-11,001,2,12,24.00\n";
 
@@ -359,4 +361,26 @@ fn encounters_that_contradict_each_other() {
     assert_eq!(counts(&dataset, Table::Encounter), (2, 2, 0, 0));
     assert_eq!(counts(&dataset, Table::Diagnosis), (1, 1, 0, 0));
     assert_eq!(counts(&dataset, Table::FeeDetail), (1, 0, 0, 1));
+}
+
+#[test]
+fn the_list_that_goes_back_to_the_hospital_is_in_its_language() {
+    let export =
+        fees(format!("{LINE}2,M1,P1,H1,2026-03-11,001,zwei,12,24.00\n,M1,P1,H1,2026-03-11,001,2,12,24.00\n3,M1\n"))
+            .with("encounter.csv", format!("{ENCOUNTERS}M1,P1,H1,21,2026-03-10,\n"));
+    export.ingest();
+    let english = export.quarantine();
+    let out = export.dataset().with_file_name("findings");
+    let options = audit::Options { inputs: vec![export.dataset()], out: out.clone(), ..audit::Options::default() };
+    audit::audit(&options, &Silent).unwrap_or_else(|e| panic!("{e}"));
+    let text = std::fs::read_to_string(out.join("quarantine.csv")).unwrap();
+    let list = text.strip_prefix('\u{feff}').expect("a mark that tells a spreadsheet the encoding");
+    let mut list = csv::Reader::from_reader(list.as_bytes());
+    let chinese: Vec<Quarantined> = list.deserialize().map(|row| row.unwrap()).collect();
+    let said: Vec<&str> = chinese.iter().map(|(_, _, _, reason, _)| reason.as_str()).collect();
+    assert_eq!(said, ["不是数字", "必填而为空", "这一行有 2 格，应有 9 格"]);
+    let place = |(file, row, column, _, text): &Quarantined| (file.clone(), *row, column.clone(), text.clone());
+    let places = |of: &[Quarantined]| of.iter().map(place).collect::<Vec<_>>();
+    assert_eq!(places(&chinese), places(&english), "the same rows, the same cells");
+    assert_eq!(english[0].3, "not a number", "a dataset keeps what ingest said");
 }
