@@ -16,6 +16,7 @@ To add one: a function below that returns {"tables": [...]} and a line in `COMMA
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -67,6 +68,21 @@ def build(args):
     if not args.bin.is_file():
         say("building the program, once: cargo build --release")
         subprocess.run(["cargo", "build", "--release"], cwd=ROOT, check=True)
+
+
+def packages(args):
+    """The peers' packages, in a venv of their own when this Python has not got them; then this command again, with it."""
+    wanted = {"duckdb", *getattr(args, "peers", "duckdb").split(",")} if args.command in ("peers", "ingest") else set()
+    if all(importlib.util.find_spec(name) for name in wanted):
+        return
+    venv = ROOT / "target" / "bench-venv"
+    python = venv / "bin" / "python"
+    if Path(sys.prefix).resolve() == venv.resolve():
+        sys.exit(f"`{venv}` lacks one of {', '.join(sorted(wanted))}: remove it and try again")
+    say(f"installing benches/requirements-peers.txt into {venv}")
+    subprocess.run([sys.executable, "-m", "venv", venv], check=True, stdout=sys.stderr)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", HERE / "requirements-peers.txt"], check=True, stdout=sys.stderr)
+    os.execv(python, [str(python), *sys.argv])
 
 
 def floor_binary(args):
@@ -202,12 +218,12 @@ def floor(args):
             ["", "seconds", "CPU seconds", "÷ floor", "CPU ÷ floor"],
             rows,
         ),
-        table("Where the audit's time goes", ["stage", "seconds", "÷ floor"], stages(audits, ground)),
+        table("Where the audit's time goes", ["stage", "seconds", "÷ floor", "÷ CPU of the floor"], stages(audits, ground, ground_cpu)),
     ]
     return {"tables": tables, "ratio": ours / ground, "ratio_of_stage": work / ground}
 
 
-def stages(audits, ground):
+def stages(audits, ground, ground_cpu):
     """The clock of a run, by stage; what the record cannot know is the difference to the whole process."""
     middle = sorted(audits, key=lambda a: a["wall"])[len(audits) // 2]
     record = middle["record"]
@@ -215,8 +231,9 @@ def stages(audits, ground):
     whole = stage(record, "whole")
     rows.append(["opening, coverage and the rest of `whole`", max(0.0, whole - sum(row[1] for row in rows))])
     rows.append(["starting, writing the findings, ending", middle["wall"] - whole])
-    rows += [[f"of `audit`, thread time of `{name}`", spent / 1000] for name, spent in record["thread_time_ms"].items()]
-    return [[*row, row[1] / ground] for row in rows]
+    rows = [[*row, row[1] / ground, None] for row in rows]
+    of_threads = record["thread_time_ms"].items()
+    return rows + [[f"of `audit`, thread time of `{name}`", ms / 1000, None, ms / 1000 / ground_cpu if ground_cpu else None] for name, ms in of_threads]
 
 
 # ── peers ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -227,7 +244,7 @@ def peers(args):
     data = dataset(args, args.lines)
     say("ours, all rules")
     audits = [audit(args, data) for _ in range(args.runs)]
-    ours = median(audits)
+    ours = {what: median(audits, what) for what in ("wall", "cpu", "peak_mb")}
     found = duckdb_rules.findings(audits[-1]["out"] / "findings.parquet")
     wanted = args.peers.split(",")
     result = {"tables": [], "ratios": {}, "differences": {}}
@@ -235,7 +252,7 @@ def peers(args):
         with_duckdb(args, data, found, ours, result)
     for name in ("datafusion", "polars"):
         if name in wanted:
-            with_model(args, data, found, name, result)
+            with_few(args, data, found, name, result)
     if result["differences"]:
         for peer, differences in result["differences"].items():
             print(f"\n{peer}: no figure, its answers are not ours: {differences}")
@@ -267,17 +284,17 @@ def with_duckdb(args, data, found, ours, result):
             times[name] = {what: statistics.median(r[what] for r in runs) for what in ("model", "rules", "wall", "cpu", "peak_mb")}
     if not times:
         return
-    rows = [[f"DuckDB, {name}", t["model"], t["rules"], t["wall"], t["cpu"], t["peak_mb"], t["wall"] / ours] for name, t in times.items()]
-    rows.append(["fundaudit audit, whole process", None, None, ours, None, None, 1.0])
+    rows = [[f"DuckDB, {name}", t["model"], t["rules"], t["wall"], t["cpu"], t["peak_mb"], t["wall"] / ours["wall"], t["cpu"] / ours["cpu"]] for name, t in times.items()]
+    rows.append(["fundaudit audit, whole process", None, None, ours["wall"], ours["cpu"], ours["peak_mb"], 1.0, 1.0])
     best = min(t["wall"] for t in times.values())
     result["tables"].append(
         table(
             f"DuckDB with the same {len(found['rules'])} rules: {rows_of(data):,} fee lines, {len(found['keys']):,} findings, all equal; median of {args.runs}",
-            ["", "model", "rules", "seconds", "CPU seconds", "peak MB", "÷ ours"],
+            ["", "model", "rules", "seconds", "CPU seconds", "peak MB", "÷ ours", "CPU ÷ ours"],
             rows,
         )
     )
-    result["ratios"]["duckdb"] = best / ours
+    result["ratios"]["duckdb"] = best / ours["wall"]
 
 
 def apart(module, data, args, how):
@@ -288,38 +305,38 @@ def apart(module, data, args, how):
     return {**json.loads(run["printed"].splitlines()[-1]), "peak_mb": run["peak_mb"], "answers": str(answers)}
 
 
-def with_model(args, data, found, name, result):
-    """DataFusion and Polars: the model is made for them by DuckDB and not counted."""
+def with_few(args, data, found, name, result):
+    """DataFusion and Polars: those rules that they can say, beside an audit of the same rules."""
     from peers import duckdb_rules
 
-    model = duckdb_rules.model_files(data, args.work, ROOT / "audit_rules", args.threads)
+    how = {"model": str(duckdb_rules.model_files(data, args.work, ROOT / "audit_rules", args.threads))} if name == "datafusion" else {}
     runs = []
     for n in range(args.runs):
         say(f"{name}, run {n + 1} of {args.runs}")
-        runs.append(apart(f"{name}_rules", data, args, {"model": str(model)}))
-    theirs = duckdb_rules.answers(runs[-1]["answers"])
-    differences = duckdb_rules.differences(found, theirs, only=theirs.keys())
-    equal = sorted(code for code in theirs if code not in differences)
-    if not equal:
-        result["differences"][name] = differences
+        runs.append(apart(f"{name}_rules", data, args, how))
+    last, theirs = runs[-1], duckdb_rules.answers(runs[-1]["answers"])
+    wrong = duckdb_rules.differences(found, theirs, only=theirs)
+    equal = sorted(code for code in theirs if code not in wrong)
+    if not equal or (wrong and name == "polars"):  # Polars runs its rules together: there is no time for some of them
+        result["differences"][name] = wrong
         return
-    said = {**runs[-1]["refused"], **{code: f"other answers: {what}" for code, what in differences.items()}}
-    if name == "polars" and differences:  # its statements run together: no time for a part of them
-        result["differences"][name] = differences
-        return
-    spent = statistics.median(sum(run["seconds"][code] for code in equal) + run["loading"] for run in runs)
+    refused = {**last["refused"], **{code: f"other answers: {what}" for code, what in wrong.items()}}
+    rules = statistics.median(sum(run["seconds"][code] for code in equal) + run["loading"] for run in runs)
+    model = statistics.median(run["model"] for run in runs)
     audits = [audit(args, data, select=equal, out="findings-selected") for _ in range(args.runs)]
     ours = median(audits)
+    maker = "DuckDB's model" if name == "datafusion" else "its own model"
     rows = [
-        [f"{name} {runs[-1]['version']}, {len(equal)} rules, given the model", spent, spent / ours],
+        [f"{name} {last['version']}, {len(equal)} rules, the model left out", rules, rules / ours],
+        [f"{name} {last['version']}, {len(equal)} rules and {maker}", rules + model, (rules + model) / ours],
         [f"fundaudit audit --select, the same {len(equal)} rules, whole process", ours, 1.0],
     ]
-    result["tables"].append(table(f"{name}: {runs[-1]['how']}; median of {args.runs}", ["", "seconds", "÷ ours"], rows))
-    print(f"\nrules: {', '.join(equal)}")
-    if said:
-        print(f"\nnot counted: {'; '.join(f'{code} ({why})' for code, why in sorted(said.items()))}")
-    result["ratios"][name] = spent / ours
-    result.setdefault("not_counted", {})[name] = said
+    result["tables"].append(table(f"{name}: {last['how']}; median of {args.runs}", ["", "seconds", "÷ ours"], rows))
+    print(f"\nRules: {', '.join(equal)}.")
+    if refused:
+        print("\nNot counted: " + "; ".join(f"{code}: {why}" for code, why in sorted(refused.items())) + ".")
+    result["ratios"][name] = (rules + model) / ours
+    result.setdefault("not_counted", {})[name] = refused
 
 
 # ── scaling ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -337,13 +354,13 @@ def scaling(args):
         first = first or now
         before = before or now
         rows.append(
-            [now["lines"], now["wall"], now["cpu"], now["peak"], now["lines"] / now["wall"] / 1e6, now["lines"] / before["lines"], now["wall"] / before["wall"], now["peak"] / before["peak"]]
+            [now["lines"], now["wall"], now["cpu"], now["peak"], now["lines"] / now["wall"] / 1e6, now["lines"] / before["lines"], now["wall"] / before["wall"], now["cpu"] / before["cpu"], now["peak"] / before["peak"]]
         )
         before = now
     tables = [
         table(
             f"More lines: {args.threads} threads, median of {args.runs} up to 10 million lines, one run above",
-            ["fee lines", "seconds", "CPU seconds", "peak MB", "million lines a second", "lines ÷ row above", "seconds ÷ row above", "memory ÷ row above"],
+            ["fee lines", "seconds", "CPU seconds", "peak MB", "million lines a second", "lines ÷ row above", "seconds ÷ row above", "CPU ÷ row above", "memory ÷ row above"],
             rows,
         )
     ]
@@ -356,13 +373,13 @@ def scaling(args):
         for choice in choices:
             walls[len(choice)].append(audit(args, data, select=choice, out="findings-selected"))
     base = min(walls)
-    rows = [[n, median(runs), median(runs, "cpu"), median(runs) / median(walls[base]), n / base] for n, runs in walls.items()]
+    rows = [[n, median(runs), median(runs, "cpu"), n / base, median(runs) / median(walls[base]), median(runs, "cpu") / median(walls[base], "cpu")] for n, runs in walls.items()]
     half = sorted(walls)[1]
     tables.append(
-        table(f"More rules: {rows_of(data):,} fee lines, every fourth, every second, every rule", ["rules", "seconds", "CPU seconds", f"seconds ÷ {base} rules", f"rules ÷ {base}"], rows)
+        table(f"More rules: {rows_of(data):,} fee lines, every fourth, every second, every rule", ["rules", "seconds", "CPU seconds", f"rules ÷ {base}", f"seconds ÷ {base} rules", f"CPU ÷ {base} rules"], rows)
     )
     ratio = median(walls[len(all_codes)]) / median(walls[half])
-    print(f"\n{len(all_codes)} rules ÷ {half} rules: {ratio:.2f}")
+    print(f"\n{len(all_codes)} rules ÷ {half} rules: {ratio:.2f} (CPU {median(walls[len(all_codes)], 'cpu') / median(walls[half], 'cpu'):.2f})")
     return {"tables": tables, "all_rules_over_half": ratio, "half": half}
 
 
@@ -394,12 +411,12 @@ def ingest(args):
         "fundaudit ingest, UTF-8 CSV → dataset": "UTF-8",
         "DuckDB, UTF-8 CSV → Parquet by psn_no, fee_ocur_time": "duckdb",
     }
-    rows = [[name, median(runs[key]), median(runs[key], "cpu"), max(r["peak_mb"] for r in runs[key]), median(runs[key]) / peer] for name, key in named.items()]
+    rows = [[name, median(runs[key]), median(runs[key], "cpu"), max(r["peak_mb"] for r in runs[key]), median(runs[key]) / peer, median(runs[key], "cpu") / median(runs["duckdb"], "cpu")] for name, key in named.items()]
     size = sum(f.stat().st_size for f in exports["GB18030"].glob("*.csv")) / 2**20
     tables = [
         table(
             f"Ingest: {lines_of(exports['GB18030']):,} fee lines, {size:,.0f} MB of CSV in GB18030, all tables; median of {args.runs}",
-            ["", "seconds", "CPU seconds", "peak MB", "÷ DuckDB"],
+            ["", "seconds", "CPU seconds", "peak MB", "÷ DuckDB", "CPU ÷ DuckDB"],
             rows,
         )
     ]
@@ -471,6 +488,7 @@ def machine(args):
 
 def main():
     args = arguments()
+    packages(args)
     build(args)
     args.bin = args.bin.resolve()
     args.work = args.work.resolve()

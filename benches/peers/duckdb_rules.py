@@ -13,6 +13,7 @@ What makes it quicker than as written for the cross-check (`tuned`), each measur
 - no checkpoints of a database in memory, no order of insertion kept.
 """
 
+import hashlib
 import json
 import re
 import subprocess
@@ -130,12 +131,15 @@ def run_rules(how):
 def write_model(how):
     """The model as Parquet, narrowed to what statements name, for peers that are given it."""
     con = connect(how)
-    con.execute("SET preserve_insertion_order = true")
+    began = time.monotonic()
     build_model(con, how["dataset"], Path(how["rules"]))
+    spent = time.monotonic() - began
+    con.execute("SET preserve_insertion_order = true")
     words, into = named() | {"a", "key"}, Path(how["model"])
     for table in MODEL + tables(con, "know_") + tables(con, "code_"):
         wanted = [f'"{c}"' for c in columns(con, f"FROM {table}") if c in words] or ["*"]
         con.execute(f"COPY (SELECT {', '.join(wanted)} FROM {table}) TO '{into / table}.parquet' (FORMAT parquet, COMPRESSION lz4_raw)")
+    (into / "model.json").write_text(json.dumps({"seconds": spent}), encoding="utf-8")
     return {}
 
 
@@ -201,8 +205,10 @@ def differences(found, theirs, only=None):
 
 
 def model_files(data, work, rules, threads):
-    """The model of a dataset as Parquet, made once and kept."""
-    folder = Path(work) / f"model-of-{Path(data).name}"
+    """The model of a dataset as Parquet, made once and kept as long as nothing that it is made from changes."""
+    made_from = [Path(__file__), *SQL.glob("*.sql"), *(rules / "parameters").glob("*.toml"), *(rules / "knowledge").glob("*.csv"), Path(data) / "dataset.json"]
+    mark = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(made_from))).hexdigest()[:12]
+    folder = Path(work) / f"model-{mark}-of-{Path(data).name}"
     if not folder.is_dir():
         part = folder.with_name(folder.name + ".part")
         part.mkdir(exist_ok=True)
