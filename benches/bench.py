@@ -460,7 +460,7 @@ def arguments():
         one.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
         if name == "scaling":
             one.add_argument("--sizes", default="1,3,10", help="million lines")
-            one.add_argument("--hundred", action="store_true", help="100 million lines too: some 40 GB of disk while it is made")
+            one.add_argument("--hundred", action="store_true", help="100 million lines too: some 60 GB of disk while they are made")
             one.add_argument("--rules-at", type=float, default=3, help="million lines for the ratio of rules; the nearest of the sizes")
         else:
             one.add_argument("--lines", type=int, default=3_000_000, help="fee lines, about")

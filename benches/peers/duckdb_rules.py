@@ -35,7 +35,7 @@ ONLY_READ = [
 ]  # fmt: skip
 # What statements read besides knowledge and parameters; handed to peers that are given the model.
 MODEL = [
-    "all_line", "all_settlement", "standing_line", "standing_settlement", "refunded_with_lines", "period", "parameter_on", "person",
+    "all_line", "all_settlement", "standing_line", "standing_settlement", "refunded_with_lines", "period", "person",
     "presence", "special_case", "line", "encounter", "diagnosis", "stay", "part_of", "items_of_encounter", "items_of_stay",
     "chronic_visit", "hardship", "settlement", "fill",
 ]  # fmt: skip
@@ -60,6 +60,12 @@ def named():
     """Every word of the statements and of the model above the lines: a column that is none of them is not needed."""
     model = (SQL / "00_model.sql").read_text(encoding="utf-8").split("CREATE VIEW paid_line")[1]
     return set(re.findall(r"\w+", model + " ".join(statements().values())))
+
+
+def named_with(table):
+    """Every word of the statements that name a table."""
+    name = re.compile(r"\b(paid_)?line\b" if table == "line" else rf"\b{table}\b")
+    return {word for text in statements().values() if name.search(text) for word in re.findall(r"\w+", text)}
 
 
 def connect(how):
@@ -138,9 +144,11 @@ def write_model(how):
     build_model(con, how["dataset"], Path(how["rules"]))
     spent = time.monotonic() - began
     con.execute("SET preserve_insertion_order = true")
-    words, into = named() | {"a", "key"}, Path(how["model"])
-    for table in MODEL + tables(con, "know_") + tables(con, "code_"):
-        wanted = [f'"{c}"' for c in columns(con, f"FROM {table}") if c in words] or ["*"]
+    into = Path(how["model"])
+    for table in [*MODEL, "parameter_on", *tables(con, "know_"), *tables(con, "code_")]:
+        there = columns(con, f"FROM {table}")
+        words = named_with(table) if table in MODEL else there
+        wanted = [f'"{c}"' for c in there if c in words] or ["*"]
         con.execute(f"COPY (SELECT {', '.join(wanted)} FROM {table}) TO '{into / table}.parquet' (FORMAT parquet, COMPRESSION lz4_raw)")
     (into / "model.json").write_text(json.dumps({"seconds": spent}), encoding="utf-8")
     return {}
