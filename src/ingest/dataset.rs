@@ -254,6 +254,12 @@ impl Dataset {
         &self.manifest.units
     }
 
+    /// The Parquet file that holds a unit's rows of a table, in the row group that the unit names: for other readers.
+    #[must_use]
+    pub fn file(&self, unit: &Unit, table: Table) -> PathBuf {
+        bucket_folder(&self.folder, unit.bucket).join(format!("{}.parquet", table.name()))
+    }
+
     /// The rows of a unit in one table, as one batch with these columns in this order; `psn_no` is there for every table.
     ///
     /// # Errors
@@ -263,8 +269,7 @@ impl Dataset {
         let Some(group) = unit.row_groups.get(table.name()).copied().flatten() else {
             return project(&RecordBatch::new_empty(schema), table, columns);
         };
-        let path = bucket_folder(&self.folder, unit.bucket).join(format!("{}.parquet", table.name()));
-        read_columns(&path, table, &schema, Some(group), columns)
+        read_columns(&self.file(unit, table), table, &schema, Some(group), columns)
     }
 
     /// The facility table, whole.
