@@ -1,11 +1,12 @@
 //! The files of an export: comma-separated text in UTF-8 or GB18030, or workbooks as somebody makes them by hand.
 //!
 //! Goes in: rows of text, in pieces, in order. Comes out: files in a folder, the same bytes for the same rows. All three
-//! forms carry the same facts: the flat workbook repeats encounter and settlement on every line. Not known here: where rows
-//! come from, what they mean.
+//! forms carry the same facts: the flat workbook repeats encounter and settlement on every line, and those that no line
+//! belongs to stand in workbooks of their own. Not known here: where rows come from, what they mean.
 //!
 //! To add a form: a variant of [`Form`], a branch in [`Export::create`] and in [`Export::write`].
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ use super::rows::{Row, Rows};
 use super::{Error, Form};
 use crate::model::{Kind, Table};
 
+/// The first row below titles and header.
+const FIRST_ROW: u32 = 3;
 /// Rows of a worksheet before the next file is begun; a sheet holds 1,048,576.
 const SHEET_ROWS: u32 = 1_000_000;
 
@@ -42,7 +45,8 @@ pub fn piece(form: Form, persons: Vec<Rows>, mix: impl FnOnce(&mut [Vec<Row>])) 
         let mut flat = Vec::new();
         for mut rows in persons {
             flat.extend(flat_rows(&rows));
-            for table in Table::ALL.into_iter().filter(|&table| !in_flat(table)) {
+            leave_lineless(&mut rows);
+            for table in Table::ALL.into_iter().filter(|&table| table != Table::FeeDetail) {
                 tables[table as usize].append(&mut rows.tables[table as usize]);
             }
         }
@@ -116,6 +120,20 @@ fn flat_rows(rows: &Rows) -> Vec<Row> {
         .collect()
 }
 
+/// Takes away the encounters and settlements that lines repeat; what is left is on no line.
+fn leave_lineless(rows: &mut Rows) {
+    let (mut visited, mut settled) = (BTreeSet::new(), BTreeSet::new());
+    for &(encounter, settlement) in &rows.belongs {
+        visited.insert(encounter);
+        settled.extend(settlement);
+    }
+    for (table, repeated) in [(Table::Encounter, visited), (Table::Settlement, settled)] {
+        let all = std::mem::take(&mut rows.tables[table as usize]);
+        rows.tables[table as usize] =
+            all.into_iter().enumerate().filter(|(at, _)| !repeated.contains(at)).map(|(_, row)| row).collect();
+    }
+}
+
 /// The first Chinese header of a column.
 fn chinese(table: Table, at: usize) -> &'static str {
     let column = &table.columns()[at];
@@ -158,7 +176,8 @@ impl Export {
         let state = if form == Form::XlsxFlat {
             let mut others = Vec::new();
             for table in Table::ALL {
-                others.push(if in_flat(table) { None } else { Some(Book::of_table(table, &period)?) });
+                let other = table != Table::FeeDetail;
+                others.push(if other { Some(Book::of_table(table, &period)?) } else { None });
             }
             State::Books { flat: Box::new(Book::flat(&period)?), parts: 0, others }
         } else {
@@ -225,7 +244,9 @@ impl Export {
             State::Books { flat, parts, others } => {
                 flat.save(&self.folder.join(flat_name(parts + 1)))?;
                 for (table, book) in Table::ALL.into_iter().zip(others) {
-                    if let Some(book) = book {
+                    // The flat workbook has them, but for those without a line.
+                    let needed = |book: &Book| !in_flat(table) || book.next > FIRST_ROW;
+                    if let Some(book) = book.filter(needed) {
                         book.save(&self.folder.join(format!("{}.xlsx", chinese_file(table))))?;
                     }
                 }
@@ -275,7 +296,7 @@ impl Book {
         for (at, header) in (0_u16..).zip(headers) {
             sheet.write_string(2, at, header).map_err(Error::workbook)?;
         }
-        Ok(Book { workbook, next: 3, numbers, total, sum: 0.0 })
+        Ok(Book { workbook, next: FIRST_ROW, numbers, total, sum: 0.0 })
     }
 
     fn sheet(&mut self) -> Result<&mut Worksheet, Error> {
