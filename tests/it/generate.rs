@@ -212,7 +212,7 @@ fn three_forms_carry_the_same_rows() {
                 .collect(),
             _ => Vec::new(),
         };
-        // What no line repeats has a workbook of its own: the other tables, and a settlement without a line.
+        // Other tables have workbooks of their own; so do the settlements where one of them has no line.
         if of != Table::FeeDetail && apart.exists() {
             found.extend(sheet(&apart).iter().map(|row| cells(of, |_, header| row[header].clone())));
         }

@@ -162,6 +162,19 @@ fn the_county_in_three_forms_gives_the_same_findings() {
         let other = audited(&exports.join(form), &out, with_catalogue(&exports.join(form)));
         assert_same(&whole, &other, &format!("for {form} with its catalogue"));
     }
+    // The lines alone repeat their settlements; what is lost is one settlement without a line, of which nothing was found.
+    let lines = folder.path().join("lines");
+    fs::create_dir_all(&lines).unwrap();
+    for file in fs::read_dir(exports.join("county-xlsx")).unwrap().map(|e| e.unwrap().path()) {
+        if file.extension().is_some_and(|e| e == "xlsx") && !file.ends_with("结算.xlsx") {
+            fs::copy(&file, lines.join(file.file_name().unwrap())).unwrap();
+        }
+    }
+    let (flat, plain) = (answer(&audited(&lines, &folder.path().join("flat"), |_| ())), answer(&plain));
+    for name in ["findings.csv", "finding_lines.csv"] {
+        assert!(flat[name] == plain[name], "{name} differs for the flat workbook alone");
+    }
+    assert_ne!(flat["coverage.csv"], plain["coverage.csv"], "the settlement without a line is not evaluated");
 }
 
 #[test]
