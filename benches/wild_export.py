@@ -2,7 +2,8 @@
 
 For: the cross-check. The program's own generator makes believable data in which a rule is hit now and then; here almost
 every row is near a boundary, so that two readings of one sentence come apart. Goes in: the knowledge CSVs (for codes),
-persons, seed. Comes out: the CSV files of an export. Deliberately unknown: what any rule would say about it.
+persons, seed. Comes out: the CSV files of an export, and `knowledge/catalogue.csv` that lists some of its codes, some by a
+prefix, some from or until a day of it. Deliberately unknown: what any rule would say about it.
 
 To reach a new rule: let one of the columns below take the values that the rule's condition turns on.
 """
@@ -186,3 +187,12 @@ def make(folder, knowledge, persons, seed):
                 writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(rows)
+    (folder / "knowledge").mkdir(exist_ok=True)
+    with (folder / "knowledge" / "catalogue.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["code", "from", "until", "source"])
+        r = random.Random(seed + 1)  # a chance of its own: the rows above stay as they were
+        for code in sorted({line["hilist_code"] for line in out["fee_detail"]}):
+            for _ in range(r.choice([0, 1, 1, 1, 2])):
+                first, last = sorted(FIRST + dt.timedelta(days=r.randrange(DAYS)) for _ in "ab")
+                writer.writerow([code[: r.choice([10, len(code), len(code)])], r.choice(["", "", first]), r.choice(["", "", last]), "made up"])

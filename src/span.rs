@@ -114,11 +114,18 @@ pub fn cells(c: char) -> usize {
 /// The known name nearest to a mistyped one, when it is near enough to be meant.
 #[must_use]
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    near(typed, known).first().copied()
+}
+
+/// The known names near enough to a mistyped one to be meant, the nearest first; three at most.
+#[must_use]
+pub fn near<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let limit = (typed.chars().count() / 3).max(2);
-    known
+    let mut found: Vec<(usize, &str)> = known
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(typed, name), name))
         .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, name)| name)
+        .collect();
+    found.sort_unstable();
+    found.into_iter().take(3).map(|(_, name)| name).collect()
 }

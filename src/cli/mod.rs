@@ -90,6 +90,9 @@ struct AuditArgs {
     /// Rule library to use instead of the one that is built in
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
+    /// Folder of knowledge tables (`<table>.csv`), each instead of the library's table of that name
+    #[arg(long, value_name = "DIR")]
+    knowledge: Option<PathBuf>,
     /// Rules to run: codes, families, names; default: all that are trial or stable
     #[arg(long, value_delimiter = ',', value_name = "CODE,FAMILY,name")]
     select: Vec<String>,
@@ -158,6 +161,9 @@ struct DoctorArgs {
     /// Rule library to use instead of the one that is built in
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
+    /// Folder of knowledge tables (`<table>.csv`), each instead of the library's table of that name
+    #[arg(long, value_name = "DIR")]
+    knowledge: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -311,6 +317,7 @@ fn audit(args: &AuditArgs, face: &Face) -> Result<Outcome, operations::Error> {
         inputs: args.inputs.clone(),
         out: args.out.clone(),
         rules: args.rules.clone(),
+        knowledge: args.knowledge.clone(),
         select: args.select.clone(),
         region: args.region.clone(),
         from: args.from,
@@ -397,7 +404,8 @@ fn ingest(args: &IngestArgs, face: &Face) -> Result<Outcome, operations::Error> 
 }
 
 fn doctor(args: &DoctorArgs, face: &Face) -> Result<Outcome, operations::Error> {
-    let found = operations::doctor::doctor(&args.inputs, args.mapping.as_deref(), args.rules.as_deref())?;
+    let origin = operations::library::Origin { rules: args.rules.as_deref(), knowledge: args.knowledge.as_deref() };
+    let found = operations::doctor::doctor(&args.inputs, args.mapping.as_deref(), origin)?;
     match face.printed {
         Printed::Json => face.print(&format!("{:#}\n", found.json())),
         _ => face.print(&found.text(face.lang)),
@@ -422,12 +430,13 @@ fn generate(args: &GenerateArgs, face: &Face) -> Result<Outcome, operations::Err
     let made = generate::generate(&options, &args.out, &face.progress)?;
     let facts: u64 = made.facts.values().sum();
     face.print(&format!(
-        "{} persons, {} fee lines, {facts} findings to be made by {} rules\nexport: {}   truth: {}\n",
+        "{} persons, {} fee lines, {facts} findings to be made by {} rules\nexport: {}   truth: {}   catalogue, for --knowledge: {}\n",
         made.persons,
         made.fee_lines(),
         made.facts.len(),
         args.out.display(),
-        args.out.join("truth.csv").display()
+        args.out.join("truth.csv").display(),
+        args.out.join("knowledge").display()
     ));
     Ok(Outcome::Clean)
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Subcommand, ValueEnum};
 
 use super::{Face, Outcome, Printed, a_day, table};
+use crate::operations::library::Origin;
 use crate::operations::{Error, difference, index, library, lock, scaffold};
 use crate::report::Lang;
 use crate::rules::{Rule, RuleSet};
@@ -23,6 +24,9 @@ pub(super) enum RulesCommand {
         rule: String,
         #[arg(long, value_name = "DIR")]
         rules: Option<PathBuf>,
+        /// Folder of knowledge tables, each instead of the library's table of that name
+        #[arg(long, value_name = "DIR")]
+        knowledge: Option<PathBuf>,
         /// Form: for a terminal, a repository or a browser
         #[arg(long = "as", value_enum, default_value = "text", value_name = "FORM")]
         form: Form,
@@ -31,11 +35,17 @@ pub(super) enum RulesCommand {
     Check {
         #[arg(long, value_name = "DIR")]
         rules: Option<PathBuf>,
+        /// Folder of knowledge tables, each instead of the library's table of that name
+        #[arg(long, value_name = "DIR")]
+        knowledge: Option<PathBuf>,
     },
     /// Run every rule over every case book
     Test {
         #[arg(long, value_name = "DIR")]
         rules: Option<PathBuf>,
+        /// Folder of knowledge tables, each instead of the library's table of that name
+        #[arg(long, value_name = "DIR")]
+        knowledge: Option<PathBuf>,
         /// Folder of the case books, a folder a family
         #[arg(long, default_value = "fixtures", value_name = "DIR")]
         books: PathBuf,
@@ -77,6 +87,9 @@ pub(super) enum RulesCommand {
         old: PathBuf,
         /// Folder of the library as it is to be
         new: PathBuf,
+        /// Folder of knowledge tables, each instead of the table of that name in both libraries
+        #[arg(long, value_name = "DIR")]
+        knowledge: Option<PathBuf>,
         /// A dataset made by `ingest`
         #[arg(long, value_name = "DIR")]
         dataset: PathBuf,
@@ -116,8 +129,8 @@ pub(super) enum Form {
 pub(super) fn run(command: &RulesCommand, face: &Face) -> Result<Outcome, Error> {
     match command {
         RulesCommand::List { rules } => Ok(list(&library::open(rules.as_deref())?, face)),
-        RulesCommand::Explain { rule, rules, form } => {
-            let set = library::open(rules.as_deref())?;
+        RulesCommand::Explain { rule, rules, knowledge, form } => {
+            let set = library::open(origin(rules.as_ref(), knowledge.as_ref()))?;
             let found = library::named(&set, rule)?;
             let essay = library::essay(&set, found);
             face.print(&match form {
@@ -127,8 +140,8 @@ pub(super) fn run(command: &RulesCommand, face: &Face) -> Result<Outcome, Error>
             });
             Ok(Outcome::Clean)
         }
-        RulesCommand::Check { rules } => check(rules.as_deref(), face),
-        RulesCommand::Test { rules, books } => test(rules.as_deref(), books, face),
+        RulesCommand::Check { rules, knowledge } => check(origin(rules.as_ref(), knowledge.as_ref()), face),
+        RulesCommand::Test { rules, knowledge, books } => test(origin(rules.as_ref(), knowledge.as_ref()), books, face),
         RulesCommand::New { place, code, title, title_en, since, rules, books } => {
             let options = scaffold::Options {
                 place: place.clone(),
@@ -160,10 +173,11 @@ pub(super) fn run(command: &RulesCommand, face: &Face) -> Result<Outcome, Error>
             }
             Err(changes) => Ok(said(&changes, face)),
         },
-        RulesCommand::Diff { old, new, dataset, select, region, as_of, threads, samples } => {
+        RulesCommand::Diff { old, new, knowledge, dataset, select, region, as_of, threads, samples } => {
             let options = difference::Options {
                 old: old.clone(),
                 new: new.clone(),
+                knowledge: knowledge.clone(),
                 dataset: dataset.clone(),
                 select: select.clone(),
                 region: region.clone(),
@@ -217,9 +231,13 @@ fn list(set: &RuleSet, face: &Face) -> Outcome {
     Outcome::Clean
 }
 
-fn check(rules: Option<&Path>, face: &Face) -> Result<Outcome, Error> {
-    let found = library::check(rules)?;
-    let changes = lock::check(rules)?.unwrap_or_default();
+fn origin<'a>(rules: Option<&'a PathBuf>, knowledge: Option<&'a PathBuf>) -> Origin<'a> {
+    Origin { rules: rules.map(PathBuf::as_path), knowledge: knowledge.map(PathBuf::as_path) }
+}
+
+fn check(origin: Origin<'_>, face: &Face) -> Result<Outcome, Error> {
+    let found = library::check(origin)?;
+    let changes = lock::check(origin.rules)?.unwrap_or_default();
     face.print(&match face.lang {
         Lang::Zh => format!(
             "{} 条规则，{} 个参数，{} 张知识表，没有错误\n",
@@ -237,8 +255,8 @@ fn check(rules: Option<&Path>, face: &Face) -> Result<Outcome, Error> {
     Ok(said(&changes, face))
 }
 
-fn test(rules: Option<&Path>, books: &Path, face: &Face) -> Result<Outcome, Error> {
-    let tested = library::test(rules, books)?;
+fn test(origin: Origin<'_>, books: &Path, face: &Face) -> Result<Outcome, Error> {
+    let tested = library::test(origin, books)?;
     for failure in &tested.failures {
         face.print(&failure.to_string());
     }

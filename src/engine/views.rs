@@ -930,6 +930,21 @@ impl<'a> Views<'a> {
         })
     }
 
+    /// Sum of the paid lines of each encounter. A line of which it is not known whether it was paid is no paid line; beside
+    /// none that is, it leaves the encounter unknown.
+    fn paid_of_encounters(&self) -> Result<ArrayRef, ArrowError> {
+        let amounts = self.column(View::Line, "inscp_amt")?;
+        let amounts = as_decimal(&amounts)?;
+        let mut sums = Vec::with_capacity(self.claims.encounters.num_rows());
+        for id in text(&self.claims.encounters, "mdtrt_id")? {
+            let lines = self.lines_of_encounter(id.unwrap_or_default())?;
+            let known = || lines.iter().map(|line| *line as usize).filter(|line| amounts.is_valid(*line));
+            let paid: i128 = known().map(|line| amounts.value(line).max(0)).sum();
+            sums.push((paid > 0 || known().count() == lines.len()).then_some(paid));
+        }
+        Ok(Arc::new(Decimal128Array::from(sums).with_precision_and_scale(16, 2)?))
+    }
+
     fn encounter_column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
         let batch = &self.claims.encounters;
         let rows = batch.num_rows();
@@ -985,6 +1000,7 @@ impl<'a> Views<'a> {
                         .collect();
                 Arc::new(Decimal128Array::from(sums?).with_precision_and_scale(16, 2)?)
             }
+            "paid_amt" => self.paid_of_encounters()?,
             "fund_pay_sumamt" => {
                 let amounts = decimal(&self.claims.settlements, name)?;
                 let settled = text(&self.claims.settlements, "mdtrt_id")?;

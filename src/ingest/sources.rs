@@ -243,11 +243,24 @@ fn list_folder(
             }
         } else if is_no_data(&name) {
             notes.push(format!("`{label}` is not data of an export: not read"));
+        } else if is_knowledge(&path) {
+            notes.push(format!("`{label}` is a knowledge table: not read as data; `--knowledge` takes its folder"));
         } else {
             files.push(Listed { path, label, named: false });
         }
     }
     Ok(())
+}
+
+/// Whether a file is a knowledge table, which a bureau may keep beside its export: told by its header.
+fn is_knowledge(path: &Path) -> bool {
+    let mut first = [0; 256];
+    let length = File::open(path).and_then(|mut file| file.read(&mut first)).unwrap_or(0);
+    let text = String::from_utf8_lossy(&first[..length]);
+    let header = text.trim_start_matches('\u{feff}').lines().next().unwrap_or_default().trim_end();
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"))
+        && header.starts_with("code,from,until,")
+        && header.ends_with("source")
 }
 
 /// Files that lie beside an export and plainly are no table, and what this program writes itself.

@@ -178,7 +178,7 @@ impl View {
                 for name in ["lng", "lat"] {
                     add(name, Kind::Degree.data_type());
                 }
-                for name in ["fund_pay_sumamt", "inscp_amt"] {
+                for name in ["fund_pay_sumamt", "inscp_amt", "paid_amt"] {
                     add(name, money.clone());
                 }
                 add("open", truth);

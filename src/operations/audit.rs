@@ -36,6 +36,8 @@ pub struct Options {
     pub out: PathBuf,
     /// None: the library that was built in.
     pub rules: Option<PathBuf>,
+    /// A folder of knowledge tables, each instead of the library's table of that name.
+    pub knowledge: Option<PathBuf>,
     /// Codes, families or names; empty: all.
     pub select: Vec<String>,
     /// Region (`admdvs`) of rows that have none.
@@ -75,7 +77,8 @@ const UNIT_BYTES: u64 = 320 << 20;
 pub fn audit(options: &Options, progress: &dyn Progress) -> Result<Done, Error> {
     let whole = Stopwatch::start();
     let mut stages = Stages::default();
-    let library = stages.time("rules", || library::compile(options.rules.as_deref(), &options.select))?;
+    let origin = library::Origin { rules: options.rules.as_deref(), knowledge: options.knowledge.as_deref() };
+    let library = stages.time("rules", || library::compile(origin, &options.select))?;
     check(options)?;
     fs::create_dir_all(&options.out)
         .map_err(|source| Error::Disk { doing: format!("create `{}`", options.out.display()), source })?;
@@ -106,7 +109,8 @@ pub fn audit(options: &Options, progress: &dyn Progress) -> Result<Done, Error> 
     Ok(Done { outcome, context, files })
 }
 
-/// What a library finds in a dataset; nothing is written. `inputs`, `out`, `rules`, `select` and `formats` are not read.
+/// What a library finds in a dataset; nothing is written. `inputs`, `out`, `rules`, `knowledge`, `select` and `formats` are
+/// not read.
 ///
 /// # Errors
 /// A dataset that cannot be read, counts that do not add up.
@@ -560,6 +564,7 @@ fn record(
         "program": "fundaudit",
         "version": env!("CARGO_PKG_VERSION"),
         "rule_set_hash": library.set.hash,
+        "knowledge": library.set.brought.iter().map(|t| json!({ "table": t.table, "file": t.file, "rows": t.rows, "sha256": t.hash })).collect::<Vec<_>>(),
         "options": {
             "select": options.select, "region": options.region, "from": options.from.map(day::text), "until": options.until.map(day::text),
             "facilities": options.facilities, "as_of": day::text(setting.as_of), "threads": options.threads, "memory": options.memory,

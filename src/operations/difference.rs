@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::library::{self, Library};
+use super::library::{self, Library, Origin};
 use super::{Error, audit};
 use crate::findings::{Finding, Outcome};
 use crate::ingest::Dataset;
@@ -23,6 +23,8 @@ use crate::report::Lang;
 pub struct Options {
     pub old: PathBuf,
     pub new: PathBuf,
+    /// A folder of knowledge tables that stand in for those of both libraries.
+    pub knowledge: Option<PathBuf>,
     /// A dataset made by `ingest`.
     pub dataset: PathBuf,
     /// Codes, families, names; empty: all that are trial or stable. A word may be known to one library only.
@@ -150,7 +152,9 @@ pub fn difference(options: &Options, progress: &dyn Progress) -> Result<Differen
             options.dataset.display()
         )));
     }
-    let sets = (library::open(Some(&options.old))?, library::open(Some(&options.new))?);
+    let knowledge = options.knowledge.as_deref();
+    let open = |folder: &PathBuf| library::open(Origin { rules: Some(folder), knowledge });
+    let sets = (open(&options.old)?, open(&options.new)?);
     for word in &options.select {
         if !sets.0.rules.iter().chain(&sets.1.rules).any(|rule| library::chosen(rule, word)) {
             return Err(Error::Usage(format!("no rule of either library is called `{word}`")));
@@ -160,7 +164,7 @@ pub fn difference(options: &Options, progress: &dyn Progress) -> Result<Differen
         let known = |word: &&String| rules.iter().any(|rule| library::chosen(rule, word));
         let select: Vec<String> = options.select.iter().filter(known).cloned().collect();
         let none = select.is_empty() && !options.select.is_empty();
-        let mut library = library::compile(Some(folder), &select)?;
+        let mut library = library::compile(Origin { rules: Some(folder), knowledge }, &select)?;
         if none {
             library.plans.clear();
         }

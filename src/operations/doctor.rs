@@ -59,7 +59,11 @@ const SOURCES: &[(&str, &[&str])] = &[
 ///
 /// # Errors
 /// Rules or a mapping with mistakes. Files that cannot be read are in the survey.
-pub fn doctor(inputs: &[PathBuf], mapping: Option<&Path>, rules: Option<&Path>) -> Result<Diagnosis, Error> {
+pub fn doctor<'a>(
+    inputs: &[PathBuf],
+    mapping: Option<&Path>,
+    rules: impl Into<library::Origin<'a>>,
+) -> Result<Diagnosis, Error> {
     let library = library::compile(rules, &[])?;
     let survey = ingest::survey(inputs, mapping)?;
     let mut present: BTreeSet<String> = BTreeSet::new();

@@ -1,9 +1,9 @@
 //! The rule library as a run wants it: loaded, chosen, compiled.
 //!
-//! Goes in: a folder (or nothing: the library that was built in) and a choice of rules. Comes out: [`Library`], or every
-//! mistake at once.
+//! Goes in: an [`Origin`]: a folder (or nothing: the library that was built in), a folder of knowledge tables that
+//! stand in for its own, and a choice of rules. Comes out: [`Library`], or every mistake at once.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::engine::{Compiler, Plan};
 use crate::report::Essay;
@@ -11,6 +11,27 @@ use crate::rules::{Files, Rule, RuleSet, Status, load};
 use crate::span::nearest;
 
 use super::Error;
+
+/// Where a library comes from.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Origin<'a> {
+    /// None: the library that was built in.
+    pub rules: Option<&'a Path>,
+    /// A folder of `<table>.csv`, each instead of the library's table of that name.
+    pub knowledge: Option<&'a Path>,
+}
+
+impl<'a> From<Option<&'a Path>> for Origin<'a> {
+    fn from(rules: Option<&'a Path>) -> Origin<'a> {
+        Origin { rules, knowledge: None }
+    }
+}
+
+impl<'a> From<Option<&'a PathBuf>> for Origin<'a> {
+    fn from(rules: Option<&'a PathBuf>) -> Origin<'a> {
+        Origin::from(rules.map(PathBuf::as_path))
+    }
+}
 
 /// A rule set with the plans of the rules that were chosen, by code.
 #[derive(Debug)]
@@ -23,21 +44,35 @@ pub struct Library {
 ///
 /// # Errors
 /// Every mistake of every file; a folder that cannot be read.
-pub fn open(folder: Option<&Path>) -> Result<RuleSet, Error> {
-    open_with(folder, "").map(|(set, _)| set)
+pub fn open<'a>(origin: impl Into<Origin<'a>>) -> Result<RuleSet, Error> {
+    open_with(origin, "").map(|(set, _)| set)
 }
 
 /// Loads a library, and the text of one more file of it, where it has that file.
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_with(folder: Option<&Path>, more: &str) -> Result<(RuleSet, Option<String>), Error> {
-    let mut files = match folder {
+pub fn open_with<'a>(origin: impl Into<Origin<'a>>, more: &str) -> Result<(RuleSet, Option<String>), Error> {
+    let origin = origin.into();
+    let mut files = match origin.rules {
         Some(folder) => Files::in_folder(folder)
             .map_err(|e| Error::Usage(format!("cannot read the rules in `{}`: {e}", folder.display())))?,
         None => Files::built_in(),
     };
-    let set = load(&files).map_err(Error::Rules)?;
+    let mut mistakes = match origin.knowledge {
+        Some(folder) => files
+            .take_knowledge(folder)
+            .map_err(|e| Error::Usage(format!("cannot read the knowledge in `{}`: {e}", folder.display())))?,
+        None => Vec::new(),
+    };
+    let set = match load(&files) {
+        Ok(set) if mistakes.is_empty() => set,
+        Ok(_) => return Err(Error::Rules(mistakes)),
+        Err(others) => {
+            mistakes.extend(others);
+            return Err(Error::Rules(mistakes));
+        }
+    };
     if set.rules.is_empty() {
         return Err(Error::Usage(format!("no rule in `{}`: wanted `<family>/<name>.toml`", files.root)));
     }
@@ -48,8 +83,8 @@ pub fn open_with(folder: Option<&Path>, more: &str) -> Result<(RuleSet, Option<S
 ///
 /// # Errors
 /// Every mistake of every file; a selection that names nothing.
-pub fn compile(folder: Option<&Path>, select: &[String]) -> Result<Library, Error> {
-    let set = open(folder)?;
+pub fn compile<'a>(origin: impl Into<Origin<'a>>, select: &[String]) -> Result<Library, Error> {
+    let set = open(origin)?;
     for word in select {
         if !set.rules.iter().any(|rule| chosen(rule, word)) {
             let known = set.rules.iter().flat_map(|r| [r.code.as_str(), r.name.as_str(), r.family()]);
@@ -77,8 +112,8 @@ pub fn compile(folder: Option<&Path>, select: &[String]) -> Result<Library, Erro
 ///
 /// # Errors
 /// Every mistake of every file.
-pub fn check(folder: Option<&Path>) -> Result<Library, Error> {
-    let set = open(folder)?;
+pub fn check<'a>(origin: impl Into<Origin<'a>>) -> Result<Library, Error> {
+    let set = open(origin)?;
     let rules: Vec<&Rule> = set.rules.iter().filter(|rule| rule.status != Status::Retired).collect();
     let plans = Compiler::new(&set).compile(&rules).map_err(Error::Rules)?;
     Ok(Library { set, plans })
@@ -187,8 +222,8 @@ pub struct Tested {
 ///
 /// # Errors
 /// Mistakes in rules or books; a folder that cannot be read; a rule without a book.
-pub fn test(folder: Option<&Path>, books: &Path) -> Result<Tested, Error> {
-    let library = compile(folder, &[])?;
+pub fn test<'a>(origin: impl Into<Origin<'a>>, books: &Path) -> Result<Tested, Error> {
+    let library = compile(origin, &[])?;
     let unreadable = |source| Error::Disk { doing: format!("read the case books in `{}`", books.display()), source };
     let mut files = Vec::new();
     for family in std::fs::read_dir(books).map_err(unreadable)? {

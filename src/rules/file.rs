@@ -14,8 +14,8 @@ use toml::de::{DeTable, DeValue};
 use super::expression::{Expression, Mistake};
 use super::parameters::{Parameter, Value};
 use super::{
-    Basis, Files, Find, Knowledge, LinesOf, Match, Part, Rank, Rolling, Rule, RuleSet, Says, Sequence, Stack, Status,
-    Total, With,
+    Basis, Brought, Files, Find, Knowledge, LinesOf, Match, Part, Rank, Rolling, Rule, RuleSet, Says, Sequence, Stack,
+    Status, Total, With,
 };
 use crate::model::{View, day};
 use crate::span::{Diagnostic, nearest};
@@ -35,10 +35,15 @@ pub fn load(files: &Files) -> Result<RuleSet, Vec<Diagnostic>> {
             hash.update(text.as_bytes());
             hash.update([0]);
         }
-        let full = format!("{}/{path}", files.root);
+        let full = files.called(path);
         if let Some(name) = stem_in(path, "knowledge/", ".csv") {
             match Knowledge::read(name, text) {
                 Ok(table) => {
+                    if files.instead.contains_key(path) {
+                        let (file, rows) = (full, table.rows.len());
+                        let hash = hex(&Sha256::digest(text));
+                        set.brought.push(Brought { table: name.to_owned(), file, rows, hash });
+                    }
                     set.knowledge.insert(name.to_owned(), table);
                 }
                 Err(wrong) => {
@@ -59,7 +64,7 @@ pub fn load(files: &Files) -> Result<RuleSet, Vec<Diagnostic>> {
         if !is_code(path, "toml") || !path.contains('/') || matches!(family, "parameters" | "knowledge" | "retired") {
             continue;
         }
-        let full = format!("{}/{path}", files.root);
+        let full = files.called(path);
         let mut reader = Reader::new(&full, text);
         if let Some(rule) = reader.rule(path, &set)
             && reader.mistakes.is_empty()

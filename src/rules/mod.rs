@@ -31,7 +31,19 @@ pub struct RuleSet {
     pub rules: Vec<Rule>,
     pub parameters: BTreeMap<String, Parameter>,
     pub knowledge: BTreeMap<String, Knowledge>,
-    /// Hash of all files, hex.
+    /// Tables that were brought along for this run and stand in for the library's own, by name.
+    pub brought: Vec<Brought>,
+    /// Hash of all files, hex; of brought tables, not of those they stand in for.
+    pub hash: String,
+}
+
+/// A knowledge table from outside the library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brought {
+    pub table: String,
+    pub file: String,
+    pub rows: usize,
+    /// Hash of its text, hex.
     pub hash: String,
 }
 

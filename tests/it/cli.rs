@@ -116,3 +116,94 @@ fn a_library_with_mistakes_runs_nothing_and_names_them() {
     assert_eq!(run.status.code(), Some(2));
     assert!(stderr.contains("billing/x.toml:1:8") && stderr.contains("`title` is missing"), "{stderr}");
 }
+
+/// The library's tables are replaced by those of a folder, or every mistake in the folder is named.
+#[test]
+fn tables_of_a_folder_stand_in_for_the_librarys() {
+    let folder = tempfile::tempdir().unwrap();
+    let tables = |name: &str, files: &[(&str, &str)]| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        for (file, text) in files {
+            std::fs::write(path.join(file), text).unwrap();
+        }
+        path.to_str().unwrap().to_owned()
+    };
+    let checked = |path: &str| {
+        let run = fundaudit(&["rules", "check", "--knowledge", path]);
+        (run.status.code(), text(&run.stdout), text(&run.stderr))
+    };
+
+    let good = tables(
+        "good",
+        &[
+            ("catalogue.csv", "code,from,until,source\n00,,,本地目录\n"),
+            ("bed_item.csv", "\u{feff}code,from,until,source\r\n0011090000,,,本地\r\n"),
+            ("README.md", "ours"),
+        ],
+    );
+    let (code, stdout, stderr) = checked(&good);
+    assert_eq!((code, stdout.contains("no mistakes")), (Some(0), true), "{stderr}");
+    let rows = |arguments: &[&str]| {
+        let said = text(&fundaudit(arguments).stdout);
+        said.lines().find(|l| l.contains("catalogue，")).unwrap().trim().to_owned()
+    };
+    assert!(rows(&["rules", "explain", "SCP110"]).contains("catalogue，0 行"));
+    assert!(rows(&["rules", "explain", "SCP110", "--knowledge", &good]).contains("catalogue，1 行"));
+
+    let bad = tables(
+        "bad",
+        &[
+            ("catalog.csv", "code,from,until,source\n00,,,本地\n"),
+            ("daily_cap.csv", "code,from,until,point,source\n001201000040000,,,二级护理,本地\n"),
+            ("herb_never.csv", "code,from,until,source\nT0017,,,本地\nT0018,2026-02-30,,本地\n"),
+            ("zzzzzzzzzzzzzz.csv", "code,from,until,source\n"),
+            ("目录.xlsx", "PK"),
+        ],
+    );
+    let (code, _, stderr) = checked(&bad);
+    assert_eq!(code, Some(2), "{stderr}");
+    for said in [
+        "no knowledge table `catalog`",
+        "did you mean `catalogue`?",
+        "bad/daily_cap.csv:1:1",
+        "`daily_cap` has no column `max`",
+        "bad/herb_never.csv:3:1",
+        "`from` is `2026-02-30`, wanted YYYY-MM-DD",
+        "tables are age_range, bed_item",
+        "knowledge import 目录.xlsx --into",
+    ] {
+        assert!(stderr.contains(said), "{said} in {stderr}");
+    }
+
+    let out = folder.path().join("out");
+    let out = out.to_str().unwrap();
+    for (arguments, said) in [
+        (&["audit", "fixtures/exports/county", "--out", out, "--knowledge", "no/such"][..], "knowledge in `no/such`"),
+        (&["doctor", "fixtures/exports/county", "--knowledge", &bad][..], "did you mean `catalogue`?"),
+        (
+            &["rules", "check", "--knowledge", &tables("none", &[("notes.txt", "")])][..],
+            "has no knowledge table: wanted",
+        ),
+    ] {
+        let run = fundaudit(arguments);
+        let stderr = text(&run.stderr);
+        assert_eq!(run.status.code(), Some(2), "{arguments:?} {stderr}");
+        assert!(stderr.contains(said), "{arguments:?}: {stderr}");
+    }
+}
+
+/// A bureau keeps its tables beside its export: they are no data of it, whoever reads the folder.
+#[test]
+fn knowledge_beside_an_export_is_no_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = folder.path().join("dataset");
+    let doctor = fundaudit(&["doctor", "fixtures/exports/county", "--knowledge", "fixtures/exports/county/knowledge"]);
+    let said = text(&doctor.stdout);
+    assert_eq!(doctor.status.code(), Some(0), "{said}");
+    assert!(said.contains("note: `knowledge/catalogue.csv` is a knowledge table"), "{said}");
+    let ingest = fundaudit(&["ingest", "fixtures/exports/county", "--dataset", dataset.to_str().unwrap()]);
+    assert_eq!(ingest.status.code(), Some(0), "{}", text(&ingest.stderr));
+    let quarantine = std::fs::read_to_string(dataset.join("quarantine.csv")).unwrap();
+    assert!(!quarantine.contains("catalogue"), "{quarantine}");
+}

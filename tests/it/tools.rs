@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use calamine::{Reader, Xlsx, open_workbook};
 use fundaudit::ingest;
 use fundaudit::model::day;
 use fundaudit::operations::difference::{self, Difference, Kind, difference};
@@ -188,7 +189,8 @@ fn a_pair_in_six_hours_is_not_a_pair_in_a_day() {
     let done = imported(PAIRS, folder.path(), |_| ());
     assert_eq!((done.table.as_str(), done.added.len(), done.covered), ("duplicate_pair", 2, 1));
     assert_eq!(done.unread.len(), 1);
-    assert!(done.unread[0].why.contains("`6小时`"), "{:?}", done.unread);
+    let why = &done.unread[0].why;
+    assert!(why.contains("`6小时`") && why.contains("one time for all its hours"), "{why}");
     let windows: Vec<&str> = done.added.iter().map(|r| r.values[0].1.as_str()).collect();
     assert_eq!(windows, ["day", "visit"]);
 }
@@ -207,6 +209,112 @@ fn what_tells_no_table_is_asked_for_by_name() {
     assert!(said.to_string().contains("no column that `sex_limit` needs"), "{said}");
     let done = import(&knowledge::Options { table: Some("bed_item".to_owned()), ..options }).unwrap();
     assert_eq!(done.added.len(), 1);
+}
+
+/// A row below the header of a sheet, read without the program: sheet, number as a spreadsheet shows it, cells by heading.
+type Plain = (String, u64, BTreeMap<String, String>);
+
+/// The rows below the headers, and how many rows above them and in them are not blank.
+fn plainly(name: &str) -> (Vec<Plain>, usize) {
+    let mut book: Xlsx<_> = open_workbook(root().join("fixtures/knowledge").join(name)).unwrap();
+    let (mut rows, mut above) = (Vec::new(), 0);
+    for sheet in book.sheet_names() {
+        let range = book.worksheet_range(&sheet).unwrap();
+        let first = u64::from(range.start().unwrap().0) + 1;
+        let mut header: Option<Vec<String>> = None;
+        for (number, cells) in (first..).zip(range.rows()) {
+            let cells: Vec<String> = cells.iter().map(ToString::to_string).collect();
+            if cells.iter().all(String::is_empty) {
+                continue;
+            }
+            if let Some(header) = &header {
+                let named = header.iter().cloned().zip(cells).filter(|(_, cell)| !cell.is_empty());
+                rows.push((sheet.clone(), number, named.collect()));
+            } else {
+                above += 1;
+                header = cells.iter().any(|c| c == "序号").then_some(cells);
+            }
+        }
+    }
+    (rows, above)
+}
+
+/// What a table says of a code on a day in a column; for pairs, of this B.
+fn says(table: &Knowledge, code: &str, b: Option<&str>, column: &str, on: i32) -> Vec<String> {
+    let text = |row: usize, column: &str| match &table.rows[row].cells[table.position(column).unwrap()] {
+        Cell::Empty => String::new(),
+        Cell::Text(text) => text.clone(),
+        Cell::Number(number) => number.to_string(),
+    };
+    let rows = table.valid(&table.candidates(code), on, Place::default(), false);
+    let rows = rows.into_iter().filter(|row| b.is_none_or(|b| b.starts_with(&text(*row, "code_b"))));
+    rows.map(|row| text(row, column)).collect()
+}
+
+/// Every row of a workbook with a code is either unread, with a reason, or what its table says from the first day on; on the
+/// day before, the table says what it said.
+fn every_row_holds(
+    name: &str,
+    into: &Path,
+    from: Option<&str>,
+    column: &str,
+    value: impl Fn(&Plain, &[Plain]) -> String,
+) {
+    let empty = "code,from,until,source\n".to_owned();
+    let file = |done: &Imported| fs::read_to_string(&done.file).unwrap_or(empty.clone());
+    let from = from.map(a_day);
+    let trial = imported(name, into, |o| (o.from, o.dry_run) = (from, true));
+    let before = file(&trial);
+    let done = imported(name, into, |o| o.from = from);
+    let (rows, above) = plainly(name);
+    let of_sheets = |count: fn(&knowledge::SheetRows) -> usize| done.sheets.iter().map(count).sum::<usize>();
+    assert_eq!(rows.len() + above, of_sheets(|s| s.rows), "{name}: rows as somebody else counts them");
+    let first = from.unwrap_or_else(|| a_day("2021-05-01"));
+    let (before, after) = (Knowledge::read("before", &before).unwrap(), table(into, &done.table));
+    let mut held = 0;
+    for row in &rows {
+        let Some((_, code)) =
+            row.2.iter().find(|(h, _)| matches!(h.as_str(), "项目代码" | "项目编码" | "药品代码" | "项目A代码"))
+        else {
+            continue;
+        };
+        if done.unread.iter().any(|u| u.at.sheet == row.0 && u.at.row == row.1) {
+            continue;
+        }
+        let b = row.2.get("项目B代码").map(String::as_str);
+        assert_eq!(says(&after, code, b, column, first), [value(row, &rows)], "{name} {row:?}");
+        let day_before = if before.rows.is_empty() { Vec::new() } else { says(&before, code, b, column, first - 1) };
+        assert_eq!(says(&after, code, b, column, first - 1), day_before, "{name} the day before: {row:?}");
+        held += 1;
+    }
+    let with_code = if done.sheets.len() > 1 { done.sheets[1].read } else { of_sheets(|s| s.read) };
+    assert_eq!(held, with_code, "{name}: every row that was read holds");
+    assert_eq!(of_sheets(|s| s.unread), done.unread.len(), "{name}: every unread row has its reason");
+}
+
+#[test]
+fn every_row_of_a_workbook_holds_from_its_first_day_and_not_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let cap = |heading: &'static str| move |row: &Plain, _: &[Plain]| row.2[heading].clone();
+    every_row_holds(DAILY, folder.path(), None, "max", cap("单日上限数量"));
+    every_row_holds(DAILY_LATER, folder.path(), Some("2026-07-01"), "max", cap("限制数量"));
+    let daily = table(folder.path(), "daily_cap");
+    let of = |on: &str| says(&daily, "001201000040000", None, "max", a_day(on));
+    assert_eq!(
+        (of("2026-06-30"), of("2026-07-01")),
+        (vec!["1".to_owned()], vec!["2".to_owned()]),
+        "the older one before"
+    );
+    every_row_holds(LEVELS, folder.path(), Some("2025-08-14"), "min_level", |row, rows| {
+        let point = rows.iter().find(|p| p.2.get("序号") == row.2.get("对应知识点序号") && p.0 != row.0).unwrap();
+        let level = point.2["限定机构等级"].chars().next().unwrap();
+        ["一", "二", "三"].iter().position(|l| l.starts_with(level)).map(|l| (l + 1).to_string()).unwrap()
+    });
+    let own = "code,from,until,code_b,window,source\n001103000010000,2020-01-01,,001109000010,day,经办默认\n";
+    fs::write(folder.path().join("duplicate_pair.csv"), own).unwrap();
+    every_row_holds(PAIRS, folder.path(), None, "window", |row, _| {
+        (if row.2["时间区间"] == "单日" { "day" } else { "visit" }).to_owned()
+    });
 }
 
 /// The library of the repository, copied where it may be changed.

@@ -45,17 +45,41 @@ fn facts(file: &Path) -> Facts {
         .collect()
 }
 
-fn assert_truth(export: &Path, out: &Path) {
-    let (truth, found) = (facts(&export.join("truth.csv")), facts(&out.join("findings.csv")));
+/// The findings are the planted ones, all rules among them. An audit without the export's own catalogue answers nothing of
+/// SCP110, and says so: then the truth is all but those.
+fn assert_truth(export: &Path, out: &Path, with_catalogue: bool) {
+    let (mut truth, found) = (facts(&export.join("truth.csv")), facts(&out.join("findings.csv")));
+    let rules: std::collections::BTreeSet<String> = truth.keys().map(|(rule, _)| rule.clone()).collect();
+    assert_eq!(rules.len(), 53, "every rule is planted: {rules:?}");
+    let (evaluated, unanswered) = answered(out, "SCP110");
+    if with_catalogue {
+        assert!(evaluated > 0, "the catalogue was there");
+    } else {
+        assert!(evaluated == 0 && unanswered > 0, "without a catalogue nothing is in it or out of it");
+        truth.retain(|(rule, _), _| rule != "SCP110");
+    }
     let missing: Vec<_> = truth.iter().filter(|(k, v)| found.get(*k) != Some(*v)).take(5).collect();
     let surplus: Vec<_> = found.iter().filter(|(k, v)| truth.get(*k) != Some(*v)).take(5).collect();
     assert!(
         missing.is_empty() && surplus.is_empty(),
         "planted, not found: {missing:#?}\nfound, not planted: {surplus:#?}"
     );
-    let rules: std::collections::BTreeSet<&String> = truth.keys().map(|(rule, _)| rule).collect();
-    // All but SCP110, which is not evaluated without a list of the whole catalogue.
-    assert_eq!(rules.len(), 52, "every rule is planted: {rules:?}");
+}
+
+/// Units of a rule that were evaluated and that were not.
+fn answered(out: &Path, rule: &str) -> (u64, u64) {
+    let mut reader = csv::Reader::from_path(out.join("coverage.csv")).unwrap();
+    let rows: Vec<BTreeMap<String, String>> = reader.deserialize().map(|row| row.unwrap()).collect();
+    let of = |column: &str| {
+        rows.iter().filter(|r| r.values().any(|v| v == rule)).map(|r| r[column].parse::<u64>().unwrap()).sum()
+    };
+    (of("evaluated"), of("not_evaluated"))
+}
+
+/// With the catalogue that lies beside the export.
+fn with_catalogue(export: &Path) -> impl FnOnce(&mut Options) + use<> {
+    let folder = export.join("knowledge");
+    move |options| options.knowledge = Some(folder)
 }
 
 /// What does not depend on how the work was done: all files but `run.json`, which holds times, and `quarantine.csv`,
@@ -79,17 +103,29 @@ fn twenty_thousand_persons_whatever_the_threads_buckets_and_order() {
     let folder = tempfile::tempdir().unwrap();
     let options = generate::Options { persons: 20_000, seed: 7, ..generate::Options::default() };
     let export = made(folder.path(), &options);
-    let two = audited(&export, &folder.path().join("two"), |o| o.threads = Some(2));
-    assert_truth(&export, &two);
-    let one = audited(&export, &folder.path().join("one"), |o| o.threads = Some(1));
+    let two = audited(&export, &folder.path().join("two"), |o| {
+        with_catalogue(&export)(o);
+        o.threads = Some(2);
+    });
+    assert_truth(&export, &two, true);
+    let one = audited(&export, &folder.path().join("one"), |o| {
+        with_catalogue(&export)(o);
+        o.threads = Some(1);
+    });
     assert_same(&one, &two, "with another number of threads");
-    let single = audited(&export, &folder.path().join("single"), |o| o.buckets = Some(1));
+    let single = audited(&export, &folder.path().join("single"), |o| {
+        with_catalogue(&export)(o);
+        o.buckets = Some(1);
+    });
     assert_same(&single, &two, "with 1 bucket");
-    let many = audited(&export, &folder.path().join("many"), |o| o.buckets = Some(64));
+    let many = audited(&export, &folder.path().join("many"), |o| {
+        with_catalogue(&export)(o);
+        o.buckets = Some(64);
+    });
     assert_same(&many, &two, "with 64 buckets");
     let again = tempfile::tempdir().unwrap();
     let shuffled = made(again.path(), &generate::Options { shuffle: Some(11), ..options });
-    let other_order = audited(&shuffled, &folder.path().join("shuffled"), |_| ());
+    let other_order = audited(&shuffled, &folder.path().join("shuffled"), with_catalogue(&shuffled));
     assert_same(&other_order, &two, "with the rows in another order");
 }
 
@@ -98,8 +134,8 @@ fn the_dirt_of_real_exports_creates_and_removes_no_finding() {
     let folder = tempfile::tempdir().unwrap();
     let options = generate::Options { persons: 3_000, seed: 5, messy: true, ..generate::Options::default() };
     let export = made(folder.path(), &options);
-    let out = audited(&export, &folder.path().join("out"), |_| ());
-    assert_truth(&export, &out);
+    let out = audited(&export, &folder.path().join("out"), with_catalogue(&export));
+    assert_truth(&export, &out, true);
     let run: serde_json::Value = serde_json::from_slice(&fs::read(out.join("run.json")).unwrap()).unwrap();
     for table in ["fee_detail", "settlement"] {
         let of = |part: &str| run["tables"][table][part]["rows"].as_u64().unwrap();
@@ -116,11 +152,29 @@ fn the_county_in_three_forms_gives_the_same_findings() {
     let exports = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/exports");
     let folder = tempfile::tempdir().unwrap();
     let plain = audited(&exports.join("county"), &folder.path().join("plain"), |_| ());
-    assert_truth(&exports.join("county"), &plain);
+    assert_truth(&exports.join("county"), &plain, false);
+    let whole = audited(&exports.join("county"), &folder.path().join("whole"), with_catalogue(&exports.join("county")));
+    assert_truth(&exports.join("county"), &whole, true);
     for form in ["county-gb18030", "county-xlsx"] {
         let other = audited(&exports.join(form), &folder.path().join(form), |_| ());
         assert_same(&plain, &other, &format!("for {form}"));
+        let out = folder.path().join(format!("{form}-whole"));
+        let other = audited(&exports.join(form), &out, with_catalogue(&exports.join(form)));
+        assert_same(&whole, &other, &format!("for {form} with its catalogue"));
     }
+    // The lines alone repeat their settlements; what is lost is one settlement without a line, of which nothing was found.
+    let lines = folder.path().join("lines");
+    fs::create_dir_all(&lines).unwrap();
+    for file in fs::read_dir(exports.join("county-xlsx")).unwrap().map(|e| e.unwrap().path()) {
+        if file.extension().is_some_and(|e| e == "xlsx") && !file.ends_with("结算.xlsx") {
+            fs::copy(&file, lines.join(file.file_name().unwrap())).unwrap();
+        }
+    }
+    let (flat, plain) = (answer(&audited(&lines, &folder.path().join("flat"), |_| ())), answer(&plain));
+    for name in ["findings.csv", "finding_lines.csv"] {
+        assert!(flat[name] == plain[name], "{name} differs for the flat workbook alone");
+    }
+    assert_ne!(flat["coverage.csv"], plain["coverage.csv"], "the settlement without a line is not evaluated");
 }
 
 #[test]
@@ -155,4 +209,32 @@ fn a_period_and_a_facility_choose_among_the_findings_and_change_none() {
     });
     let chosen = facts(&one.join("findings.csv"));
     assert!(chosen.keys().all(|(rule, _)| rule.starts_with("IDN") || rule == "SCP101") && !chosen.is_empty());
+}
+
+#[test]
+fn the_catalogue_counts_on_its_last_and_first_days() {
+    let county = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/exports/county");
+    let folder = tempfile::tempdir().unwrap();
+    let with = |days: [&str; 2], name: &str| {
+        let tables = folder.path().join(name);
+        fs::create_dir_all(&tables).unwrap();
+        let text = fs::read_to_string(county.join("knowledge/catalogue.csv")).unwrap();
+        assert_eq!(text.matches(",2026-01-14,").count(), 2, "a code and a renumbered one end on this day");
+        fs::write(tables.join("catalogue.csv"), text.replacen(days[0], days[1], 1)).unwrap();
+        let out = audited(&county, &folder.path().join(format!("{name}-out")), |o| o.knowledge = Some(tables));
+        let run: serde_json::Value = serde_json::from_slice(&fs::read(out.join("run.json")).unwrap()).unwrap();
+        let found = facts(&out.join("findings.csv"));
+        let found: Vec<_> = found.into_iter().filter(|((rule, _), _)| rule == "SCP110").collect();
+        (found, run["rule_set_hash"].clone(), run["knowledge"].clone())
+    };
+    let ended = "002504010110000,,2026-01-14,";
+    let (as_made, hash, named) = with([ended, ended], "as-made");
+    let (a_day_longer, other_hash, _) = with([ended, "002504010110000,,2026-01-15,"], "longer");
+    let (a_day_shorter, ..) = with([ended, "002504010110000,,2026-01-13,"], "shorter");
+    assert_eq!(as_made.len() - a_day_longer.len(), 2, "both lines of the day after are in again");
+    assert_eq!(a_day_shorter.len() - as_made.len(), 1, "the line of the last day is out now");
+    assert_ne!(hash, other_hash, "the hash of the rule set covers the tables that were brought");
+    assert_eq!(named[0]["table"], "catalogue");
+    assert!(named[0]["file"].as_str().unwrap().ends_with("catalogue.csv"), "{named}");
+    assert!(named[0]["rows"].as_u64().unwrap() > 100 && named[0]["sha256"].as_str().unwrap().len() == 64, "{named}");
 }

@@ -350,6 +350,18 @@ pub const SHUXUETONG: Item =
 pub const LIRAGLUTIDE: Item =
     drug("XA10BJL326B002010100071", "利拉鲁肽注射液", "09", 28_900, pack("18mg:3ml", "支", "注射剂", "0.6mg", "qd", 0));
 
+// Items whose place in the insurance's catalogue changes, or that have none; see `listing`.
+pub const DROPPED: Item = drug(
+    "XR05CBN011A001010100080",
+    "盐酸溴环己胺醇片",
+    "09",
+    1320,
+    pack("30mg×20片/盒", "盒", "片剂", "30mg", "tid", 6),
+);
+pub const ENDED: Item = service("002504010110000", "血清淀粉样蛋白测定", "04", 3400);
+pub const BEGUN: Item = service("002504030990000", "肝素结合蛋白测定", "04", 8800);
+pub const RENUMBERED: Item = material("C1401020030000100081", "一次性使用采血针", 260);
+
 /// A diagnosis.
 #[derive(Debug, Clone, Copy)]
 pub struct Disease {

@@ -1,11 +1,12 @@
 //! The files of an export: comma-separated text in UTF-8 or GB18030, or workbooks as somebody makes them by hand.
 //!
 //! Goes in: rows of text, in pieces, in order. Comes out: files in a folder, the same bytes for the same rows. All three
-//! forms carry the same facts: the flat workbook repeats encounter and settlement on every line. Not known here: where rows
-//! come from, what they mean.
+//! forms carry the same facts: the flat workbook repeats encounter and settlement on every line; where a settlement has no
+//! line, all settlements stand in a workbook of their own beside it. Not known here: where rows come from, what they mean.
 //!
 //! To add a form: a variant of [`Form`], a branch in [`Export::create`] and in [`Export::write`].
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -28,8 +29,8 @@ const CLASHING: [&str; 6] =
 pub enum Piece {
     /// Encoded text by table.
     Bytes(Vec<Vec<u8>>),
-    /// Flat rows, then the other tables' rows.
-    Rows(Vec<Row>, Vec<Vec<Row>>),
+    /// Flat rows, then the other tables' rows, and whether a settlement of them is on no line.
+    Rows(Vec<Row>, Vec<Vec<Row>>, bool),
 }
 
 /// Makes a piece of these persons' rows. Runs on many threads; [`Export::write`] does not.
@@ -40,16 +41,18 @@ pub fn piece(form: Form, persons: Vec<Rows>, mix: impl FnOnce(&mut [Vec<Row>])) 
     if form == Form::XlsxFlat {
         let mut tables: [Vec<Row>; 10] = Default::default();
         let mut flat = Vec::new();
+        let mut lineless = false;
         for mut rows in persons {
             flat.extend(flat_rows(&rows));
-            for table in Table::ALL.into_iter().filter(|&table| !in_flat(table)) {
+            lineless |= has_lineless(&rows);
+            for table in Table::ALL.into_iter().filter(|&table| has_book(table)) {
                 tables[table as usize].append(&mut rows.tables[table as usize]);
             }
         }
         let mut all: Vec<Vec<Row>> = std::iter::once(flat).chain(tables).collect();
         mix(&mut all);
         let flat = all.remove(0);
-        return Ok(Piece::Rows(flat, all));
+        return Ok(Piece::Rows(flat, all, lineless));
     }
     let mut tables: Vec<Vec<Row>> = vec![Vec::new(); Table::ALL.len()];
     for rows in persons {
@@ -116,6 +119,17 @@ fn flat_rows(rows: &Rows) -> Vec<Row> {
         .collect()
 }
 
+/// Whether a settlement has no line that could repeat it.
+fn has_lineless(rows: &Rows) -> bool {
+    let on_lines: BTreeSet<usize> = rows.belongs.iter().filter_map(|&(_, settlement)| settlement).collect();
+    on_lines.len() < rows.of(Table::Settlement).len()
+}
+
+/// Whether a table has a workbook of its own beside the flat one; that of settlements is kept only where it is needed.
+fn has_book(table: Table) -> bool {
+    !in_flat(table) || table == Table::Settlement
+}
+
 /// The first Chinese header of a column.
 fn chinese(table: Table, at: usize) -> &'static str {
     let column = &table.columns()[at];
@@ -136,7 +150,7 @@ pub struct Export {
 
 enum State {
     Text(Vec<BufWriter<File>>),
-    Books { flat: Box<Book>, parts: u32, others: Vec<Option<Book>> },
+    Books { flat: Box<Book>, parts: u32, others: Vec<Option<Book>>, lineless: bool },
 }
 
 /// A workbook with one sheet, written from top to bottom.
@@ -158,9 +172,9 @@ impl Export {
         let state = if form == Form::XlsxFlat {
             let mut others = Vec::new();
             for table in Table::ALL {
-                others.push(if in_flat(table) { None } else { Some(Book::of_table(table, &period)?) });
+                others.push(if has_book(table) { Some(Book::of_table(table, &period)?) } else { None });
             }
-            State::Books { flat: Box::new(Book::flat(&period)?), parts: 0, others }
+            State::Books { flat: Box::new(Book::flat(&period)?), parts: 0, others, lineless: false }
         } else {
             let mut files = Vec::new();
             for table in Table::ALL {
@@ -189,7 +203,8 @@ impl Export {
                     file.write_all(&bytes).map_err(|source| Error::file(&self.folder, source))?;
                 }
             }
-            (State::Books { flat, parts, others }, Piece::Rows(lines, tables)) => {
+            (State::Books { flat, parts, others, lineless }, Piece::Rows(lines, tables, more)) => {
+                *lineless |= more;
                 for line in &lines {
                     if flat.next >= SHEET_ROWS {
                         let full = std::mem::replace(flat, Box::new(Book::flat(&self.period)?));
@@ -222,10 +237,10 @@ impl Export {
                     file.flush().map_err(|source| Error::file(&self.folder, source))?;
                 }
             }
-            State::Books { flat, parts, others } => {
+            State::Books { flat, parts, others, lineless } => {
                 flat.save(&self.folder.join(flat_name(parts + 1)))?;
                 for (table, book) in Table::ALL.into_iter().zip(others) {
-                    if let Some(book) = book {
+                    if let Some(book) = book.filter(|_| !in_flat(table) || lineless) {
                         book.save(&self.folder.join(format!("{}.xlsx", chinese_file(table))))?;
                     }
                 }

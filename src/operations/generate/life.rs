@@ -175,6 +175,8 @@ pub struct Encounter {
     pub died: Option<i64>,
     /// `ars_year_ipt_flag`.
     pub across_years: bool,
+    /// `matn_type`: what kind of maternity care it is.
+    pub maternity: Option<&'static str>,
     /// `dise_no` of a chronic approval.
     pub dise_no: Option<&'static str>,
     /// Main operation: code, name.
@@ -315,6 +317,7 @@ impl Life {
             leaving: None,
             died: None,
             across_years: false,
+            maternity: None,
             dise_no: None,
             operation: None,
             special_case: None,

@@ -1,12 +1,13 @@
 //! Synthetic exports of a county's insurance fund, with violations planted in them and the truth about each: what an audit
 //! must find, to the cent, and nothing else. For trying the program without anybody's data, for tests, for measuring speed.
 //!
-//! Goes in: how many persons, a seed, a period, a form. Comes out: the files of an export, `truth.csv` (`rule_code,key,amount`)
-//! and `generated.json` (the [`Summary`]: rows, findings and defects counted). Same options, same bytes: chance is our own, time comes in as the first day, and what
+//! Goes in: how many persons, a seed, a period, a form. Comes out: the files of an export, `knowledge/catalogue.csv` (the codes
+//! that the insurance pays for, [`listing`]), `truth.csv` (`rule_code,key,amount`; the facts of SCP110 are found with that
+//! catalogue only) and `generated.json` (the [`Summary`]: rows, findings and defects counted). Same options, same bytes: chance is our own, time comes in as the first day, and what
 //! happens to person `k` depends on the seed and `k` alone, so persons stream through and memory does not grow with them
 //! (the truth itself is kept, some hundred bytes a finding).
 //!
-//! Reading order: `random`, `calendar`, `catalogue` (what can be charged) → `life` (what befell one person) → `ordinary` (an
+//! Reading order: `random`, `calendar`, `catalogue` (what can be charged), `listing` (what the insurance pays for) → `life` (what befell one person) → `ordinary` (an
 //! honest quarter) and `plant` (violations and near misses) → `rows` (a life as text) → `defects` (the dirt of exports) →
 //! `export` (files). Not known here: rule files, knowledge tables, the engine. The generator plants from the meaning of the
 //! rules, so that it can disagree with them.
@@ -16,11 +17,13 @@ mod catalogue;
 mod defects;
 mod export;
 mod life;
+mod listing;
 mod ordinary;
 mod plant;
 mod random;
 mod rows;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -211,6 +214,9 @@ pub fn generate(options: &Options, out: &Path, progress: &dyn Progress) -> Resul
     }
     progress.end();
     export.finish()?;
+    let knowledge = out.join("knowledge");
+    std::fs::create_dir_all(&knowledge).map_err(|source| Error::file(&knowledge, source))?;
+    save(&knowledge.join("catalogue.csv"), listing::table(&told.codes, period.first).as_bytes())?;
     told.write(out)
 }
 
@@ -277,6 +283,7 @@ fn one_person(options: &Options, facilities: &[Facility], period: Period, number
     }
     told.summary.refund_settlements +=
         life.encounters.iter().flat_map(|visit| &visit.settlements).filter(|s| s.refunds.is_some()).count() as u64;
+    told.codes.extend(life.encounters.iter().flat_map(|visit| &visit.lines).map(|line| line.item.code));
     let mut rows = rows(&life, facilities);
     if options.messy && recipe.is_none() {
         let turn = number.saturating_sub(plant::recipes().len() as u64);
@@ -315,6 +322,8 @@ struct Told {
     summary: Summary,
     facts: Vec<Fact>,
     defects: Counts,
+    /// Item codes that anybody was charged.
+    codes: BTreeSet<&'static str>,
 }
 
 impl Told {
@@ -335,6 +344,7 @@ impl Told {
             *mine += theirs;
         }
         self.facts.extend(other.facts);
+        self.codes.extend(other.codes);
     }
 
     /// Writes `truth.csv` and `generated.json`.

@@ -13,6 +13,7 @@ mod charge;
 mod drug;
 mod identity;
 mod limit;
+mod listing;
 mod medication;
 mod place;
 mod ratio;
@@ -219,7 +220,8 @@ fn whole(number: i64) -> i64 {
 #[must_use]
 pub fn recipes() -> &'static [Recipe] {
     static RECIPES: LazyLock<Vec<Recipe>> = LazyLock::new(|| {
-        [FIRST, ward::RECIPES, charge::RECIPES, place::RECIPES, record::RECIPES, drug::RECIPES, limit::RECIPES].concat()
+        let first = [FIRST, ward::RECIPES, charge::RECIPES, place::RECIPES, record::RECIPES].concat();
+        [&first, drug::RECIPES, limit::RECIPES, listing::RECIPES].concat()
     });
     &RECIPES
 }

@@ -220,6 +220,14 @@ fn pair(cells: &Cells, _: &str) -> Result<Vec<String>, String> {
             "visit"
         }
         "" => return Err("the row does not say in which time both count".to_owned()),
+        // A line of six hours of monitoring carries the time at which it was charged: no table could make a rule say which of
+        // its hours fall into the window.
+        hours if hours.contains("小时") => {
+            return Err(format!(
+                "the time is `{hours}`: a charged line has one time for all its hours, so nobody can tell which of them fall \
+                 into it; the table says a day (单日) or a visit (单次就诊), and a day would find too much"
+            ));
+        }
         other => {
             return Err(format!(
                 "the time is `{other}`: the table says a day (单日) or a visit (单次就诊), and a day would find too much"

@@ -38,6 +38,7 @@ pub(super) const RECIPES: &[Recipe] = &[
     near("SCP106", "maternity-visit", 1, maternity_visit),
     near("SCP106", "maternity-by-diagnosis", 1, maternity_by_diagnosis),
     near("SCP106", "maternity-by-insurance", 1, maternity_by_insurance),
+    near("SCP106", "maternity-by-kind-of-care", 1, maternity_by_kind_of_care),
     near("SCP106", "work-injury-refunded", 1, work_injury_refunded),
     hit("SCP107", "indication-far", 1, indication_far),
     hit("SCP107", "indication-next-code", 1, indication_next_code),
@@ -255,6 +256,14 @@ fn maternity_by_diagnosis(scene: &mut Scene<'_>) {
 fn maternity_by_insurance(scene: &mut Scene<'_>) {
     scene.life.insutype = "510";
     maternity_of(scene, "11", &GASTRITIS, false);
+}
+
+/// Only `matn_type` tells; without it this is `maternity-drug`, which is found.
+fn maternity_by_kind_of_care(scene: &mut Scene<'_>) {
+    maternity_of(scene, "11", &GASTRITIS, false);
+    for visit in &mut scene.life.encounters {
+        visit.maternity = Some("1");
+    }
 }
 
 fn work_injury_refunded(scene: &mut Scene<'_>) {

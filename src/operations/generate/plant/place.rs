@@ -25,6 +25,8 @@ pub(super) const RECIPES: &[Recipe] = &[
     near("IDN103", "pack-other-code", 5, pack_other_code),
     near("IDN103", "pack-returned-and-sold", 5, pack_returned_and_sold),
     near("IDN103", "pack-unpaid", 5, pack_unpaid),
+    near("IDN103", "pack-sold-to-one", 1, pack_sold_to_one),
+    hit("IDN103", "pack-sold-to-another", 1, pack_sold_to_another),
     hit("IDN104", "before-insurance-far", 1, before_insurance_far),
     hit("IDN104", "before-insurance-edge", 1, before_insurance_edge),
     near("IDN104", "first-day-of-insurance", 1, first_day_of_insurance),
@@ -190,6 +192,29 @@ fn pack_unpaid(scene: &mut Scene<'_>) {
     scene.life.settle(visit);
     let (visit, _) = pack(scene, 41, 4, &code);
     scene.life.settle(visit);
+}
+
+/// The first to have the pack. Who comes next in the county, and lives the next recipe, has it too.
+fn pack_sold_to_one(scene: &mut Scene<'_>) {
+    scene.day = scene.life.first_day + 3;
+    let code = trace_code(scene);
+    let (visit, _) = pack(scene, 33, 0, &code);
+    scene.life.settle(visit);
+}
+
+/// The second to have it, six days later: the truth is told here. Persons beyond the first of each recipe do not come in
+/// this order, so their pack is their own.
+fn pack_sold_to_another(scene: &mut Scene<'_>) {
+    scene.day = scene.life.first_day + 9;
+    let number = scene.life.number;
+    let in_order = usize::try_from(number).is_ok_and(|number| number < super::recipes().len());
+    let code = if in_order { format!("82{number:018}") } else { trace_code(scene) };
+    let (visit, line) = pack(scene, 41, 0, &code);
+    scene.life.settle(visit);
+    if in_order {
+        let amount = scene.inscp(visit, line);
+        scene.find("IDN103", json(&[("trace_code", &code)]), amount);
+    }
 }
 
 // ---- IDN104

@@ -11,6 +11,7 @@ pub(super) const RECIPES: &[Recipe] = &[
     near("REC101", "lines-at", 1, lines_at),
     hit("REC101", "lines-too-many", 1, lines_too_many),
     near("REC101", "lines-refunded", 1, lines_refunded),
+    near("REC101", "no-line", 1, no_line),
     hit("REC102", "scope-edge", 1, scope_edge),
     near("REC102", "scope-at", 1, scope_at),
     hit("REC102", "fund-far", 1, fund_far),
@@ -72,6 +73,16 @@ fn lines_refunded(scene: &mut Scene<'_>) {
     let time = scene.life.line(visit, line).time + 9_000;
     scene.life.charge(visit, &LIVER, time, 1);
     scene.life.settle(visit);
+}
+
+/// A second settlement of which no line came: nobody can say whether it adds up.
+fn no_line(scene: &mut Scene<'_>) {
+    let (visit, _) = scene.visit(0, &BACK_PAIN, &LIVER, 1);
+    scene.life.settle(visit);
+    let second = scene.life.settle(visit);
+    let second = &mut scene.life.encounters[visit].settlements[second];
+    second.time += 1800;
+    second.unlisted = 4_200;
 }
 
 fn slipped(scene: &mut Scene<'_>, slip: Slip) -> usize {
