@@ -31,6 +31,9 @@ pub(super) enum RulesCommand {
     Check {
         #[arg(long, value_name = "DIR")]
         rules: Option<PathBuf>,
+        /// Folder of exemptions to check too
+        #[arg(long, value_name = "DIR")]
+        exemptions: Option<PathBuf>,
     },
     /// Run every rule over every case book
     Test {
@@ -127,7 +130,7 @@ pub(super) fn run(command: &RulesCommand, face: &Face) -> Result<Outcome, Error>
             });
             Ok(Outcome::Clean)
         }
-        RulesCommand::Check { rules } => check(rules.as_deref(), face),
+        RulesCommand::Check { rules, exemptions } => check(rules.as_deref(), exemptions.as_deref(), face),
         RulesCommand::Test { rules, books } => test(rules.as_deref(), books, face),
         RulesCommand::New { place, code, title, title_en, since, rules, books } => {
             let options = scaffold::Options {
@@ -217,8 +220,9 @@ fn list(set: &RuleSet, face: &Face) -> Outcome {
     Outcome::Clean
 }
 
-fn check(rules: Option<&Path>, face: &Face) -> Result<Outcome, Error> {
+fn check(rules: Option<&Path>, exemptions: Option<&Path>, face: &Face) -> Result<Outcome, Error> {
     let found = library::check(rules)?;
+    let exempt = exemptions.map(|_| library::exemptions(exemptions, &found.set)).transpose()?;
     let changes = lock::check(rules)?.unwrap_or_default();
     face.print(&match face.lang {
         Lang::Zh => format!(
@@ -234,6 +238,13 @@ fn check(rules: Option<&Path>, face: &Face) -> Result<Outcome, Error> {
             found.set.knowledge.len()
         ),
     });
+    if let Some(exempt) = exempt {
+        let number = exempt.entries.len();
+        face.print(&match face.lang {
+            Lang::Zh => format!("{number} 项豁免，没有错误\n"),
+            Lang::En => format!("{number} exemptions, no mistakes\n"),
+        });
+    }
     Ok(said(&changes, face))
 }
 

@@ -772,6 +772,9 @@ impl<'a> Run<'_, 'a> {
             if let Some(region) = &chosen.region {
                 fact.insert("region".to_owned(), region.clone().into());
             }
+            if let Some(verified) = chosen.verified_on {
+                fact.insert("verified_on".to_owned(), calendar::text(verified).into());
+            }
         }
         serde_json::Value::Object(fact)
     }
@@ -851,6 +854,7 @@ impl<'a> Run<'_, 'a> {
         let people = column("psn_no")?;
         let (ids, serials, settled, places) =
             (column("mdtrt_id")?, column("feedetl_sn")?, column("setl_id")?, column("fixmedins_code")?);
+        let items = column("hilist_code")?;
         let word = |array: &ArrayRef, at: usize| show(array, at);
         sorted
             .into_iter()
@@ -862,6 +866,7 @@ impl<'a> Run<'_, 'a> {
                     feedetl_sn: word(&serials, at).unwrap_or_default(),
                     setl_id: word(&settled, at),
                     fixmedins_code: word(&places, at),
+                    hilist_code: word(&items, at),
                     inscp_amt: Decimal::from_i128_with_scale(
                         if amounts.is_valid(at) { amounts.value(at) } else { 0 },
                         2,
