@@ -4,6 +4,7 @@
 
 mod cli;
 mod diagnostics;
+mod exemptions;
 mod generate;
 mod ingest;
 mod malformed;
