@@ -316,7 +316,7 @@ fn every_mistake_is_told_at_once_with_its_place() {
     let text = format!(
         "{}\n{}\n{}",
         "# 试\n[[exemption]]\nid = \"EX-1\"\nrules = [\"BIL13\", \"MED\"]\nowner = \" \"\nfrom = 2026-01-01\nuntil = 2027-02-01\npsn_no = [\"P1\", 3]\n",
-        "[[exemption]]\nid = \"EX-1\"\nrules = []\nowner = \"王某\"\nreason = 7\nfrom = 2026-02-30\nuntil = 2026-03-01\n",
+        "[[exemption]]\nid = \"EX-1\"\nrules = []\nowner = \"王某\"\nreason = 7\nfrom = \"2026-02-30\"\nuntil = 2026-03-01\n",
         "[[exemption]]\nid = \"EX-3\"\nrules = [\"XYZ\"]\nowner = \"王某\"\nreason = \"已核对\"\nfrom = 2026-03-01\nuntil = 2026-02-01\nhilist_codes = \"0012\"\nmdtrt_id = \"\"\n"
     );
     insta::assert_snapshot!(read(&text).unwrap_err());
