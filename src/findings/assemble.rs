@@ -146,7 +146,9 @@ pub fn assemble(rules: &[RuleFacts], exemptions: &[Exemption], hits: Vec<(usize,
         let covering = register.covering(&facts.code, &hit);
         if let Some((by, others)) = covering.split_first() {
             made.covered[*by].findings += 1;
-            others.iter().for_each(|other| made.covered[*other].besides += 1);
+            for other in others {
+                made.covered[*other].besides += 1;
+            }
             let counted_at = merged_at.remove(&(facts.code.as_str(), hit.key.clone())).unwrap_or_default();
             for facility in counted_at.into_iter().chain([hit.fixmedins_code.clone().unwrap_or_default()]) {
                 *made.exempted.entry((rule, facility)).or_default() += 1;
