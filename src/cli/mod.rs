@@ -123,6 +123,9 @@ struct AuditArgs {
     /// A file that says which column is which, for exports with other names
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
+    /// Folder of exemptions, `*.toml`: the findings that they cover are kept, marked and counted
+    #[arg(long, value_name = "DIR")]
+    exemptions: Option<PathBuf>,
     /// Number of buckets of the temporary dataset; the answer does not depend on it
     #[arg(long, hide_short_help = true)]
     buckets: Option<usize>,
@@ -328,6 +331,7 @@ fn audit(args: &AuditArgs, face: &Face) -> Result<Outcome, operations::Error> {
         threads: args.threads,
         memory: args.memory,
         mapping: args.mapping.clone(),
+        exemptions: args.exemptions.clone(),
         buckets: args.buckets,
         unmask: args.unmask,
     };

@@ -38,6 +38,9 @@ pub(super) enum RulesCommand {
         /// Folder of knowledge tables, each instead of the library's table of that name
         #[arg(long, value_name = "DIR")]
         knowledge: Option<PathBuf>,
+        /// Folder of exemptions to check too
+        #[arg(long, value_name = "DIR")]
+        exemptions: Option<PathBuf>,
     },
     /// Run every rule over every case book
     Test {
@@ -140,7 +143,9 @@ pub(super) fn run(command: &RulesCommand, face: &Face) -> Result<Outcome, Error>
             });
             Ok(Outcome::Clean)
         }
-        RulesCommand::Check { rules, knowledge } => check(origin(rules.as_ref(), knowledge.as_ref()), face),
+        RulesCommand::Check { rules, knowledge, exemptions } => {
+            check(origin(rules.as_ref(), knowledge.as_ref()), exemptions.as_deref(), face)
+        }
         RulesCommand::Test { rules, knowledge, books } => test(origin(rules.as_ref(), knowledge.as_ref()), books, face),
         RulesCommand::New { place, code, title, title_en, since, rules, books } => {
             let options = scaffold::Options {
@@ -235,8 +240,9 @@ fn origin<'a>(rules: Option<&'a PathBuf>, knowledge: Option<&'a PathBuf>) -> Ori
     Origin { rules: rules.map(PathBuf::as_path), knowledge: knowledge.map(PathBuf::as_path) }
 }
 
-fn check(origin: Origin<'_>, face: &Face) -> Result<Outcome, Error> {
+fn check(origin: Origin<'_>, exemptions: Option<&Path>, face: &Face) -> Result<Outcome, Error> {
     let found = library::check(origin)?;
+    let exempt = exemptions.map(|_| library::exemptions(exemptions, &found.set)).transpose()?;
     let changes = lock::check(origin.rules)?.unwrap_or_default();
     face.print(&match face.lang {
         Lang::Zh => format!(
@@ -252,6 +258,13 @@ fn check(origin: Origin<'_>, face: &Face) -> Result<Outcome, Error> {
             found.set.knowledge.len()
         ),
     });
+    if let Some(exempt) = exempt {
+        let number = exempt.entries.len();
+        face.print(&match face.lang {
+            Lang::Zh => format!("{number} 项豁免，没有错误\n"),
+            Lang::En => format!("{number} exemptions, no mistakes\n"),
+        });
+    }
     Ok(said(&changes, face))
 }
 

@@ -97,12 +97,8 @@ impl Count {
                 };
                 (text, *units)
             });
-            let mut told = Answers {
-                evaluated: *evaluated,
-                hit: *hit,
-                not_evaluated: *not_evaluated,
-                reasons: BTreeMap::new(),
-            };
+            let mut told =
+                Answers { evaluated: *evaluated, hit: *hit, not_evaluated: *not_evaluated, reasons: BTreeMap::new() };
             for (reason, units) in reasons {
                 *told.reasons.entry(reason).or_default() += units;
             }

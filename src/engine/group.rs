@@ -8,9 +8,7 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array, UInt32Array, make_comparator,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array, UInt32Array, make_comparator};
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
@@ -46,9 +44,7 @@ pub fn cells_of(views: &Views<'_>, array: &ArrayRef) -> Result<Vec<u64>, ArrowEr
     let whole = |value: Option<i64>| value.map_or(NULL, i64::cast_unsigned);
     Ok(match array.data_type() {
         DataType::Utf8 => views.numbers_of(array.as_string::<i32>()).into_iter().map(u64::from).collect(),
-        DataType::Date32 => {
-            array.as_primitive::<Date32Type>().iter().map(|day| whole(day.map(i64::from))).collect()
-        }
+        DataType::Date32 => array.as_primitive::<Date32Type>().iter().map(|day| whole(day.map(i64::from))).collect(),
         DataType::Int64 => array.as_primitive::<Int64Type>().iter().map(whole).collect(),
         DataType::Timestamp(_, _) => array.as_primitive::<TimestampMicrosecondType>().iter().map(whole).collect(),
         DataType::Boolean => array.as_boolean().iter().map(|b| whole(b.map(i64::from))).collect(),
@@ -200,7 +196,7 @@ fn aggregate(
     };
     let argument = measure.argument.as_ref().map(&mut evaluated).transpose()?;
     let filter = measure.filter.as_ref().map(&mut evaluated).transpose()?;
-    let filter: Option<&BooleanArray> = filter.as_ref().map(|f| f.as_boolean());
+    let filter: Option<&BooleanArray> = filter.as_ref().map(AsArray::as_boolean);
     let counted = |row: usize| filter.is_none_or(|f| f.is_valid(row) && f.value(row));
     let runs = || starts.windows(2).map(|w| (w[0]..w[1]).filter(|row| counted(*row)));
     let Some(argument) = argument else {
@@ -301,9 +297,10 @@ pub fn candidate_pairs(
         let source = frame.source_row(row) as usize;
         let row = u32::try_from(row).unwrap_or(u32::MAX);
         for &partner in partners.of(left[source]) {
-            let agree = both.iter().zip(&texts).all(|((mine, theirs), text)| {
-                known(mine[source], *text) && mine[source] == theirs[partner as usize]
-            });
+            let agree = both
+                .iter()
+                .zip(&texts)
+                .all(|((mine, theirs), text)| known(mine[source], *text) && mine[source] == theirs[partner as usize]);
             if agree {
                 pairs.push((row, partner));
             }
@@ -323,12 +320,7 @@ fn whole_column(views: &Views<'_>, view: View, name: &str) -> Result<Vec<u64>, A
 ///
 /// # Errors
 /// A column was not read.
-pub fn continues(
-    views: &Views<'_>,
-    view: View,
-    frame: &Frame<'_>,
-    per: &[Compiled],
-) -> Result<Vec<bool>, ArrowError> {
+pub fn continues(views: &Views<'_>, view: View, frame: &Frame<'_>, per: &[Compiled]) -> Result<Vec<bool>, ArrowError> {
     let keys: Vec<Vec<u64>> = per.iter().map(|c| cells(views, view, frame, c)).collect::<Result<_, _>>()?;
     Ok((0..frame.rows()).map(|row| row > 0 && keys.iter().all(|key| key[row] == key[row - 1])).collect())
 }

@@ -39,6 +39,7 @@ pub struct HitLine {
     pub feedetl_sn: String,
     pub setl_id: Option<String>,
     pub fixmedins_code: Option<String>,
+    pub hilist_code: Option<String>,
     pub inscp_amt: Decimal,
     /// `hifp_pay` and `inscp_amt` of the line's settlement.
     pub fund_share: Option<(Decimal, Decimal)>,

@@ -23,11 +23,11 @@ pub mod views;
 mod words;
 
 pub use absent::wanting;
+pub use answers::Answers;
 pub use claims::{Claims, Netting, Tables};
 pub use columns::needed;
 pub use hit::{Hit, HitLine};
-pub use plan::{Compiler, Plan};
-pub use answers::Answers;
 pub use lookup::Memory;
+pub use plan::{Compiler, Plan};
 pub use run::{Found, Scope, run};
 pub use views::{Facility, Setting, Views};

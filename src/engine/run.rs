@@ -8,9 +8,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int64Array, UInt32Array,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int64Array, UInt32Array};
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type};
 use arrow::error::ArrowError;
@@ -180,14 +178,15 @@ impl<'a> Run<'_, 'a> {
                 let mut values = Vec::with_capacity(frame.rows());
                 let mut sources: Vec<Option<u32>> = Vec::with_capacity(frame.rows());
                 for row in 0..frame.rows() {
-                    let found = asked(row, &days, region.as_ref(), insutype.as_ref(), level.as_ref()).and_then(|asked| {
-                        if let Some((_, found)) = last.filter(|(last, _)| *last == asked) {
-                            return found;
-                        }
-                        let found = *known.entry(asked).or_insert_with(|| parameter.in_force(asked));
-                        last = Some((asked, found));
-                        found
-                    });
+                    let found =
+                        asked(row, &days, region.as_ref(), insutype.as_ref(), level.as_ref()).and_then(|asked| {
+                            if let Some((_, found)) = last.filter(|(last, _)| *last == asked) {
+                                return found;
+                            }
+                            let found = *known.entry(asked).or_insert_with(|| parameter.in_force(asked));
+                            last = Some((asked, found));
+                            found
+                        });
                     values.push(found.and_then(|at| scaled(parameter.values[at].value, 4)));
                     sources.push(found.and_then(|at| u32::try_from(at).ok()));
                 }
@@ -271,7 +270,13 @@ impl<'a> Run<'_, 'a> {
     /// Counts rows that a missing value leaves unanswered, with the columns that are null.
     fn unanswered(&self, frame: &Frame<'a>, columns: &[String], found: &mut Found) -> Result<(), ArrowError> {
         let lacks = Lacks::of(frame, columns);
-        self.count_unanswered(frame, |row| Answer::Lacks(lacks.bits(row)), |bits| self.missing(&lacks, bits), &[], found)
+        self.count_unanswered(
+            frame,
+            |row| Answer::Lacks(lacks.bits(row)),
+            |bits| self.missing(&lacks, bits),
+            &[],
+            found,
+        )
     }
 
     /// Which columns are missing, in words.
@@ -712,6 +717,9 @@ impl<'a> Run<'_, 'a> {
             if let Some(region) = &chosen.region {
                 fact.insert("region".to_owned(), region.clone().into());
             }
+            if let Some(verified) = chosen.verified_on {
+                fact.insert("verified_on".to_owned(), calendar::text(verified).into());
+            }
         }
         serde_json::Value::Object(fact)
     }
@@ -790,6 +798,7 @@ impl<'a> Run<'_, 'a> {
         let people = column("psn_no")?;
         let (ids, serials, settled, places) =
             (column("mdtrt_id")?, column("feedetl_sn")?, column("setl_id")?, column("fixmedins_code")?);
+        let items = column("hilist_code")?;
         let word = |array: &ArrayRef, at: usize| show(array, at);
         sorted
             .into_iter()
@@ -801,6 +810,7 @@ impl<'a> Run<'_, 'a> {
                     feedetl_sn: word(&serials, at).unwrap_or_default(),
                     setl_id: word(&settled, at),
                     fixmedins_code: word(&places, at),
+                    hilist_code: word(&items, at),
                     inscp_amt: Decimal::from_i128_with_scale(
                         if amounts.is_valid(at) { amounts.value(at) } else { 0 },
                         2,

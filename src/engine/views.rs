@@ -91,16 +91,19 @@ pub trait Columns {
     fn column(&self, name: &str) -> Result<ArrayRef, ArrowError>;
 }
 
+/// Something for each column of a view.
+type ByColumn<T> = HashMap<(View, String), T>;
+
 /// The views over one batch of persons.
 pub struct Views<'a> {
     pub claims: &'a Claims,
     pub setting: &'a Setting,
     memory: &'a Memory,
-    cache: RefCell<HashMap<(View, String), ArrayRef>>,
-    codes: RefCell<HashMap<(View, String), Rc<Vec<u32>>>>,
-    numbers: RefCell<HashMap<(View, String), Rc<Vec<u32>>>>,
+    cache: RefCell<ByColumn<ArrayRef>>,
+    codes: RefCell<ByColumn<Rc<Vec<u32>>>>,
+    numbers: RefCell<ByColumn<Rc<Vec<u32>>>>,
     words: RefCell<Words>,
-    masks: RefCell<HashMap<(View, String), BooleanArray>>,
+    masks: RefCell<ByColumn<BooleanArray>>,
     rows_of_persons: RefCell<HashMap<View, Rc<ByNumber>>>,
     visits: OnceCell<Vec<Visit<'a>>>,
     stays: OnceCell<Vec<Stay>>,
@@ -323,7 +326,7 @@ impl<'a> Views<'a> {
 
     fn numbered(
         &self,
-        cache: &RefCell<HashMap<(View, String), Rc<Vec<u32>>>>,
+        cache: &RefCell<ByColumn<Rc<Vec<u32>>>>,
         view: View,
         name: &str,
         number: &dyn Fn(&StringArray) -> Vec<u32>,
@@ -490,7 +493,6 @@ impl<'a> Views<'a> {
         }
     }
 
-    #[expect(clippy::too_many_lines, reason = "one field after the other, read as a table")]
     fn visits(&self) -> Result<&Vec<Visit<'a>>, ArrowError> {
         get_or_try(&self.visits, || {
             let (claims, setting) = (self.claims, self.setting);
@@ -523,7 +525,8 @@ impl<'a> Views<'a> {
                 let own_birth = births.is_valid(row).then(|| births.value(row));
                 let persons_birth = person.and_then(|p| person_brdy.is_valid(p).then(|| person_brdy.value(p)));
                 let listed = at(ids, row).map(|id| listed.get(id)).unwrap_or_default();
-                let flagged = listed.iter().map(|d| *d as usize).find(|&d| at(flags, d) == Some("1") && coded.is_valid(d));
+                let flagged =
+                    listed.iter().map(|d| *d as usize).find(|&d| at(flags, d) == Some("1") && coded.is_valid(d));
                 let main_diagnosis = at(mains, row).or_else(|| flagged.and_then(|d| at(coded, d)));
                 // The main one first, the others by code, each once.
                 codes.clear();
@@ -1163,8 +1166,7 @@ impl<'a> Views<'a> {
         let times = time(batch, if lines { "fee_ocur_time" } else { "setl_time" })?;
         let ids = text(batch, "mdtrt_id")?;
         let of_encounter = |column: &str| -> Result<ArrayRef, ArrowError> {
-            let rows: UInt32Array =
-                ids.iter().map(|id| id.and_then(|id| self.claims.encounter_of.last(id))).collect();
+            let rows: UInt32Array = ids.iter().map(|id| id.and_then(|id| self.claims.encounter_of.last(id))).collect();
             take(&self.column(View::Encounter, column)?, &rows, None)
         };
         Ok(match name {
@@ -1245,12 +1247,8 @@ impl<'a> Views<'a> {
         let rows = batch.num_rows();
         let times = time(batch, "setl_time")?;
         let encounters = text(batch, "mdtrt_id")?;
-        let link = || {
-            encounters
-                .iter()
-                .map(|id| id.and_then(|id| self.claims.encounter_of.last(id)))
-                .collect::<UInt32Array>()
-        };
+        let link =
+            || encounters.iter().map(|id| id.and_then(|id| self.claims.encounter_of.last(id))).collect::<UInt32Array>();
         let of_encounter = |column: &str| -> Result<ArrayRef, ArrowError> {
             take(&self.column(View::Encounter, column)?, &link(), None)
         };

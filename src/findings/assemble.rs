@@ -1,7 +1,8 @@
 //! Hits become findings: one identity a fact, lines with their share, money counted once.
 //!
-//! Goes in: hits by rule. Comes out: findings and lines in order of rule code and key. The order of the hits, and so the
-//! number of threads or buckets that made them, leaves no trace.
+//! Goes in: hits by rule, and exemptions. Comes out: findings and lines in order of rule code and key; an exempted finding
+//! is kept and says by what. The order of the hits, and so the number of threads or buckets that made them, leaves no
+//! trace.
 //!
 //! Money: a finding's amount is spread over its violating lines in proportion to `inscp_amt`. A line's
 //! money goes to one finding only: 明确违规 before 可疑, then the higher severity, then the rule code, then the key. What it
@@ -12,10 +13,11 @@ use std::collections::{BTreeMap, HashSet};
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
+use super::exempt::Register;
 use super::{Finding, FindingLine};
 use crate::engine::{Hit, HitLine};
 use crate::model::{day, money};
-use crate::rules::Rule;
+use crate::rules::{Exemption, Rule};
 
 /// What a finding takes over from its rule.
 #[derive(Debug, Clone)]
@@ -61,10 +63,32 @@ pub fn finding_id(rule_code: &str, key: &str) -> String {
     hash.finalize().iter().take(16).fold(String::with_capacity(32), |text, b| text + &format!("{b:02x}"))
 }
 
+/// What hits became.
+#[derive(Debug, Default)]
+pub struct Assembled {
+    pub findings: Vec<Finding>,
+    pub lines: Vec<FindingLine>,
+    /// Hits under an exemption, by the rule's place and the facility under which they were counted (empty: none).
+    pub exempted: BTreeMap<(usize, String), u64>,
+    /// What each exemption did, in their order.
+    pub covered: Vec<Covered>,
+}
+
+/// What an exemption did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Covered {
+    /// Findings that name it.
+    pub findings: u64,
+    /// Findings that it covers too, but that name an earlier one.
+    pub besides: u64,
+}
+
 /// Makes findings of hits; `hits` names each hit's rule by its place in `rules`.
 #[must_use]
-pub fn assemble(rules: &[RuleFacts], hits: Vec<(usize, Hit)>) -> (Vec<Finding>, Vec<FindingLine>) {
+pub fn assemble(rules: &[RuleFacts], exemptions: &[Exemption], hits: Vec<(usize, Hit)>) -> Assembled {
     let mut by_fact: BTreeMap<(&str, String), (usize, Hit)> = BTreeMap::new();
+    // Where hits that merged into an earlier one were counted.
+    let mut merged_at: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
     let mut sorted = hits;
     // Hits of one key merge; the order in which they do must not depend on who found them.
     sorted.sort_by(|(a, x), (b, y)| {
@@ -79,7 +103,10 @@ pub fn assemble(rules: &[RuleFacts], hits: Vec<(usize, Hit)>) -> (Vec<Finding>, 
     for (rule, hit) in sorted {
         let key = (rules[rule].code.as_str(), hit.key.clone());
         match by_fact.get_mut(&key) {
-            Some((_, known)) => merge(known, hit),
+            Some((_, known)) => {
+                merged_at.entry(key).or_default().push(hit.fixmedins_code.clone().unwrap_or_default());
+                merge(known, hit);
+            }
             None => {
                 by_fact.insert(key, (rule, hit));
             }
@@ -92,8 +119,9 @@ pub fn assemble(rules: &[RuleFacts], hits: Vec<(usize, Hit)>) -> (Vec<Finding>, 
     }
     let shares: Vec<Vec<Decimal>> = facts.iter().map(|(_, hit)| shares(hit)).collect();
     let allocated = allocate(rules, &facts, &shares);
-    let mut findings = Vec::with_capacity(facts.len());
-    let mut lines = Vec::new();
+    let register = Register::of(exemptions);
+    let mut made = Assembled { covered: vec![Covered::default(); exemptions.len()], ..Assembled::default() };
+    let lines = &mut made.lines;
     for (((rule, hit), shares), allocated) in facts.into_iter().zip(shares).zip(allocated) {
         let facts = &rules[rule];
         let id = finding_id(&facts.code, &hit.key);
@@ -115,9 +143,21 @@ pub fn assemble(rules: &[RuleFacts], hits: Vec<(usize, Hit)>) -> (Vec<Finding>, 
                 amount: money::to_cent(line.inscp_amt),
             });
         }
-        findings.push(finding(facts, hit, id, &shares, allocated));
+        let covering = register.covering(&facts.code, &hit);
+        if let Some((by, others)) = covering.split_first() {
+            made.covered[*by].findings += 1;
+            for other in others {
+                made.covered[*other].besides += 1;
+            }
+            let counted_at = merged_at.remove(&(facts.code.as_str(), hit.key.clone())).unwrap_or_default();
+            for facility in counted_at.into_iter().chain([hit.fixmedins_code.clone().unwrap_or_default()]) {
+                *made.exempted.entry((rule, facility)).or_default() += 1;
+            }
+        }
+        let exempted_by = covering.first().map(|by| exemptions[*by].id.clone());
+        made.findings.push(Finding { exempted_by, ..finding(facts, hit, id, &shares, allocated) });
     }
-    (findings, lines)
+    made
 }
 
 fn merge(known: &mut Hit, other: Hit) {

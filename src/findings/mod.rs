@@ -86,5 +86,8 @@ pub struct Outcome {
 }
 
 pub mod assemble;
+mod exempt;
+pub mod stale;
 
-pub use assemble::{RuleFacts, assemble};
+pub use assemble::{Assembled, Covered, RuleFacts, assemble};
+pub use stale::{Stale, StaleValue, stale};

@@ -74,6 +74,13 @@ pub fn parse(text: &str) -> Option<i32> {
     from_ymd(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?)
 }
 
+/// The same date a year earlier; the 28th where that year has no 29 February.
+#[must_use]
+pub fn a_year_before(day: i32) -> i32 {
+    let (year, month, date) = to_ymd(day);
+    from_ymd(year - 1, month, date).or_else(|| from_ymd(year - 1, month, 28)).unwrap_or(day - 365)
+}
+
 /// Whole years from birth to a day; negative before birth.
 #[must_use]
 pub fn age(birth: i32, on: i32) -> i32 {

@@ -21,12 +21,12 @@ use super::{Error, library};
 use crate::clock::Stopwatch;
 use crate::engine::claims::{Tally as Lines, Traced};
 use crate::engine::{Answers, Claims, Found, Hit, Memory, Netting, Plan, Scope, Setting, Tables, Views, needed, run};
-use crate::findings::{Coverage, Outcome, RuleFacts, assemble};
+use crate::findings::{Coverage, Covered, Outcome, RuleFacts, assemble, stale};
 use crate::ingest::{self, Dataset, TableSummary, Unit};
 use crate::model::{Table, day};
 use crate::progress::Progress;
-use crate::report::{self, Account, Context, Format, Quarantined, RuleMeta, Step};
-use crate::rules::RuleSet;
+use crate::report::{self, Account, Context, ExemptionMeta, Format, Quarantined, RuleMeta, Step};
+use crate::rules::{Exemptions, RuleSet};
 
 /// What to audit and how.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +53,8 @@ pub struct Options {
     /// Bytes that the run may use, about; bounds the number of units worked on at once.
     pub memory: Option<u64>,
     pub mapping: Option<PathBuf>,
+    /// A folder of exemptions.
+    pub exemptions: Option<PathBuf>,
     /// Buckets of the temporary dataset; None: by size.
     pub buckets: Option<usize>,
     /// Whole person numbers in the workbook.
@@ -73,12 +75,13 @@ const UNIT_BYTES: u64 = 320 << 20;
 /// Audits.
 ///
 /// # Errors
-/// Rules with mistakes, inputs that cannot be read, counts that do not add up, a disk that is full.
+/// Rules or exemptions with mistakes, inputs that cannot be read, counts that do not add up, a disk that is full.
 pub fn audit(options: &Options, progress: &dyn Progress) -> Result<Done, Error> {
     let whole = Stopwatch::start();
     let mut stages = Stages::default();
     let origin = library::Origin { rules: options.rules.as_deref(), knowledge: options.knowledge.as_deref() };
     let library = stages.time("rules", || library::compile(origin, &options.select))?;
+    let exemptions = library::exemptions(options.exemptions.as_deref(), &library.set)?;
     check(options)?;
     fs::create_dir_all(&options.out)
         .map_err(|source| Error::Disk { doing: format!("create `{}`", options.out.display()), source })?;
@@ -97,20 +100,23 @@ pub fn audit(options: &Options, progress: &dyn Progress) -> Result<Done, Error> 
             .time("ingest", || ingest::ingest(&options.inputs, &how, &folder.path().join("dataset"), progress))?;
         (dataset, Some(folder))
     };
-    let (outcome, setting, run) = answer(options, &library, &dataset, &mut stages, progress)?;
+    let (outcome, setting, run) = answer(options, &library, &exemptions, &dataset, &mut stages, progress)?;
 
     let quarantine = options.out.join("quarantine.csv");
     report::quarantine(&dataset.folder().join("quarantine.csv"), &quarantine)?;
     let mut context = context(options, &library.set, &library.plans, &dataset, &setting, &run.netting)?;
+    context.exemptions = exemption_metas(&exemptions, &run.covered, setting.as_of);
+    context.stale = stale(&outcome.findings, setting.as_of);
     stages.add("whole", whole.elapsed());
     context.run = record(options, &library, &dataset, &setting, &outcome, &run.netting, &run.spent, &stages);
+    of_standing(&mut context, &exemptions);
     let mut files = report::write(&outcome, &context, &options.formats, &options.out, progress)?;
     files.push(quarantine);
     Ok(Done { outcome, context, files })
 }
 
-/// What a library finds in a dataset; nothing is written. `inputs`, `out`, `rules`, `knowledge`, `select` and `formats` are
-/// not read.
+/// What a library finds in a dataset; nothing is written. `inputs`, `out`, `rules`, `knowledge`, `select`, `exemptions` and
+/// `formats` are not read.
 ///
 /// # Errors
 /// A dataset that cannot be read, counts that do not add up.
@@ -120,13 +126,15 @@ pub fn findings_of(
     dataset: &Dataset,
     progress: &dyn Progress,
 ) -> Result<Outcome, Error> {
-    answer(options, library, dataset, &mut Stages::default(), progress).map(|(outcome, _, _)| outcome)
+    answer(options, library, &Exemptions::default(), dataset, &mut Stages::default(), progress)
+        .map(|(outcome, _, _)| outcome)
 }
 
 /// Every unit, every rule: the outcome, and what the record of the run tells of how it came about.
 fn answer(
     options: &Options,
     library: &library::Library,
+    exemptions: &Exemptions,
     dataset: &Dataset,
     stages: &mut Stages,
     progress: &dyn Progress,
@@ -136,10 +144,11 @@ fn answer(
     let mut run = stages.time("audit", || run_units(options, library, dataset, &setting, &scope, progress))?;
     check_netting(&run.netting, dataset)?;
     let facts: Vec<RuleFacts> = library.plans.iter().map(|p| RuleFacts::of(&p.rule)).collect();
-    let coverage = coverage(&library.plans, &run);
     let hits = std::mem::take(&mut run.hits);
-    let (findings, lines) = stages.time("findings", || assemble(&facts, hits));
-    Ok((Outcome { findings, lines, coverage }, setting, run))
+    let made = stages.time("findings", || assemble(&facts, &exemptions.entries, hits));
+    run.covered = made.covered;
+    let coverage = coverage(&library.plans, &run, &made.exempted);
+    Ok((Outcome { findings: made.findings, lines: made.lines, coverage }, setting, run))
 }
 
 fn check(options: &Options) -> Result<(), Error> {
@@ -198,6 +207,8 @@ struct Whole {
     netting: Netting,
     unpaired_at: BTreeMap<String, u64>,
     traced: Vec<Traced>,
+    /// What each exemption did.
+    covered: Vec<Covered>,
     spent: Spent,
 }
 
@@ -368,9 +379,9 @@ fn yuan(fen: i128) -> Decimal {
     Decimal::try_from_i128_with_scale(fen, 2).unwrap_or_default()
 }
 
-fn coverage(plans: &[Plan], run: &Whole) -> Vec<Coverage> {
+fn coverage(plans: &[Plan], run: &Whole, exempted: &BTreeMap<(usize, String), u64>) -> Vec<Coverage> {
     let mut rows = Vec::new();
-    for (plan, answers) in plans.iter().zip(&run.answers) {
+    for (number, (plan, answers)) in plans.iter().zip(&run.answers).enumerate() {
         for (facility, a) in answers {
             let mut reasons: Vec<(&String, &u64)> = a.reasons.iter().collect();
             reasons.sort_by(|x, y| y.1.cmp(x.1).then(x.0.cmp(y.0)));
@@ -379,7 +390,7 @@ fn coverage(plans: &[Plan], run: &Whole) -> Vec<Coverage> {
                 fixmedins_code: facility.clone(),
                 evaluated: a.evaluated,
                 hit: a.hit,
-                exempted: 0,
+                exempted: exempted.get(&(number, facility.clone())).copied().unwrap_or_default(),
                 not_evaluated: a.not_evaluated,
                 reason: reasons
                     .iter()
@@ -453,6 +464,61 @@ fn context(
         out: Some(options.out.clone()),
         ..Context::default()
     })
+}
+
+/// What may be shown of exemptions: a person's number is masked wherever somebody wrote it.
+fn exemption_metas(exemptions: &Exemptions, covered: &[Covered], as_of: i32) -> Vec<ExemptionMeta> {
+    exemptions
+        .entries
+        .iter()
+        .zip(covered)
+        .map(|(exemption, covered)| {
+            let shown = |text: &str| {
+                let start = report::without_person(text, None);
+                exemption.psn_no.iter().fold(start, |text, person| report::without_person(&text, Some(person)))
+            };
+            ExemptionMeta {
+                id: shown(&exemption.id),
+                rules: exemption.rules.iter().cloned().collect(),
+                owner: shown(&exemption.owner),
+                reason: shown(&exemption.reason),
+                from: day::text(exemption.from),
+                until: day::text(exemption.until),
+                expired: exemption.until < as_of,
+                covered: covered.findings,
+                covered_besides: covered.besides,
+            }
+        })
+        .collect()
+}
+
+/// What the record of a run says of exemptions and of numbers that nobody verified for a year.
+fn of_standing(context: &mut Context, exemptions: &Exemptions) {
+    let hash = (!exemptions.hash.is_empty()).then_some(&exemptions.hash);
+    let listed: Vec<Value> = context
+        .exemptions
+        .iter()
+        .map(|e| {
+            json!({
+                "id": e.id, "rules": e.rules, "owner": e.owner, "reason": e.reason, "from": e.from, "until": e.until,
+                "expired": e.expired, "covered": e.covered, "covered_besides": e.covered_besides,
+            })
+        })
+        .collect();
+    let values: Vec<Value> = context
+        .stale
+        .values
+        .iter()
+        .map(|(v, findings)| {
+            json!({
+                "parameter": v.parameter, "value": v.value, "source": v.source, "region": v.region,
+                "verified_on": v.verified_on, "findings": findings,
+            })
+        })
+        .collect();
+    context.run["exemption_set_hash"] = json!(hash);
+    context.run["exemptions"] = Value::Array(listed);
+    context.run["stale_parameters"] = json!({ "findings": context.stale.findings, "values": values });
 }
 
 /// Rows by file and reason.
@@ -567,7 +633,7 @@ fn record(
         "knowledge": library.set.brought.iter().map(|t| json!({ "table": t.table, "file": t.file, "rows": t.rows, "sha256": t.hash })).collect::<Vec<_>>(),
         "options": {
             "select": options.select, "region": options.region, "from": options.from.map(day::text), "until": options.until.map(day::text),
-            "facilities": options.facilities, "as_of": day::text(setting.as_of), "threads": options.threads, "memory": options.memory,
+            "facilities": options.facilities, "as_of": day::text(setting.as_of), "threads": options.threads, "memory": options.memory, "exemptions": options.exemptions,
         },
         "data": { "first_day": manifest.first_day.map(day::text), "last_day": manifest.last_day.map(day::text), "buckets": manifest.buckets, "units": manifest.units.len() },
         "inputs": manifest.inputs,

@@ -84,7 +84,7 @@ fn problems(case: &Case, set: &RuleSet, plans: &[Plan]) -> Result<Vec<String>, S
             known.1.extend(answers.reasons.into_keys());
         }
     }
-    let (findings, _) = assemble(&facts, hits);
+    let findings = assemble(&facts, &[], hits).findings;
     let mut found: Vec<Expected> = findings
         .iter()
         .map(|f| Expected {

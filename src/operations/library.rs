@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::engine::{Compiler, Plan};
 use crate::report::Essay;
-use crate::rules::{Files, Rule, RuleSet, Status, load};
+use crate::rules::{Exemptions, Files, Rule, RuleSet, Status, load};
 use crate::span::nearest;
 
 use super::Error;
@@ -117,6 +117,14 @@ pub fn check<'a>(origin: impl Into<Origin<'a>>) -> Result<Library, Error> {
     let rules: Vec<&Rule> = set.rules.iter().filter(|rule| rule.status != Status::Retired).collect();
     let plans = Compiler::new(&set).compile(&rules).map_err(Error::Rules)?;
     Ok(Library { set, plans })
+}
+
+/// The exemptions in a folder; without a folder there are none.
+///
+/// # Errors
+/// Every mistake of every file; a folder that cannot be read.
+pub fn exemptions(folder: Option<&Path>, set: &RuleSet) -> Result<Exemptions, Error> {
+    folder.map_or_else(|| Ok(Exemptions::default()), |f| Exemptions::read(f, set).map_err(Error::Exemptions))
 }
 
 /// Whether a word of a selection names this rule: its code, family or name.

@@ -25,6 +25,8 @@ pub enum Error {
     Usage(String),
     /// Mistakes in rule files.
     Rules(Vec<Diagnostic>),
+    /// Mistakes in exemptions.
+    Exemptions(Vec<Diagnostic>),
     /// The export or dataset could not be read.
     Ingest(crate::ingest::Error),
     /// The engine met something that it should not.
@@ -41,18 +43,22 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Usage(text) | Error::Engine(text) => f.write_str(text),
-            Error::Rules(mistakes) => {
-                for mistake in mistakes {
-                    writeln!(f, "{mistake}\n")?;
-                }
-                write!(f, "{} mistake(s) in the rules", mistakes.len())
-            }
+            Error::Rules(mistakes) => all(f, mistakes, "rules"),
+            Error::Exemptions(mistakes) => all(f, mistakes, "exemptions"),
             Error::Ingest(error) => error.fmt(f),
             Error::Report(error) => error.fmt(f),
             Error::Generate(error) => error.fmt(f),
             Error::Disk { doing, source } => write!(f, "cannot {doing}: {source}"),
         }
     }
+}
+
+/// Every mistake, then how many there are.
+fn all(f: &mut fmt::Formatter<'_>, mistakes: &[Diagnostic], of: &str) -> fmt::Result {
+    for mistake in mistakes {
+        writeln!(f, "{mistake}\n")?;
+    }
+    write!(f, "{} mistake(s) in the {of}", mistakes.len())
 }
 
 impl std::error::Error for Error {}

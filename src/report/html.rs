@@ -21,7 +21,7 @@ use super::markup::Markup;
 use super::reasons::{set_aside, unanswered};
 use super::shown::{count, members, money, person, severity, without_person};
 use super::tally::{FacilityTally, RuleTally, Share, Silence, Tally, tally};
-use super::{Account, Context, Lang, Step};
+use super::{Account, Context, ExemptionMeta, Lang, Step};
 use crate::findings::{Finding, FindingLine, Outcome};
 
 const SHEET: &str = include_str!("report.css");
@@ -30,6 +30,8 @@ const SHEET: &str = include_str!("report.css");
 const LARGEST: usize = 200;
 /// Facilities in the table.
 const FACILITIES: usize = 200;
+/// Exemptions in the table.
+const EXEMPTIONS: usize = 200;
 /// Bars in a chart.
 const BARS: usize = 10;
 /// Lines shown under a finding.
@@ -49,12 +51,13 @@ struct Report<'a> {
 type Section = (&'static str, &'static str, fn(&Report<'_>, &mut Markup));
 
 /// The sections in order: anchor, heading, body.
-const SECTIONS: [Section; 8] = [
+const SECTIONS: [Section; 9] = [
     ("overview", "概览", overview),
     ("rules", "按规则", rules),
     ("facilities", "按机构", facilities),
     ("months", "按月份", months),
     ("coverage", "评估范围", coverage),
+    ("standing", "豁免与参数", standing),
     ("input", "输入数据", input),
     ("largest", "金额最大的疑点", largest),
     ("reading", "怎样读本报告", reading),
@@ -506,6 +509,81 @@ fn coverage(report: &Report<'_>, page: &mut Markup) {
         }
     });
     page.leaf("p", &[("class", "note")], "按规则和机构的计数见 coverage.csv。");
+}
+
+/// What the findings stand on beside the data: exemptions that somebody answers for, numbers that somebody looked up.
+fn standing(report: &Report<'_>, page: &mut Markup) {
+    page.leaf("h3", &[], "豁免");
+    exemptions(report, page);
+    page.leaf("h3", &[], "超过十二个月未核实的参数");
+    let stale = &report.context.stale;
+    if stale.findings == 0 {
+        page.leaf("p", &[], "没有疑点所依据的参数值超过十二个月未核实。");
+        return;
+    }
+    let lead = format!(
+        "{} 条疑点所依据的参数值，到截至日已超过十二个月没有对照出处核实。请规则维护人员核对原文后更新核实日期。",
+        count(stale.findings)
+    );
+    page.leaf("p", &[("class", "lead")], &lead);
+    table(page, &["参数", "#值", "出处", "区划", "核实日期", "#疑点"], |page| {
+        for (value, findings) in &stale.values {
+            row(page, |page| {
+                let name = format!("${}", value.parameter);
+                page.element("th", &[("scope", "row")], |page| {
+                    page.text(&label(&name).unwrap_or_default());
+                    page.text(" ");
+                    page.leaf("code", &[], &name);
+                });
+                numbers(page, std::slice::from_ref(&value.value));
+                page.leaf("td", &[], &value.source);
+                page.leaf("td", &[], value.region.as_deref().unwrap_or("全国"));
+                page.leaf("td", &[], value.verified_on.as_deref().unwrap_or("从未核实"));
+                numbers(page, &[count(*findings)]);
+            });
+        }
+    });
+}
+
+fn exemptions(report: &Report<'_>, page: &mut Markup) {
+    let all = &report.context.exemptions;
+    if all.is_empty() {
+        page.leaf("p", &[], "本次审核没有读入豁免。");
+        return;
+    }
+    let expired = all.iter().filter(|exemption| exemption.expired).count() as u64;
+    let mut lead = format!("读入 {} 项豁免。豁免的范围可能是参保人，本报告不显示。", count(all.len() as u64));
+    if expired > 0 {
+        lead.push_str(&format!("其中 {} 项在截至日前已到期，只覆盖到期前的日子，请续期或删去。", count(expired)));
+    }
+    page.leaf("p", &[("class", "lead")], &lead);
+    // What has ended comes first: a table that is cut must not hide it.
+    let mut shown: Vec<&ExemptionMeta> = all.iter().collect();
+    shown.sort_by_key(|exemption| !exemption.expired);
+    let hidden = shown.len().saturating_sub(EXEMPTIONS);
+    shown.truncate(EXEMPTIONS);
+    table(page, &["豁免", "规则", "责任人", "理由", "期间", "状态", "#覆盖疑点"], |page| {
+        for exemption in shown {
+            row(page, |page| {
+                page.leaf("th", &[("scope", "row")], &exemption.id);
+                page.leaf("td", &[], &exemption.rules.join("、"));
+                page.leaf("td", &[], &exemption.owner);
+                page.leaf("td", &[], &exemption.reason);
+                page.leaf("td", &[], &format!("{} 至 {}", exemption.from, exemption.until));
+                page.leaf("td", &[], if exemption.expired { "已到期" } else { "有效" });
+                page.element("td", &[("class", "num")], |page| {
+                    page.text(&count(exemption.covered));
+                    if exemption.covered_besides > 0 {
+                        let besides = format!("另 {} 条已由别的豁免覆盖", count(exemption.covered_besides));
+                        page.leaf("span", &[("class", "under")], &besides);
+                    }
+                });
+            });
+        }
+    });
+    if hidden > 0 {
+        page.leaf("p", &[("class", "note")], &format!("另有 {} 项豁免未列出，见 run.json。", count(hidden as u64)));
+    }
 }
 
 fn some_reasons(reasons: &[(&str, u64)]) -> String {

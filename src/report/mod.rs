@@ -36,10 +36,11 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use rust_decimal::Decimal;
 
-use crate::findings::Outcome;
+use crate::findings::{Outcome, Stale};
 use crate::progress::Progress;
 
 pub use essay::Essay;
+pub use shown::without_person;
 pub use text::Lang;
 
 /// What pages and workbooks say around the findings.
@@ -65,6 +66,10 @@ pub struct Context {
     pub quarantined: Vec<Quarantined>,
     /// Rows and sums on their way from the export to the audit; empty: that section is left out.
     pub accounts: Vec<Account>,
+    /// Every exemption that was read, by id.
+    pub exemptions: Vec<ExemptionMeta>,
+    /// Parameter values that nobody verified in the twelve months before `as_of`.
+    pub stale: Stale,
     /// Content of `run.json`. Shown nowhere else: it holds times, and pages are the same on every run.
     pub run: serde_json::Value,
     /// Show whole `psn_no` in the workbook. Names stay hidden.
@@ -88,6 +93,25 @@ pub struct RuleMeta {
     pub result: String,
     /// When the charge may be right; shown under a finding.
     pub may_be_right_when: Vec<String>,
+}
+
+/// What is shown about an exemption: never its scope, for that may be a person.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExemptionMeta {
+    pub id: String,
+    /// Codes and families.
+    pub rules: Vec<String>,
+    pub owner: String,
+    pub reason: String,
+    /// First and last day, `YYYY-MM-DD`.
+    pub from: String,
+    pub until: String,
+    /// It ended before the as-of day.
+    pub expired: bool,
+    /// Findings that name it.
+    pub covered: u64,
+    /// Findings that it covers too, but that name an earlier one.
+    pub covered_besides: u64,
 }
 
 /// Rows set aside, by file and reason.

@@ -52,7 +52,8 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
 }
 
 /// The text with the person's number masked wherever it stands as a word of its own.
-pub(super) fn without_person(text: &str, psn_no: Option<&str>) -> String {
+#[must_use]
+pub fn without_person(text: &str, psn_no: Option<&str>) -> String {
     let Some(psn_no) = psn_no.filter(|number| !number.is_empty()) else { return visible(text).into_owned() };
     let joins = |c: char| c.is_ascii_alphanumeric();
     let mut shown = String::with_capacity(text.len());

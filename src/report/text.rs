@@ -12,7 +12,7 @@ use super::reasons::{set_aside, unanswered};
 use super::shown::{count, members, money, person, visible, without_person};
 use super::tally::{RuleTally, Silence, Tally, tally};
 use super::{Context, Quarantined, RuleMeta};
-use crate::findings::{Finding, Outcome};
+use crate::findings::{Finding, Outcome, StaleValue};
 
 /// Language of the words around findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,6 +66,7 @@ pub fn headlines(outcome: &Outcome, context: &Context, lang: Lang) -> String {
     }
     totals(&mut text, &tally, lang);
     hidden(&mut text, &tally, context, lang);
+    overdue(&mut text, context, lang);
     directions(&mut text, &rules, context, lang);
     text
 }
@@ -190,6 +191,77 @@ fn hidden(text: &mut String, tally: &Tally, context: &Context, lang: Lang) {
             },
         );
     }
+}
+
+/// What somebody should look at again: exemptions that have ended, numbers that nobody verified for a year.
+fn overdue(text: &mut String, context: &Context, lang: Lang) {
+    let ended: Vec<String> = context
+        .exemptions
+        .iter()
+        .filter(|exemption| exemption.expired)
+        .map(|e| match lang {
+            Lang::Zh => format!("{}（{}，至 {}）", e.id, e.owner, e.until),
+            Lang::En => format!("{} ({}, until {})", e.id, e.owner, e.until),
+        })
+        .collect();
+    if !ended.is_empty() {
+        let (number, named) = (ended.len() as u64, first_few(&ended, lang));
+        say(
+            text,
+            &match lang {
+                Lang::Zh => format!("豁免到期 {} 项，请续期或删去：{named}", count(number)),
+                Lang::En => {
+                    format!("expired {}, renew or take out: {named}", many(number, "exemption", "exemptions"))
+                }
+            },
+        );
+    }
+    let stale = &context.stale;
+    if stale.findings > 0 {
+        let values: Vec<String> =
+            stale.values.iter().map(|(value, findings)| old_value(value, *findings, lang)).collect();
+        let values = first_few(&values, lang);
+        say(
+            text,
+            &match lang {
+                Lang::Zh => {
+                    format!("参数待核实 {} 条疑点所依据的参数值已超过十二个月未核实：{values}", count(stale.findings))
+                }
+                Lang::En => format!(
+                    "unverified {} on parameter values that nobody verified for twelve months: {values}",
+                    many(stale.findings, "finding rests", "findings rest")
+                ),
+            },
+        );
+    }
+}
+
+/// `$rx_days_long 30（2024-05-01 核实）：12 条`.
+fn old_value(old: &StaleValue, findings: u64, lang: Lang) -> String {
+    let (name, value) = (format!("${}", old.parameter), &old.value);
+    match (lang, &old.verified_on) {
+        (Lang::Zh, verified) => {
+            let name = label(&name).unwrap_or(name);
+            let verified = verified.as_ref().map_or("从未核实".to_owned(), |day| format!("{day} 核实"));
+            format!("{name} {value}（{verified}）：{} 条", count(findings))
+        }
+        (Lang::En, Some(day)) => format!("{name} {value}, verified on {day} ({})", count(findings)),
+        (Lang::En, None) => format!("{name} {value}, never verified ({})", count(findings)),
+    }
+}
+
+/// Names, and the rest counted.
+fn first_few(names: &[String], lang: Lang) -> String {
+    let (named, rest) = names.split_at(names.len().min(REASONS));
+    let mut text = named.join(lang.of("；", "; "));
+    if !rest.is_empty() {
+        let more = count(rest.len() as u64);
+        text.push_str(&match lang {
+            Lang::Zh => format!("；另 {more} 项"),
+            Lang::En => format!("; {more} more"),
+        });
+    }
+    text
 }
 
 /// Rules without findings, apart by why: only the first kind is an answer.

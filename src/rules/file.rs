@@ -107,27 +107,32 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-type Entry<'a> = (&'a Spanned<std::borrow::Cow<'a, str>>, &'a Spanned<DeValue<'a>>);
+pub(super) type Entry<'a> = (&'a Spanned<std::borrow::Cow<'a, str>>, &'a Spanned<DeValue<'a>>);
 
 /// Reads one file and gathers what is wrong with it.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     file: &'a str,
     text: &'a str,
-    mistakes: Vec<Diagnostic>,
+    pub(super) mistakes: Vec<Diagnostic>,
 }
 
 impl<'a> Reader<'a> {
-    fn new(file: &'a str, text: &'a str) -> Reader<'a> {
+    pub(super) fn new(file: &'a str, text: &'a str) -> Reader<'a> {
         Reader { file, text, mistakes: Vec::new() }
     }
 
-    fn wrong(&mut self, place: Range<usize>, message: impl Into<String>, help: Option<String>) {
+    pub(super) fn wrong(&mut self, place: Range<usize>, message: impl Into<String>, help: Option<String>) {
         let mut mistake = Diagnostic::at(self.file, self.text, place, message);
         mistake.help = help;
         self.mistakes.push(mistake);
     }
 
-    fn table<'t>(&mut self, table: &'t DeTable<'t>, known: &[&str], what: &str) -> BTreeMap<&'t str, Entry<'t>> {
+    pub(super) fn table<'t>(
+        &mut self,
+        table: &'t DeTable<'t>,
+        known: &[&str],
+        what: &str,
+    ) -> BTreeMap<&'t str, Entry<'t>> {
         let mut entries: BTreeMap<&'t str, Entry<'t>> = BTreeMap::new();
         for (key, value) in table {
             let name: &str = key.get_ref();
@@ -142,7 +147,7 @@ impl<'a> Reader<'a> {
         entries
     }
 
-    fn parsed(&mut self) -> Spanned<DeTable<'a>> {
+    pub(super) fn parsed(&mut self) -> Spanned<DeTable<'a>> {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         for error in errors {
             let place = error.span().unwrap_or(0..0);
@@ -151,7 +156,7 @@ impl<'a> Reader<'a> {
         table
     }
 
-    fn text_of(&mut self, entry: Option<&Entry<'_>>, name: &str, required: bool) -> String {
+    pub(super) fn text_of(&mut self, entry: Option<&Entry<'_>>, name: &str, required: bool) -> String {
         match entry {
             None => {
                 if required {
@@ -210,7 +215,7 @@ impl<'a> Reader<'a> {
         found
     }
 
-    fn day_of(&mut self, entry: Option<&Entry<'_>>, name: &str) -> Option<i32> {
+    pub(super) fn day_of(&mut self, entry: Option<&Entry<'_>>, name: &str) -> Option<i32> {
         let (_, value) = entry?;
         let text = match value.get_ref() {
             DeValue::Datetime(date) => date.to_string(),

@@ -8,6 +8,7 @@
 //! in `audit_rules/README.md`.
 
 pub mod book;
+pub mod exemption;
 pub mod expression;
 mod file;
 pub mod knowledge;
@@ -16,6 +17,7 @@ pub mod parameters;
 
 use std::collections::BTreeMap;
 
+pub use exemption::{Exemption, Exemptions};
 pub use expression::Expression;
 pub use file::load;
 pub use knowledge::Knowledge;

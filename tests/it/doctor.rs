@@ -4,6 +4,7 @@
 //! left out, and the rule that does or does not need them.
 
 use fundaudit::operations::doctor::{Readiness, doctor};
+use fundaudit::operations::library::Origin;
 
 use crate::ingest::Export;
 
@@ -18,7 +19,7 @@ fn readiness(rule: &str, of_fees: &str, of_settlements: &str) -> Readiness {
         .with("settlement.csv", format!("{SETTLEMENTS}{of_settlements}\n"))
         .with("encounter.csv", "mdtrt_id,psn_no,fixmedins_code,med_type,begntime,endtime\n")
         .with("facility.csv", "fixmedins_code,hosp_lv,admdvs\n");
-    let diagnosis = doctor(&[export.path()], None, None).unwrap_or_else(|e| panic!("{e}"));
+    let diagnosis = doctor(&[export.path()], None, Origin::default()).unwrap_or_else(|e| panic!("{e}"));
     diagnosis.rules.into_iter().find(|r| r.code == rule).unwrap()
 }
 

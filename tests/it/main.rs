@@ -5,6 +5,7 @@
 mod cli;
 mod diagnostics;
 mod doctor;
+mod exemptions;
 mod generate;
 mod ingest;
 mod malformed;
