@@ -7,15 +7,18 @@
 //! Cost: one pass over the lines, one hash lookup a line for its encounter; about 24 bytes a line beside the columns.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, Date32Array, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int32Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray, UInt32Array,
 };
-use arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
-use arrow::datatypes::DataType;
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::{SortColumn, filter_record_batch, lexsort_to_indices, take_record_batch};
+use arrow::datatypes::{DataType, Int32Type};
 use arrow::error::ArrowError;
+use hashbrown::{HashMap, HashSet};
 
 use super::words::RowsBy;
 use crate::model::Table;
@@ -23,6 +26,56 @@ use crate::model::Table;
 /// Text column of a batch.
 pub(super) fn text<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray, ArrowError> {
     typed(batch, name)
+}
+
+/// The texts of a column, as they are or as codes.
+#[derive(Clone, Copy)]
+pub(super) enum Texts<'a> {
+    Plain(&'a StringArray),
+    /// A place in the dictionary a row, and the dictionary.
+    Coded(&'a Int32Array, &'a StringArray),
+}
+
+impl<'a> Texts<'a> {
+    /// The texts of an array; nothing where it has none.
+    pub(super) fn of(array: &'a ArrayRef) -> Option<Texts<'a>> {
+        if let Some(plain) = array.as_string_opt() {
+            return Some(Texts::Plain(plain));
+        }
+        let coded = array.as_dictionary_opt::<Int32Type>()?;
+        Some(Texts::Coded(coded.keys(), coded.values().as_string_opt()?))
+    }
+
+    /// `Some(text)` of a row, unless null.
+    pub(super) fn at(self, row: usize) -> Option<&'a str> {
+        match self {
+            Texts::Plain(texts) => at(texts, row),
+            Texts::Coded(places, texts) => {
+                let place = places.is_valid(row).then(|| places.value(row))?;
+                at(texts, usize::try_from(place).ok()?)
+            }
+        }
+    }
+
+    /// A number for each row, given one for each text that the rows may have; 0 for null.
+    pub(super) fn numbers(self, mut number: impl FnMut(&'a StringArray) -> Vec<u32>) -> Vec<u32> {
+        match self {
+            Texts::Plain(texts) => number(texts),
+            Texts::Coded(places, texts) => {
+                let numbers = number(texts);
+                let of = |place: i32| usize::try_from(place).ok().and_then(|at| numbers.get(at)).copied();
+                places.iter().map(|place| place.and_then(of).unwrap_or(0)).collect()
+            }
+        }
+    }
+}
+
+/// The texts of a column of a batch.
+pub(super) fn texts<'a>(batch: &'a RecordBatch, name: &str) -> Result<Texts<'a>, ArrowError> {
+    batch
+        .column_by_name(name)
+        .and_then(Texts::of)
+        .ok_or_else(|| ArrowError::SchemaError(format!("the column `{name}` was not read")))
 }
 
 /// Time column of a batch.
@@ -219,12 +272,8 @@ impl Claims {
         let lines = take_record_batch(&self.lines, &keep)?;
         let wanted: HashSet<&str> = text(&lines, "setl_id")?.iter().flatten().collect();
         let ids = text(&self.settlements, "setl_id")?;
-        let keep: UInt32Array = (0u32..)
-            .zip(ids.iter())
-            .filter(|(_, id)| id.is_some_and(|id| wanted.contains(id)))
-            .map(|(row, _)| row)
-            .collect();
-        let settlements = take_record_batch(&self.settlements, &keep)?;
+        let settlements = kept(&self.settlements, |row| at(ids, row).is_some_and(|id| wanted.contains(id)))?;
+        drop(wanted);
         Ok(Some(Traced { lines, settlements }))
     }
 
@@ -298,6 +347,12 @@ impl<'a> Order<'a> {
     }
 }
 
+/// The rows that a test keeps; all of them cost nothing.
+fn kept(batch: &RecordBatch, test: impl FnMut(usize) -> bool) -> Result<RecordBatch, ArrowError> {
+    let mask = BooleanArray::new(BooleanBuffer::collect_bool(batch.num_rows(), test), None);
+    if mask.true_count() == batch.num_rows() { Ok(batch.clone()) } else { filter_record_batch(batch, &mask) }
+}
+
 /// Settlements that stand, and the ids of those that do not: refunds and what they name.
 fn standing_settlements(
     batch: &RecordBatch,
@@ -328,8 +383,7 @@ fn standing_settlements(
         }
     }
     netting.settlements_removed = gone.iter().filter(|g| **g).count() as u64;
-    let keep: UInt32Array = (0u32..).zip(&gone).filter(|(_, gone)| !**gone).map(|(row, _)| row).collect();
-    Ok((take_record_batch(batch, &keep)?, removed))
+    Ok((kept(batch, |row| !gone[row])?, removed))
 }
 
 fn without_refunds(lines: &RecordBatch, removed: &HashSet<String>) -> Result<RecordBatch, ArrowError> {
@@ -337,12 +391,7 @@ fn without_refunds(lines: &RecordBatch, removed: &HashSet<String>) -> Result<Rec
         return Ok(lines.clone());
     }
     let settled = text(lines, "setl_id")?;
-    let keep: UInt32Array = (0u32..)
-        .zip(settled.iter())
-        .filter(|(_, s)| s.is_none_or(|s| !removed.contains(s)))
-        .map(|(row, _)| row)
-        .collect();
-    take_record_batch(lines, &keep)
+    kept(lines, |row| at(settled, row).is_none_or(|s| !removed.contains(s)))
 }
 
 /// What became of a line.
@@ -368,7 +417,7 @@ fn net_lines(
     let (serials, encounters, settlements) =
         (text(batch, "feedetl_sn")?, text(batch, "mdtrt_id")?, text(batch, "setl_id")?);
     let (codes, origins, facilities) =
-        (text(batch, "hilist_code")?, text(batch, "init_feedetl_sn")?, text(batch, "fixmedins_code")?);
+        (texts(batch, "hilist_code")?, text(batch, "init_feedetl_sn")?, texts(batch, "fixmedins_code")?);
     let times = time(batch, "fee_ocur_time")?;
     let (counts, prices, totals) =
         (decimal(batch, "cnt")?, decimal(batch, "pric")?, decimal(batch, "det_item_fee_sumamt")?);
@@ -414,7 +463,7 @@ fn net_lines(
                     fate[other] == Fate::Stands
                         && !left.contains_key(&other)
                         && times.value(other) <= times.value(row)
-                        && codes.value(other) == codes.value(row)
+                        && codes.at(other) == codes.at(row)
                         && prices.is_valid(other) == prices.is_valid(row)
                         && (prices.is_null(row) || prices.value(other) == prices.value(row))
                         && counts.value(other) == quantity
@@ -422,7 +471,7 @@ fn net_lines(
             };
             let Some(partner) = partner else {
                 fate[row] = Fate::Unpaired;
-                *unpaired_at.entry(facilities.value(row).to_owned()).or_default() += 1;
+                *unpaired_at.entry(facilities.at(row).unwrap_or_default().to_owned()).or_default() += 1;
                 continue;
             };
             let (remaining, by) = left.entry(partner).or_insert_with(|| (counts.value(partner), Vec::new()));
@@ -453,10 +502,8 @@ fn net_lines(
     for (_, by) in left.values() {
         netting.net.fen += by.iter().map(|&row| -totals.value(row).abs()).sum::<i128>();
     }
-    let keep: UInt32Array =
-        (0u32..).zip(&fate).filter(|(_, fate)| **fate == Fate::Stands).map(|(row, _)| row).collect();
     let batch = if left.is_empty() { batch.clone() } else { reduced(batch, &left)? };
-    if keep.len() == rows { Ok(batch) } else { take_record_batch(&batch, &keep) }
+    kept(&batch, |row| fate[row] == Fate::Stands)
 }
 
 /// The batch with quantity, amounts and days of the partly refunded lines reduced.
@@ -505,10 +552,5 @@ fn remaining(
     let mut alive: HashSet<&str> = text(lines, "mdtrt_id")?.iter().flatten().collect();
     alive.extend(text(settlements, "mdtrt_id")?.iter().flatten());
     let ids = text(encounters, "mdtrt_id")?;
-    let keep: UInt32Array = (0u32..)
-        .zip(ids.iter())
-        .filter(|(_, id)| id.is_some_and(|id| alive.contains(id)))
-        .map(|(row, _)| row)
-        .collect();
-    if keep.len() == encounters.num_rows() { Ok(encounters.clone()) } else { take_record_batch(encounters, &keep) }
+    kept(encounters, |row| at(ids, row).is_some_and(|id| alive.contains(id)))
 }

@@ -77,6 +77,26 @@ const ALWAYS: &[(Table, &[&str])] = &[
     (Table::SpecialCase, &["mdtrt_id"]),
 ];
 
+/// Columns of fee lines whose few texts many lines repeat: read as codes, and compared, grouped and looked up as such.
+pub const CODED: &[&str] = &[
+    "fixmedins_code",
+    "med_type",
+    "hilist_code",
+    "hilist_name",
+    "list_type",
+    "med_chrgitm_type",
+    "chrgitm_lv",
+    "spec",
+    "cnt_prcunt",
+    "sin_dos_dscr",
+    "used_frqu_dscr",
+    "bilg_dept_codg",
+    "bilg_dr_codg",
+    "acord_dept_codg",
+    "dscg_tkdrug_flag",
+    "etip_flag",
+];
+
 /// Columns to read for these plans, in the order of the tables' schemas.
 #[must_use]
 pub fn needed(plans: &[Plan]) -> BTreeMap<Table, Vec<&'static str>> {

@@ -180,10 +180,10 @@ impl Columns for Frame<'_> {
             Some((j, "found")) => {
                 Arc::new((0..j.rows.len()).map(|row| Some(j.rows.is_valid(row))).collect::<BooleanArray>())
             }
-            Some((j, rest)) => take(&j.source.column(rest)?, &j.rows, None)?,
+            Some((j, rest)) => j.source.gather(rest, &j.rows)?,
             None => match &self.rows {
                 Chosen::All(_) => self.source.column(name)?,
-                Chosen::These(rows) => take(&self.source.column(name)?, rows, None)?,
+                Chosen::These(rows) => self.source.gather(name, rows)?,
             },
         };
         self.gathered.borrow_mut().insert(name.to_owned(), Arc::clone(&column));

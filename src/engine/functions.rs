@@ -163,7 +163,11 @@ fn list_length(arguments: &[ColumnarValue]) -> Result<ColumnarValue> {
 fn month_of(arguments: &[ColumnarValue]) -> Result<ColumnarValue> {
     let [days] = arrays(arguments)?;
     let days: &Date32Array = as_array(&days)?;
-    let months: StringArray = days.iter().map(|d| d.map(|d| day::text(d)[..7].to_owned())).collect();
+    let mut texts: hashbrown::HashMap<i32, String> = hashbrown::HashMap::new();
+    for on in days.iter().flatten() {
+        texts.entry(on).or_insert_with(|| day::text(on)[..7].to_owned());
+    }
+    let months: StringArray = days.iter().map(|on| on.and_then(|on| texts.get(&on))).collect();
     Ok(ColumnarValue::Array(Arc::new(months)))
 }
 

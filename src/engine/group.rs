@@ -115,7 +115,7 @@ pub fn grouped<'a>(
     let known = rows.rows() == groups.rows();
     let mut arguments = BTreeMap::new();
     for (number, measure) in measured.iter().enumerate() {
-        let column = aggregate(views, &rows, measure, &starts, known, &mut arguments)?;
+        let column = aggregate((views, view), &rows, measure, &starts, known, &mut arguments)?;
         groups.put(&format!("#{number}"), column);
     }
     Ok(Grouped { rows, groups, starts, group_of })
@@ -179,7 +179,7 @@ impl Hasher for Mixed {
 ///
 /// A sum over an unknown value is unknown; a sum over nothing is 0. `bool_or` and `bool_and` answer as `or` and `and` do.
 fn aggregate(
-    views: &Views<'_>,
+    (views, view): (&Views<'_>, View),
     rows: &Frame<'_>,
     measure: &MeasurePlan,
     starts: &[usize],
@@ -205,7 +205,10 @@ fn aggregate(
     let known = |row: &usize| argument.is_valid(*row);
     match measure.function.as_str() {
         "count" if measure.distinct => {
-            let values = cells_of(views, &argument)?;
+            let values = match &measure.argument {
+                Some(of) => cells(views, view, rows, of)?,
+                None => cells_of(views, &argument)?,
+            };
             let mut seen: Vec<u64> = Vec::new();
             let counts = runs().map(|run| {
                 seen.clear();

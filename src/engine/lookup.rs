@@ -5,7 +5,7 @@
 //! same; the answers are kept in a [`Memory`] from unit to unit, because a city uses the same few thousand codes all year.
 //! Deliberately unknown here: rules.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -71,6 +71,21 @@ impl Memory {
         }
     }
 
+    /// What a look-up knows, a place for each of `codes`.
+    fn known_of(&self, look_up: usize, codes: usize) -> RefMut<'_, Vec<Known>> {
+        let mut all = self.known.borrow_mut();
+        if all.len() <= look_up {
+            all.resize_with(look_up + 1, Vec::new);
+        }
+        RefMut::map(all, |all| {
+            let known = &mut all[look_up];
+            if known.len() <= codes {
+                known.resize_with(codes + 1, Known::default);
+            }
+            known
+        })
+    }
+
     /// A number for each row of a column of codes, the same in every unit; 0 for null.
     pub fn codes(&self, column: &StringArray) -> Vec<u32> {
         self.codes.borrow_mut().numbers(column)
@@ -108,6 +123,47 @@ impl LookUp {
         }
     }
 
+    /// The rows of a view of which knowledge speaks at all, among those of a mask, in order: found by their codes, so that a
+    /// table that speaks of few costs next to nothing. Nothing where rows without a match stay.
+    ///
+    /// # Errors
+    /// A column was not read.
+    pub fn concerned(
+        &self,
+        with: &With,
+        set: &RuleSet,
+        views: &Views<'_>,
+        view: View,
+        among: Option<&BooleanArray>,
+    ) -> Result<Option<UInt32Array>, ArrowError> {
+        let Some(knowledge) = set.knowledge.get(&with.table).filter(|_| !with.optional) else { return Ok(None) };
+        let sides = self.sides(with, knowledge);
+        let rows_of = views.rows_of_codes(view, &with.by)?;
+        let words = views.memory().codes.borrow();
+        let mut known = views.memory().known_of(self.number, words.count());
+        let mut rows: Vec<u32> = Vec::new();
+        for (code, of_code) in rows_of.each() {
+            let known = &mut known[code as usize];
+            if matches!(known, Known::Unasked) {
+                *known = ask(&sides, words.text(code));
+            }
+            if matches!(known, Known::Speaks(_)) {
+                rows.extend(of_code.iter().filter(|row| among.is_none_or(|mask| mask.value(**row as usize))));
+            }
+        }
+        rows.sort_unstable();
+        Ok(Some(UInt32Array::from(rows)))
+    }
+
+    /// The table by each side that a code may be looked up on.
+    fn sides<'k>(&'k self, with: &With, knowledge: &'k Knowledge) -> Vec<(&'static str, &'k Knowledge, bool)> {
+        match (&self.turned, &with.other_side) {
+            (Some(turned), Some(_)) => vec![("A", knowledge, false), ("B", turned, true)],
+            (Some(turned), None) => vec![("", turned, false)],
+            (None, _) => vec![("", knowledge, false)],
+        }
+    }
+
     /// Joins knowledge: rows without a match go, unless it is optional; one row for each thing a code speaks of.
     ///
     /// # Errors
@@ -123,11 +179,7 @@ impl LookUp {
         let Some(knowledge) = set.knowledge.get(&with.table) else {
             return frame.select(&UInt32Array::from(Vec::<u32>::new()));
         };
-        let sides: Vec<(&str, &Knowledge, bool)> = match (&self.turned, &with.other_side) {
-            (Some(turned), Some(_)) => vec![("A", knowledge, false), ("B", turned, true)],
-            (Some(turned), None) => vec![("", turned, false)],
-            (None, _) => vec![("", knowledge, false)],
-        };
+        let sides = self.sides(with, knowledge);
         let codes = views.codes(view, &with.by)?;
         let days = views.column(view, view.days().0)?;
         let days = days.as_primitive::<Date32Type>();
@@ -140,12 +192,7 @@ impl LookUp {
             .map(|(at, name)| views.column(view, name).map(|column| (at, column)))
             .collect::<Result<_, _>>()?;
         let words = views.memory().codes.borrow();
-        let mut all = views.memory().known.borrow_mut();
-        if all.len() <= self.number {
-            all.resize_with(self.number + 1, Vec::new);
-        }
-        let known = &mut all[self.number];
-        known.resize_with(words.count() + 1, Known::default);
+        let mut known = views.memory().known_of(self.number, words.count());
 
         let mut keep: Vec<u32> = Vec::new();
         let mut matched: Vec<Option<u32>> = Vec::new();

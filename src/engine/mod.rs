@@ -25,7 +25,7 @@ mod words;
 pub use absent::wanting;
 pub use answers::Answers;
 pub use claims::{Claims, Netting, Tables};
-pub use columns::needed;
+pub use columns::{CODED, needed};
 pub use hit::{Hit, HitLine};
 pub use lookup::Memory;
 pub use plan::{Compiler, Plan};

@@ -76,6 +76,17 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether a part of `about` may be asked before `totals` are counted: where it says the same of all rows that a total
+    /// is counted over, because they are of one encounter or stay.
+    #[must_use]
+    pub fn may_come_first(&self, part: &Compiled) -> bool {
+        let of = |per: &[Compiled], names: &[&str]| {
+            per.iter().any(|c| c.column.as_deref().is_some_and(|column| names.contains(&column)))
+        };
+        let of_setting = part.schema.fields().iter().all(|field| field.name() == "setting");
+        self.totals.iter().all(|total| of_setting && of(&total.per, &["stay_id", "mdtrt_id"]))
+    }
+
     /// Whether its question goes across persons: it is asked once, of what all batches gave, not batch by batch.
     #[must_use]
     pub fn across_persons(&self) -> bool {

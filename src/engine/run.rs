@@ -4,28 +4,30 @@
 //! meaning here, in the order in which a rule applies them: `with`, `about`, `match`, `sequence`, `per` and `measure`,
 //! `unless`, `not_evaluated_when`, `where`, `amount`, lines. Deliberately unknown here: any single rule.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int64Array, UInt32Array};
-use arrow::compute::{cast, take};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int64Array, UInt32Array, make_comparator,
+};
+use arrow::compute::{SortOptions, cast, take};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type};
 use arrow::error::ArrowError;
-use arrow::row::{RowConverter, SortField};
 use hashbrown::HashMap;
 use rust_decimal::Decimal;
 
 use super::answers::{Answer, Answers, Count};
 use super::frame::{Compiled, Frame, positions};
-use super::group::{Grouped, candidate_pairs, continues, grouped};
+use super::group::{Grouped, candidate_pairs, cells, cells_of, continues, grouped};
 use super::hit::{Hit, HitLine, show};
 use super::lookup::not_false;
 use super::plan::{Piece, Plan, ROLLING, RollingPlan};
 use super::views::{Columns, ViewRows, Views};
 use crate::model::views::said;
 use crate::model::{View, day as calendar, money};
-use crate::rules::parameters::Asked;
+use crate::rules::parameters::{Asked, Parameter};
 use crate::rules::{LinesOf, RuleSet};
 
 /// Which units a run answers for; everything else is history.
@@ -130,20 +132,27 @@ impl<'a> Run<'_, 'a> {
         if self.view() == View::PaidLine {
             mask = Some(self.views.paid()?.perhaps.clone());
         }
-        let narrowed = self.plan.rule.find.with.iter().any(|with| !with.optional);
+        let withs = &self.plan.rule.find.with;
+        for (with, look_up) in withs.iter().zip(&self.plan.look_ups) {
+            if let Some(rows) = look_up.concerned(with, self.set, self.views, self.view(), mask.as_ref())? {
+                return Ok((frame.select(&rows)?, false));
+            }
+        }
         let mut asked = false;
-        if !self.plan.about_parts.is_empty() && !narrowed && self.plan.totals.is_empty() {
+        if !self.plan.about_parts.is_empty() {
+            let early: Vec<&Compiled> =
+                self.plan.about_parts.iter().filter(|part| self.plan.may_come_first(part)).collect();
             let mut about: Option<BooleanArray> = None;
-            for part in &self.plan.about_parts {
-                let answers = self.views.mask(self.view(), &part.text, || frame.condition(part))?;
+            for part in &early {
+                let answers = self.part(&frame, part)?;
                 about = Some(match about {
                     Some(known) => arrow::compute::and_kleene(&known, &answers)?,
                     None => answers,
                 });
             }
             if let Some(about) = about {
-                asked = about.null_count() == 0;
-                let about = if asked { about } else { not_false(&about) };
+                asked = about.null_count() == 0 && early.len() == self.plan.about_parts.len();
+                let about = if about.null_count() == 0 { about } else { not_false(&about) };
                 mask = Some(match mask {
                     Some(mask) => arrow::compute::and(&mask, &about)?,
                     None => about,
@@ -156,49 +165,80 @@ impl<'a> Run<'_, 'a> {
         }
     }
 
+    /// The answers of a part of `about` for every row of the view; what speaks of encounters only is asked of them.
+    fn part(&self, frame: &Frame<'a>, part: &Compiled) -> Result<BooleanArray, ArrowError> {
+        let lifted = match self.view() {
+            View::Line | View::PaidLine => self.views.lifted(part.schema.fields().iter().map(|f| f.name().as_str()))?,
+            _ => None,
+        };
+        self.views.mask(self.view(), &part.text, || match lifted {
+            Some(encounters) => {
+                let of_encounters = Frame::new(Rc::new(ViewRows::new(self.views, View::Encounter)?)).condition(part)?;
+                Ok(take(&of_encounters, encounters, None)?.as_boolean().clone())
+            }
+            None => frame.condition(part),
+        })
+    }
+
     /// Parameters are values of the row's day and place.
     fn parameters(&self, frame: &mut Frame<'a>) -> Result<(), ArrowError> {
         if self.plan.parameters.is_empty() {
             return Ok(());
         }
-        let columns = self.view().columns();
         let mut made: Vec<(String, ArrayRef)> = Vec::new();
         for name in &self.plan.parameters {
             let Some(parameter) = self.set.parameters.get(name) else { continue };
-            let (values, sources) = if parameter.is_constant() {
-                (vec![scaled(parameter.values[0].value, 4); frame.rows()], vec![Some(0); frame.rows()])
-            } else {
-                let optional = |name: &str| -> Result<Option<ArrayRef>, ArrowError> {
-                    if columns.contains_key(name) { frame.column(name).map(Some) } else { Ok(None) }
-                };
-                let days = frame.column(self.view().days().0)?;
-                let (region, insutype, level) = (optional("region")?, optional("insutype")?, optional("level")?);
-                let mut last: Option<(Asked<'_>, Option<usize>)> = None;
-                let mut known: HashMap<Asked<'_>, Option<usize>> = HashMap::new();
-                let mut values = Vec::with_capacity(frame.rows());
-                let mut sources: Vec<Option<u32>> = Vec::with_capacity(frame.rows());
-                for row in 0..frame.rows() {
-                    let found =
-                        asked(row, &days, region.as_ref(), insutype.as_ref(), level.as_ref()).and_then(|asked| {
-                            if let Some((_, found)) = last.filter(|(last, _)| *last == asked) {
-                                return found;
-                            }
-                            let found = *known.entry(asked).or_insert_with(|| parameter.in_force(asked));
-                            last = Some((asked, found));
-                            found
-                        });
-                    values.push(found.and_then(|at| scaled(parameter.values[at].value, 4)));
-                    sources.push(found.and_then(|at| u32::try_from(at).ok()));
-                }
-                (values, sources)
-            };
-            made.push((format!("${name}"), Arc::new(Decimal128Array::from(values).with_precision_and_scale(16, 4)?)));
-            made.push((format!("${name} at"), Arc::new(UInt32Array::from(sources))));
+            let chosen = self.values_in_force(frame, parameter)?;
+            let value = |at: &Option<usize>| at.and_then(|at| scaled(parameter.values[at].value, 4));
+            let values: Decimal128Array = chosen.iter().map(value).collect();
+            let places: UInt32Array = chosen.iter().map(|at| at.and_then(|at| u32::try_from(at).ok())).collect();
+            made.push((format!("${name}"), Arc::new(values.with_precision_and_scale(16, 4)?)));
+            made.push((format!("${name} at"), Arc::new(places)));
         }
         for (name, column) in made {
             frame.put(&name, column);
         }
         Ok(())
+    }
+
+    /// The place of the value in force for each row; asked once for each day and place that differ.
+    fn values_in_force(&self, frame: &Frame<'a>, parameter: &Parameter) -> Result<Vec<Option<usize>>, ArrowError> {
+        if parameter.is_constant() {
+            return Ok(vec![Some(0); frame.rows()]);
+        }
+        let (view, columns) = (self.view(), self.view().columns());
+        let numbered = |name: &str, asked: bool| -> Result<Option<Rc<Vec<u32>>>, ArrowError> {
+            if asked && columns.contains_key(name) { self.views.numbers(view, name).map(Some) } else { Ok(None) }
+        };
+        let regions = numbered("region", parameter.values.iter().any(|v| v.region.is_some()))?;
+        let insured = numbered("insutype", parameter.values.iter().any(|v| v.insutype.is_some()))?;
+        let graded = parameter.values.iter().any(|v| v.level.is_some()) && columns.contains_key("level");
+        let levels = if graded { Some(self.views.column(view, "level")?) } else { None };
+        let days = self.views.column(view, view.days().0)?;
+        let days = days.as_primitive::<Date32Type>();
+        let mut known: HashMap<(i32, u32, u32, Option<i64>), Option<usize>> = HashMap::new();
+        let mut last = None;
+        let value = |row: usize| {
+            let source = frame.source_row(row) as usize;
+            let day = days.is_valid(source).then(|| days.value(source))?;
+            let region = regions.as_ref().map_or(0, |numbers| numbers[source]);
+            let insutype = insured.as_ref().map_or(0, |numbers| numbers[source]);
+            let level = levels.as_ref().map(|levels| levels.as_primitive::<Int64Type>());
+            let level = level.and_then(|level| level.is_valid(source).then(|| level.value(source)));
+            let key = (day, region, insutype, level);
+            if let Some((_, found)) = last.filter(|(last, _)| *last == key) {
+                return found;
+            }
+            let found = *known.entry(key).or_insert_with(|| {
+                let word = |number: u32| (number != 0).then(|| self.views.word(number));
+                let (region, insutype) = (word(region), word(insutype));
+                let (region, insutype) = (region.as_deref(), insutype.as_deref());
+                parameter.in_force(Asked { day, region, insutype, level })
+            });
+            last = Some((key, found));
+            found
+        };
+        Ok((0..frame.rows()).map(value).collect())
     }
 
     /// `paid_line`: lines with `inscp_amt` > 0; an unknown amount is not evaluated.
@@ -375,16 +415,7 @@ impl<'a> Run<'_, 'a> {
         let (Some(sequence), Some(plan)) = (&self.plan.rule.find.sequence, &self.plan.sequence) else {
             return Ok(frame);
         };
-        let values = |frame: &Frame<'a>, of: &[Compiled]| -> Result<Vec<ArrayRef>, ArrowError> {
-            of.iter().map(|c| frame.evaluate(c)).collect()
-        };
-        let order = {
-            let all: Vec<ArrayRef> = values(&frame, &plan.per)?.into_iter().chain(values(&frame, &plan.by)?).collect();
-            let rows = converted(&all)?;
-            let mut order: Vec<u32> = (0..u32::try_from(frame.rows()).unwrap_or(u32::MAX)).collect();
-            order.sort_by(|a, b| rows.row(*a as usize).cmp(&rows.row(*b as usize)));
-            order
-        };
+        let order = self.order(&frame, &plan.per, &plan.by)?;
         let mut frame = frame.select(&UInt32Array::from(order))?;
         let runs = continues(self.views, self.view(), &frame, &plan.per)?;
         let before: UInt32Array = (0u32..).zip(&runs).map(|(row, same)| same.then(|| row - 1)).collect();
@@ -438,13 +469,13 @@ impl<'a> Run<'_, 'a> {
             frame.put(&format!("first.{name}"), column);
         }
         if let Some((name, of)) = &plan.rank {
-            let rows = converted(&[frame.evaluate(of)?])?;
+            let values = cells_of(self.views, &frame.evaluate(of)?)?;
             let mut place = 0;
             let places: Int64Array = (0..frame.rows())
                 .map(|row| {
                     if !runs[row] {
                         place = 1;
-                    } else if rows.row(row) != rows.row(row - 1) {
+                    } else if values[row] != values[row - 1] {
                         place += 1;
                     }
                     Some(place)
@@ -457,6 +488,27 @@ impl<'a> Run<'_, 'a> {
             frame.put(&rolling.name, column);
         }
         Ok(frame)
+    }
+
+    /// Rows by run, and in each run by the values of `by`; equal ones in the order in which they come.
+    fn order(&self, frame: &Frame<'a>, per: &[Compiled], by: &[Compiled]) -> Result<Vec<u32>, ArrowError> {
+        let per: Vec<Vec<u64>> =
+            per.iter().map(|c| cells(self.views, self.view(), frame, c)).collect::<Result<_, _>>()?;
+        let by = by
+            .iter()
+            .map(|c| {
+                let values = frame.evaluate(c)?;
+                make_comparator(&values, &values, SortOptions::default())
+            })
+            .collect::<Result<Vec<_>, ArrowError>>()?;
+        let compare = |a: &u32, b: &u32| {
+            let (a, b) = (*a as usize, *b as usize);
+            let runs = per.iter().map(|run| run[a].cmp(&run[b]));
+            runs.chain(by.iter().map(|order| order(a, b))).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
+        };
+        let mut order: Vec<u32> = (0..u32::try_from(frame.rows()).unwrap_or(u32::MAX)).collect();
+        order.sort_by(compare);
+        Ok(order)
     }
 
     fn groups(&self, frame: &Frame<'a>) -> Result<Units<'a>, ArrowError> {
@@ -473,12 +525,6 @@ impl<'a> Run<'_, 'a> {
         let frame = &units.frame;
         let inside = self.in_scope(frame, units.rows.as_ref())?;
         let facilities = self.facilities(frame)?;
-        let mut silent = vec![false; frame.rows()];
-        for unless in &self.plan.unless {
-            for (row, value) in frame.condition(unless)?.iter().enumerate() {
-                silent[row] |= value == Some(true);
-            }
-        }
         let (mut excused, mut because) = self.not_in_force(units)?;
         for (when, why) in &self.plan.not_evaluated_when {
             because.push(why.clone());
@@ -489,6 +535,7 @@ impl<'a> Run<'_, 'a> {
             }
         }
         let answers = frame.condition(&self.plan.condition.compiled)?;
+        let silent = self.silent(frame, &answers, &excused)?;
         let lacks = Lacks::of(frame, &self.plan.condition.columns);
         let mut hits: Vec<u32> = Vec::new();
         let mut count = Count::default();
@@ -516,6 +563,31 @@ impl<'a> Run<'_, 'a> {
             self.hits(units, &hits, &mut found.hits)?;
         }
         Ok(())
+    }
+
+    /// Units on which `unless` keeps the rule silent; asked only of those that would be hit or not evaluated.
+    fn silent(
+        &self,
+        frame: &Frame<'a>,
+        answers: &BooleanArray,
+        excused: &[Option<u32>],
+    ) -> Result<Vec<bool>, ArrowError> {
+        let mut silent = vec![false; frame.rows()];
+        if self.plan.unless.is_empty() {
+            return Ok(silent);
+        }
+        let loud = |row: &usize| answers.is_null(*row) || answers.value(*row) || excused[*row].is_some();
+        let loud: Vec<u32> = (0..frame.rows()).filter(loud).filter_map(|row| u32::try_from(row).ok()).collect();
+        if loud.is_empty() {
+            return Ok(silent);
+        }
+        let chosen = frame.select(&UInt32Array::from(loud.clone()))?;
+        for unless in &self.plan.unless {
+            for (row, value) in loud.iter().zip(chosen.condition(unless)?.iter()) {
+                silent[*row as usize] |= value == Some(true);
+            }
+        }
+        Ok(silent)
     }
 
     /// Units of days that the rule does not speak about, by reason: they are history for others, and answered with why.
@@ -857,11 +929,6 @@ fn rolled(frame: &Frame<'_>, plan: &RollingPlan, firsts: &[u32]) -> Result<Array
     Ok(Arc::new(sums.collect::<Decimal128Array>().with_data_type(ROLLING)))
 }
 
-fn converted(columns: &[ArrayRef]) -> Result<arrow::row::Rows, ArrowError> {
-    let fields = columns.iter().map(|a| SortField::new(a.data_type().clone())).collect();
-    RowConverter::new(fields)?.convert_columns(columns)
-}
-
 fn scaled(value: Decimal, scale: u32) -> Option<i128> {
     let mut value = value;
     value.rescale(scale);
@@ -914,26 +981,4 @@ impl<'n> Lacks<'n> {
         let chosen = self.columns.iter().enumerate().filter(move |(at, _)| bits >> at & 1 == 1);
         chosen.map(|(_, (name, _))| name.as_str())
     }
-}
-
-/// For whom a row asks a parameter; nothing where its day is unknown.
-fn asked<'c>(
-    row: usize,
-    days: &ArrayRef,
-    region: Option<&'c ArrayRef>,
-    insutype: Option<&'c ArrayRef>,
-    level: Option<&ArrayRef>,
-) -> Option<Asked<'c>> {
-    let days = days.as_primitive::<Date32Type>();
-    let word = |array: Option<&'c ArrayRef>| {
-        array.map(arrow::array::AsArray::as_string::<i32>).and_then(|a| a.is_valid(row).then(|| a.value(row)))
-    };
-    Some(Asked {
-        day: days.is_valid(row).then(|| days.value(row))?,
-        region: word(region),
-        insutype: word(insutype),
-        level: level
-            .map(arrow::array::AsArray::as_primitive::<Int64Type>)
-            .and_then(|a| a.is_valid(row).then(|| a.value(row))),
-    })
 }

@@ -7,19 +7,21 @@
 
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray, UInt32Array,
-    new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray,
+    UInt32Array, new_null_array,
 };
 use arrow::compute::take;
+use arrow::datatypes::{Int32Type, UInt32Type};
 use arrow::error::ArrowError;
+use hashbrown::HashMap;
 use rust_decimal::Decimal;
 
-use super::claims::{Claims, at, day, day_of, decimal, text, time};
+use super::claims::{Claims, Texts, at, day, day_of, decimal, text, texts, time};
 use super::lookup::Memory;
 use super::words::{ByNumber, RowsBy, Words};
 use crate::model::{Table, View, codes, day as calendar};
@@ -89,6 +91,25 @@ pub trait Columns {
     /// # Errors
     /// There is no such column, or it was not read.
     fn column(&self, name: &str) -> Result<ArrayRef, ArrowError>;
+    /// A column at some rows, in their order; null where a row is null.
+    ///
+    /// # Errors
+    /// As [`Columns::column`]; a row outside.
+    fn gather(&self, name: &str, rows: &UInt32Array) -> Result<ArrayRef, ArrowError> {
+        take(&self.column(name)?, rows, None)
+    }
+}
+
+/// The column of stays behind a column of lines.
+fn of_stay(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "stay_id" => "mdtrt_id",
+        "stay_begin" => "begin_day",
+        "stay_end" => "end_day",
+        "stay_open" => "open",
+        "stay_days" => "stay_days",
+        _ => return None,
+    })
 }
 
 /// Something for each column of a view.
@@ -105,6 +126,7 @@ pub struct Views<'a> {
     words: RefCell<Words>,
     masks: RefCell<ByColumn<BooleanArray>>,
     rows_of_persons: RefCell<HashMap<View, Rc<ByNumber>>>,
+    rows_of_codes: RefCell<ByColumn<Rc<ByNumber>>>,
     visits: OnceCell<Vec<Visit<'a>>>,
     stays: OnceCell<Vec<Stay>>,
     fills: OnceCell<Vec<Fill>>,
@@ -115,6 +137,7 @@ pub struct Views<'a> {
     lines_by_encounter: OnceCell<RowsBy>,
     lines_by_settlement: OnceCell<RowsBy>,
     stay_numbers: OnceCell<Vec<Option<u32>>>,
+    line_stays: OnceCell<UInt32Array>,
     paid: OnceCell<Paid>,
 }
 
@@ -223,7 +246,9 @@ impl<'a> Views<'a> {
             words: RefCell::default(),
             masks: RefCell::default(),
             rows_of_persons: RefCell::default(),
+            rows_of_codes: RefCell::default(),
             stay_numbers: OnceCell::new(),
+            line_stays: OnceCell::new(),
             paid: OnceCell::new(),
             visits: OnceCell::new(),
             stays: OnceCell::new(),
@@ -284,6 +309,62 @@ impl<'a> Views<'a> {
         Ok(made)
     }
 
+    /// A column of a view at some rows: what lines have from their encounters and stays is fetched there, not copied to every
+    /// line first.
+    ///
+    /// # Errors
+    /// There is no such column, or it was not read; a row outside.
+    pub fn gather(&self, view: View, name: &str, rows: &UInt32Array) -> Result<ArrayRef, ArrowError> {
+        match view {
+            View::Line | View::PaidLine if self.is_through_encounter(name)? => {
+                let encounters = take(&self.links()?.of_encounter, rows, None)?;
+                self.gather(View::Encounter, name, encounters.as_primitive())
+            }
+            View::Line | View::PaidLine if of_stay(name).is_some() => {
+                let stays = take(&self.stays_of_lines()?, rows, None)?;
+                take(&self.column(View::Stay, of_stay(name).unwrap_or(name))?, stays.as_primitive::<UInt32Type>(), None)
+            }
+            // Long lists: only those that are looked at are made.
+            View::Encounter if name == "items" && rows.len() < self.claims.encounters.num_rows() / 2 => {
+                let ids = text(&self.claims.encounters, "mdtrt_id")?;
+                let items = rows.iter().map(|row| match row {
+                    Some(row) => self.items_of(&[ids.value(row as usize)]),
+                    None => Ok(None),
+                });
+                Ok(Arc::new(items.collect::<Result<StringArray, ArrowError>>()?))
+            }
+            View::Line | View::PaidLine if matches!(name, "generic" | "atc4") => {
+                let items = self.gather(View::Line, "hilist_code", rows)?;
+                Ok(Arc::new(part_of_code(as_text(&items)?, name)))
+            }
+            View::Line | View::PaidLine | View::RawLine => {
+                let view = if view == View::PaidLine { View::Line } else { view };
+                match self.coded(view, name) {
+                    Some(Texts::Coded(places, texts)) => {
+                        take(texts, take(places, rows, None)?.as_primitive::<Int32Type>(), None)
+                    }
+                    _ => take(&self.column(view, name)?, rows, None),
+                }
+            }
+            _ => take(&self.column(view, name)?, rows, None),
+        }
+    }
+
+    /// Whether a column of lines is that of their encounters, for every line.
+    fn is_through_encounter(&self, name: &str) -> Result<bool, ArrowError> {
+        Ok(self.is_of_encounter(name) || name == "setting" && self.links()?.complete)
+    }
+
+    /// For a condition over lines that speaks of nothing but their encounters: the encounter of each line.
+    ///
+    /// # Errors
+    /// A column was not read.
+    pub fn lifted<'n>(&self, mut names: impl Iterator<Item = &'n str>) -> Result<Option<&UInt32Array>, ArrowError> {
+        let links = self.links()?;
+        let all = links.complete && names.all(|name| name == "setting" || self.is_of_encounter(name));
+        Ok(all.then_some(&links.of_encounter))
+    }
+
     /// What the worker keeps from unit to unit.
     #[must_use]
     pub fn memory(&self) -> &'a Memory {
@@ -336,16 +417,35 @@ impl<'a> Views<'a> {
         if let Some(found) = cache.borrow().get(&key) {
             return Ok(Rc::clone(found));
         }
-        let made = if view == View::Line && self.is_of_encounter(name) {
-            // Few encounters stand for many lines.
+        // Few encounters and stays stand for many lines.
+        let made = if view == View::Line && self.is_through_encounter(name)? {
             let of_encounter = self.numbered(cache, View::Encounter, name, number)?;
             self.links()?.encounter.iter().map(|e| e.map_or(0, |e| of_encounter[e as usize])).collect()
+        } else if let (View::Line, Some(column)) = (view, of_stay(name)) {
+            let of_stay = self.numbered(cache, View::Stay, column, number)?;
+            self.stays_of_lines()?.iter().map(|stay| stay.map_or(0, |stay| of_stay[stay as usize])).collect()
+        } else if let Some(texts) = self.coded(view, name) {
+            texts.numbers(number)
+        } else if let (View::Line, "generic" | "atc4") = (view, name) {
+            texts(&self.claims.lines, "hilist_code")?.numbers(|items| number(&part_of_code(items, name)))
         } else {
             number(as_text(&self.column(view, name)?)?)
         };
         let made = Rc::new(made);
         cache.borrow_mut().insert(key, Rc::clone(&made));
         Ok(made)
+    }
+
+    /// The texts of a column of lines, where it was read as it stands.
+    fn coded(&self, view: View, name: &str) -> Option<Texts<'a>> {
+        let batch = match view {
+            View::Line if !LINES_OWN.contains(&name) => &self.claims.lines,
+            View::RawLine if !matches!(name, "day" | "setting" | "level" | "facility_name" | "region") => {
+                &self.claims.raw_lines
+            }
+            _ => return None,
+        };
+        batch.column_by_name(name).and_then(Texts::of)
     }
 
     /// Rows of a view by the number of their person.
@@ -359,6 +459,21 @@ impl<'a> Views<'a> {
         }
         let made = Rc::new(ByNumber::new(&self.numbers(view, "psn_no")?));
         self.rows_of_persons.borrow_mut().insert(view, Rc::clone(&made));
+        Ok(made)
+    }
+
+    /// Rows of a view by their code in a column.
+    ///
+    /// # Errors
+    /// There is no such column, or it was not read.
+    pub fn rows_of_codes(&self, view: View, name: &str) -> Result<Rc<ByNumber>, ArrowError> {
+        let view = if view == View::PaidLine { View::Line } else { view };
+        let key = (view, name.to_owned());
+        if let Some(found) = self.rows_of_codes.borrow().get(&key) {
+            return Ok(Rc::clone(found));
+        }
+        let made = Rc::new(ByNumber::new(&self.codes(view, name)?));
+        self.rows_of_codes.borrow_mut().insert(key, Rc::clone(&made));
         Ok(made)
     }
 
@@ -620,6 +735,17 @@ impl<'a> Views<'a> {
         })
     }
 
+    /// For each net line its joined stay.
+    fn stays_of_lines(&self) -> Result<UInt32Array, ArrowError> {
+        if let Some(found) = self.line_stays.get() {
+            return Ok(found.clone());
+        }
+        let of_encounter = self.stay_numbers()?;
+        let stay = |encounter: &Option<u32>| encounter.and_then(|e| of_encounter[e as usize]);
+        let made: UInt32Array = self.links()?.encounter.iter().map(stay).collect();
+        Ok(self.line_stays.get_or_init(|| made).clone())
+    }
+
     /// For each encounter its joined stay.
     fn stay_numbers(&self) -> Result<&Vec<Option<u32>>, ArrowError> {
         get_or_try(&self.stay_numbers, || {
@@ -637,18 +763,19 @@ impl<'a> Views<'a> {
         get_or_try(&self.fills, || {
             let lines = &self.claims.lines;
             let (ids, codes_of, kinds) =
-                (text(lines, "mdtrt_id")?, text(lines, "hilist_code")?, text(lines, "list_type")?);
+                (text(lines, "mdtrt_id")?, texts(lines, "hilist_code")?, texts(lines, "list_type")?);
             let settings = self.column(View::Line, "setting")?;
             let settings = as_text(&settings)?;
             let amounts = self.column(View::Line, "inscp_amt")?;
             let amounts = as_decimal(&amounts)?;
             let supplies = self.column(View::Line, "days")?;
             let supplies = as_decimal(&supplies)?;
+            let (encounters, generics) = (self.numbers(View::Line, "mdtrt_id")?, self.numbers(View::Line, "generic")?);
             let times = time(lines, "fee_ocur_time")?;
-            let mut found: BTreeMap<(u32, &str, i32), Fill> = BTreeMap::new();
-            let mut first_of: HashMap<&str, u32> = HashMap::new();
+            let mut place_of: HashMap<(u32, u32, i32), usize> = HashMap::new();
+            let mut fills: Vec<Fill> = Vec::new();
             for row in 0..lines.num_rows() {
-                let drug = at(kinds, row).map(|k| k.starts_with('1'));
+                let drug = kinds.at(row).map(|k| k.starts_with('1'));
                 let place = at(settings, row).map(|s| matches!(s, "outpatient" | "pharmacy"));
                 let paid = amounts.is_valid(row).then(|| amounts.value(row) > 0);
                 let all = [drug, place, paid];
@@ -657,17 +784,13 @@ impl<'a> Views<'a> {
                 }
                 // Whether it belongs here is not known: the fill it would belong to is not evaluated.
                 let unknown = all.contains(&None);
-                let line = u32::try_from(row).map_err(|e| ArrowError::ComputeError(e.to_string()))?;
-                // Encounters in the order of their first line; the view is sorted by time below.
-                let encounter = *first_of.entry(ids.value(row)).or_insert(line);
-                let generic = codes::generic(codes_of.value(row));
-                let fill = found.entry((encounter, generic, day_of(times.value(row)))).or_insert_with(|| Fill {
-                    lines: Vec::new(),
-                    generic: generic.to_owned(),
-                    day: day_of(times.value(row)),
-                    days: Some(0),
-                    fen: 0,
+                let day = day_of(times.value(row));
+                let place = *place_of.entry((encounters[row], generics[row], day)).or_insert_with(|| {
+                    let generic = codes::generic(codes_of.at(row).unwrap_or_default()).to_owned();
+                    fills.push(Fill { lines: Vec::new(), generic, day, days: Some(0), fen: 0 });
+                    fills.len() - 1
                 });
+                let fill = &mut fills[place];
                 fill.days = fill
                     .days
                     .zip((!unknown && supplies.is_valid(row)).then(|| supplies.value(row)))
@@ -675,10 +798,9 @@ impl<'a> Views<'a> {
                 if !unknown {
                     fill.fen += amounts.value(row);
                 }
-                fill.lines.push(line);
+                fill.lines.push(u32::try_from(row).map_err(|e| ArrowError::ComputeError(e.to_string()))?);
             }
             let people = text(lines, "psn_no")?;
-            let mut fills: Vec<Fill> = found.into_values().collect();
             let order = |fill: &Fill| {
                 let line = fill.lines[0] as usize;
                 (at(people, line), fill.day, at(ids, line))
@@ -746,10 +868,10 @@ impl<'a> Views<'a> {
     }
 
     fn items_of(&self, encounters: &[&str]) -> Result<Option<String>, ArrowError> {
-        let item = text(&self.claims.lines, "hilist_code")?;
+        let item = texts(&self.claims.lines, "hilist_code")?;
         let mut codes: Vec<&str> = Vec::new();
         for id in encounters {
-            codes.extend(self.lines_of_encounter(id)?.iter().filter_map(|&line| at(item, line as usize)));
+            codes.extend(self.lines_of_encounter(id)?.iter().filter_map(|&line| item.at(line as usize)));
         }
         codes.sort_unstable();
         codes.dedup();
@@ -788,23 +910,23 @@ impl<'a> Views<'a> {
         let on = |line: usize| day_of(times.value(line));
         let links = self.links()?;
         let persons = &self.claims.persons;
-        let (places, items) = (text(lines, "fixmedins_code")?, text(lines, "hilist_code")?);
-        let facility = |line: usize| at(places, line).and_then(|f| self.setting.facilities.get(f));
+        let (places, items) = (texts(lines, "fixmedins_code")?, texts(lines, "hilist_code")?);
+        let facility = |line: usize| places.at(line).and_then(|f| self.setting.facilities.get(f));
         let of_encounter = |column: &str| self.of_encounter(column);
         Ok(match name {
             "day" => Arc::new((0..rows).map(|line| Some(on(line))).collect::<Date32Array>()),
-            "generic" => Arc::new(items.iter().map(|c| c.map(codes::generic)).collect::<StringArray>()),
-            "atc4" => Arc::new(items.iter().map(|c| c.and_then(codes::atc4)).collect::<StringArray>()),
+            "generic" => Arc::new((0..rows).map(|line| items.at(line).map(codes::generic)).collect::<StringArray>()),
+            "atc4" => Arc::new((0..rows).map(|line| items.at(line).and_then(codes::atc4)).collect::<StringArray>()),
             "inscp_amt" => scope_amount(lines, "det_item_fee_sumamt")?,
             "med_type" => {
-                let own = text(lines, "med_type")?;
+                let own = texts(lines, "med_type")?;
                 let theirs = of_encounter("med_type")?;
                 let theirs = as_text(&theirs)?;
-                Arc::new((0..rows).map(|line| at(theirs, line).or_else(|| at(own, line))).collect::<StringArray>())
+                Arc::new((0..rows).map(|line| at(theirs, line).or_else(|| own.at(line))).collect::<StringArray>())
             }
             "setting" => {
-                let own = text(lines, "med_type")?;
-                self.through_visit("setting", |line| self.care_setting(at(own, line), on(line)))?
+                let own = texts(lines, "med_type")?;
+                self.through_visit("setting", |line| self.care_setting(own.at(line), on(line)))?
             }
             "level" => {
                 let visits = self.visits()?;
@@ -877,14 +999,14 @@ impl<'a> Views<'a> {
             }
             "days" => {
                 let (given, counts) = (decimal(lines, "prd_days")?, decimal(lines, "cnt")?);
-                let (units, specs) = (text(lines, "cnt_prcunt")?, text(lines, "spec")?);
-                let (doses, frequencies) = (text(lines, "sin_dos_dscr")?, text(lines, "used_frqu_dscr")?);
+                let (units, specs) = (texts(lines, "cnt_prcunt")?, texts(lines, "spec")?);
+                let (doses, frequencies) = (texts(lines, "sin_dos_dscr")?, texts(lines, "used_frqu_dscr")?);
                 let days = (0..rows).map(|line| {
                     if given.is_valid(line) && given.value(line) > 0 {
                         return Some(given.value(line) * 10_i128.pow(DAYS_SCALE - 4));
                     }
                     let (unit, spec, dose, often) =
-                        (at(units, line)?, at(specs, line)?, at(doses, line)?, at(frequencies, line)?);
+                        (units.at(line)?, specs.at(line)?, doses.at(line)?, frequencies.at(line)?);
                     let cnt = Decimal::try_from_i128_with_scale(counts.value(line), 4).ok()?;
                     let mut days = self.memory.days_of_supply(cnt, [unit, spec, dose, often])?;
                     days.rescale(DAYS_SCALE);
@@ -913,21 +1035,11 @@ impl<'a> Views<'a> {
                     (0..rows).map(|line| Some(given.is_valid(line) && given.value(line) > 0)).collect::<BooleanArray>(),
                 )
             }
-            "stay_id" | "stay_begin" | "stay_end" | "stay_days" | "stay_open" => {
-                let of_encounter = self.stay_numbers()?;
-                let numbers: UInt32Array =
-                    links.encounter.iter().map(|e| e.and_then(|e| of_encounter[e as usize])).collect();
-                let column = match name {
-                    "stay_id" => "mdtrt_id",
-                    "stay_begin" => "begin_day",
-                    "stay_end" => "end_day",
-                    "stay_open" => "open",
-                    _ => "stay_days",
-                };
-                take(&self.column(View::Stay, column)?, &numbers, None)?
+            _ if of_stay(name).is_some() => {
+                take(&self.column(View::Stay, of_stay(name).unwrap_or(name))?, &self.stays_of_lines()?, None)?
             }
             _ => match lines.column_by_name(name) {
-                Some(column) => Arc::clone(column),
+                Some(column) => spelled_out(column)?,
                 None => of_encounter(name)?,
             },
         })
@@ -1180,18 +1292,17 @@ impl<'a> Views<'a> {
                 Arc::new((0..batch.num_rows()).map(region).collect::<StringArray>())
             }
             "line_count" | "line_sum" => {
-                let settled = text(&self.claims.raw_lines, "setl_id")?;
+                let settled = self.numbers(View::RawLine, "setl_id")?;
+                let own = self.numbers(View::RawSettlement, "setl_id")?;
                 let totals = decimal(&self.claims.raw_lines, "det_item_fee_sumamt")?;
-                let mut of_settlement: HashMap<&str, (i64, i128)> = HashMap::new();
-                for row in 0..settled.len() {
-                    if let Some(id) = at(settled, row) {
-                        let known = of_settlement.entry(id).or_default();
-                        known.0 += 1;
-                        known.1 += totals.value(row);
-                    }
+                let highest = settled.iter().chain(own.iter()).copied().max().unwrap_or(0);
+                let mut of_settlement: Vec<(i64, i128)> = vec![(0, 0); highest as usize + 1];
+                for (row, number) in settled.iter().enumerate().filter(|(_, number)| **number != 0) {
+                    let known = &mut of_settlement[*number as usize];
+                    known.0 += 1;
+                    known.1 += totals.value(row);
                 }
-                let own = text(batch, "setl_id")?;
-                let known = own.iter().map(|id| id.and_then(|id| of_settlement.get(id).copied()).unwrap_or_default());
+                let known = own.iter().map(|number| of_settlement[*number as usize]);
                 if name == "line_count" {
                     Arc::new(known.map(|k| Some(k.0)).collect::<Int64Array>())
                 } else {
@@ -1200,7 +1311,7 @@ impl<'a> Views<'a> {
                 }
             }
             _ => match batch.column_by_name(name) {
-                Some(column) => Arc::clone(column),
+                Some(column) => spelled_out(column)?,
                 None => of_encounter(name)?,
             },
         })
@@ -1395,6 +1506,10 @@ impl Columns for ViewRows<'_> {
     fn column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
         self.views.column(self.view, name)
     }
+
+    fn gather(&self, name: &str, rows: &UInt32Array) -> Result<ArrayRef, ArrowError> {
+        self.views.gather(self.view, name, rows)
+    }
 }
 
 fn get_or_try<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T, ArrowError>) -> Result<&T, ArrowError> {
@@ -1422,6 +1537,22 @@ fn as_decimal(array: &ArrayRef) -> Result<&Decimal128Array, ArrowError> {
 
 fn as_day(array: &ArrayRef) -> Result<&Date32Array, ArrowError> {
     array.as_any().downcast_ref().ok_or_else(|| ArrowError::SchemaError("not a day column".to_owned()))
+}
+
+/// The generic or the ATC-4 class of each code.
+fn part_of_code(items: &StringArray, name: &str) -> StringArray {
+    items
+        .iter()
+        .map(|code| if name == "generic" { code.map(codes::generic) } else { code.and_then(codes::atc4) })
+        .collect()
+}
+
+/// A column of texts as an array of texts, whatever way it was read.
+fn spelled_out(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    match Texts::of(column) {
+        Some(Texts::Coded(places, texts)) => take(texts, places, None),
+        _ => Ok(Arc::clone(column)),
+    }
 }
 
 /// 1 or 2; anything else is unknown.

@@ -109,6 +109,13 @@ impl ByNumber {
         self.rows.is_empty()
     }
 
+    /// Each number that has rows, with them.
+    pub fn each(&self) -> impl Iterator<Item = (u32, &[u32])> {
+        let runs = (0u32..).zip(self.starts.windows(2)).skip(1);
+        runs.filter(|(_, run)| run[0] < run[1])
+            .map(|(number, run)| (number, &self.rows[run[0] as usize..run[1] as usize]))
+    }
+
     /// Rows with this number.
     #[must_use]
     pub fn of(&self, number: u32) -> &[u32] {

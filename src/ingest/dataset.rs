@@ -15,7 +15,7 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
@@ -272,6 +272,24 @@ impl Dataset {
         read_columns(&self.file(unit, table), table, &schema, Some(group), columns)
     }
 
+    /// As [`Dataset::read`], with some of the columns as codes: a dictionary of the few texts that the rows repeat.
+    ///
+    /// # Errors
+    /// When the file cannot be read or a column is unknown.
+    pub fn read_coded(
+        &self,
+        unit: &Unit,
+        table: Table,
+        columns: &[&str],
+        coded: &[&str],
+    ) -> Result<RecordBatch, Error> {
+        let schema = as_codes(&bucket_schema(table), coded);
+        let Some(group) = unit.row_groups.get(table.name()).copied().flatten() else {
+            return project(&RecordBatch::new_empty(schema), table, columns);
+        };
+        read_columns(&self.file(unit, table), table, &schema, Some(group), columns)
+    }
+
     /// The facility table, whole.
     ///
     /// # Errors
@@ -281,6 +299,16 @@ impl Dataset {
         let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
         read_columns(&self.folder.join("facility.parquet"), Table::Facility, &schema, None, &names)
     }
+}
+
+/// The schema with some of its text columns as dictionaries.
+fn as_codes(schema: &SchemaRef, coded: &[&str]) -> SchemaRef {
+    let codes = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    let fields = schema.fields().iter().map(|field| {
+        let coded = coded.contains(&field.name().as_str()) && *field.data_type() == DataType::Utf8;
+        if coded { Arc::new(field.as_ref().clone().with_data_type(codes.clone())) } else { Arc::clone(field) }
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 fn read_columns(
@@ -296,7 +324,8 @@ fn read_columns(
     }
     let file = File::open(path).map_err(|e| Error::at(path, "open", &e))?;
     let failed = |e: &dyn fmt::Display| Error::at(path, "read", e);
-    let mut reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| failed(&e))?;
+    let options = ArrowReaderOptions::new().with_schema(Arc::clone(schema));
+    let mut reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(|e| failed(&e))?;
     let mask = ProjectionMask::roots(reader.parquet_schema(), wanted.iter().copied());
     if let Some(group) = group {
         reader = reader.with_row_groups(vec![group]);

@@ -20,7 +20,9 @@ use serde_json::{Value, json};
 use super::{Error, library};
 use crate::clock::Stopwatch;
 use crate::engine::claims::{Tally as Lines, Traced};
-use crate::engine::{Answers, Claims, Found, Hit, Memory, Netting, Plan, Scope, Setting, Tables, Views, needed, run};
+use crate::engine::{
+    Answers, CODED, Claims, Found, Hit, Memory, Netting, Plan, Scope, Setting, Tables, Views, needed, run,
+};
 use crate::findings::{Coverage, Covered, Outcome, RuleFacts, assemble, stale};
 use crate::ingest::{self, Dataset, TableSummary, Unit};
 use crate::model::{Table, day};
@@ -321,7 +323,8 @@ fn run_unit(
     let watch = Stopwatch::start();
     let mut tables = Tables::new();
     for (table, names) in columns {
-        tables.insert(*table, dataset.read(unit, *table, names)?);
+        let coded = if *table == Table::FeeDetail { CODED } else { &[] };
+        tables.insert(*table, dataset.read_coded(unit, *table, names, coded)?);
     }
     part.spent.read = watch.elapsed();
     let watch = Stopwatch::start();
