@@ -48,6 +48,7 @@ def codes_of(knowledge):
 def make(folder, knowledge, persons, seed):
     """Write the export into `folder`."""
     r = random.Random(seed)
+    aside = random.Random(seed + 2)  # a chance of its own: the other columns stay as they were
     items, diagnoses = codes_of(knowledge)
     plain_items = ["002501010150000", "002503050010000", "001102000010000", "003106010010000", "XC08CAA252A001010100020",
                    "XA02BCA224E003010100004", "XC08CAB001A001010100020", "ZA01AAG0101010100007"]
@@ -164,7 +165,7 @@ def make(folder, knowledge, persons, seed):
                     fee = 0.0
                 fund = round(scope * 0.7, 2)
                 acct = pick([0.0, round(fee - fund, 2), 5.0])
-                settlement = dict(setl_id=setl, mdtrt_id=mdtrt, psn_no=psn, fixmedins_code=facility, insutype=encounter["insutype"], med_type=med_type, insu_admdvs=maybe(0.4, pick(["340602", "340603", "370323"])), setl_time=f"{end + dt.timedelta(days=pick([0, 0, 1, 5]))} 16:00:00",
+                settlement = dict(setl_id=setl, mdtrt_id=mdtrt, psn_no=psn, fixmedins_code=facility, insutype=aside.choice([encounter["insutype"]] * 8 + ["510", ""]), med_type=med_type, insu_admdvs=maybe(0.4, pick(["340602", "340603", "370323"])), setl_time=f"{end + dt.timedelta(days=pick([0, 0, 1, 5]))} 16:00:00",
                                   medfee_sumamt=f"{fee:.2f}", fulamt_ownpay_amt=maybe(0.95, f"{total('fulamt_ownpay_amt'):.2f}"), overlmt_selfpay=maybe(0.95, f"{total('overlmt_selfpay'):.2f}"), preselfpay_amt=maybe(0.95, f"{total('preselfpay_amt'):.2f}"),
                                   inscp_amt=maybe(0.9, f"{scope:.2f}"), hifp_pay=maybe(0.9, f"{fund:.2f}"), hifmi_pay=maybe(0.3, "0.00"), maf_pay=maybe(0.3, "0.00"), fund_pay_sumamt=maybe(0.9, pick([f"{fund:.2f}", f"{fund:.2f}", f"{fund + 0.01:.2f}", f"{fund + 0.02:.2f}", "0"])), acct_pay=maybe(0.9, f"{acct:.2f}"),
                                   cash_payamt=maybe(0.9, f"{fee - fund - acct:.2f}"), ownpay_hosp_part=maybe(0.1, "1.00"), refd_setl_flag="0", init_setl_id="", mid_setl_flag=mid if i == 0 else "0")

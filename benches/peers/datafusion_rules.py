@@ -26,6 +26,7 @@ PATIENCE = 300  # seconds for one statement
 # The macros of 00_model.sql that statements use, in this dialect; `{0}` is the first argument.
 MACROS = {
     "share": "(CASE WHEN ({2}) = 0 THEN NULL ELSE signum(({0})::DOUBLE) * floor(abs(({0})::DOUBLE * ({1})::DOUBLE / ({2})::DOUBLE) * 100 + 0.5000001) / 100 END)::DECIMAL(16,2)",
+    "at_stake": "greatest(coalesce({0}, 0), 0)",
     "cents": "({0})::DECIMAL(16,2)",
     "plain": "(CASE WHEN strpos(({0})::VARCHAR, '.') > 0 THEN rtrim(rtrim(({0})::VARCHAR, '0'), '.') ELSE ({0})::VARCHAR END)",
     "in_force": "(({0} IS NULL OR {0} <= {2}) AND ({1} IS NULL OR {2} <= {1}))",

@@ -117,8 +117,11 @@ pub fn needed(plans: &[Plan]) -> BTreeMap<Table, Vec<&'static str>> {
             }
         }
         let of_others: &[(Table, &'static str)] = match (view, column.as_str()) {
-            (View::Line | View::PaidLine | View::Encounter, "fund_pay_sumamt") => {
+            (View::Line | View::PaidLine | View::Encounter, "fund_pay_sumamt" | "visit_fund_pay_sumamt") => {
                 &[(Table::Settlement, "fund_pay_sumamt")]
+            }
+            (View::Line | View::PaidLine, "stay_departments") | (View::Stay, "departments") => {
+                &[(Table::Encounter, "adm_dept_codg"), (Table::Encounter, "dscg_dept_codg")]
             }
             (View::Line | View::PaidLine, "acct_pay") => &[(Table::Settlement, "acct_pay")],
             (View::Settlement, "psn_insu_date") => &[(Table::Person, "psn_insu_date")],

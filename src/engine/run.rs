@@ -223,7 +223,7 @@ impl<'a> Run<'_, 'a> {
             let day = days.is_valid(source).then(|| days.value(source))?;
             let region = regions.as_ref().map_or(0, |numbers| numbers[source]);
             let insutype = insured.as_ref().map_or(0, |numbers| numbers[source]);
-            let level = levels.as_ref().map(|levels| levels.as_primitive::<Int64Type>());
+            let level = levels.as_ref().map(AsArray::as_primitive::<Int64Type>);
             let level = level.and_then(|level| level.is_valid(source).then(|| level.value(source)));
             let key = (day, region, insutype, level);
             if let Some((_, found)) = last.filter(|(last, _)| *last == key) {

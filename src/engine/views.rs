@@ -108,6 +108,8 @@ fn of_stay(name: &str) -> Option<&'static str> {
         "stay_end" => "end_day",
         "stay_open" => "open",
         "stay_days" => "stay_days",
+        "stay_med_types" => "med_types",
+        "stay_departments" => "departments",
         _ => return None,
     })
 }
@@ -230,6 +232,9 @@ const LINES_OWN: &[&str] = &[
     "stay_end",
     "stay_days",
     "stay_open",
+    "stay_med_types",
+    "stay_departments",
+    "visit_fund_pay_sumamt",
 ];
 
 impl<'a> Views<'a> {
@@ -1035,6 +1040,7 @@ impl<'a> Views<'a> {
                     (0..rows).map(|line| Some(given.is_valid(line) && given.value(line) > 0)).collect::<BooleanArray>(),
                 )
             }
+            "visit_fund_pay_sumamt" => self.fund_pay_of(text(lines, "mdtrt_id")?)?,
             _ if of_stay(name).is_some() => {
                 take(&self.column(View::Stay, of_stay(name).unwrap_or(name))?, &self.stays_of_lines()?, None)?
             }
@@ -1058,6 +1064,22 @@ impl<'a> Views<'a> {
             sums.push((paid > 0 || known().count() == lines.len()).then_some(paid));
         }
         Ok(Arc::new(Decimal128Array::from(sums).with_precision_and_scale(16, 2)?))
+    }
+
+    /// What the fund paid for each of these visits, whether their rows are there or not: the sum over the settlements that
+    /// stand; unknown where there is none, or one of them is unknown.
+    fn fund_pay_of(&self, visits: &StringArray) -> Result<ArrayRef, ArrowError> {
+        let amounts = decimal(&self.claims.settlements, "fund_pay_sumamt")?;
+        let settled = text(&self.claims.settlements, "mdtrt_id")?;
+        let mut of_visit: HashMap<&str, Option<i128>> = HashMap::new();
+        for row in 0..settled.len() {
+            if let Some(id) = at(settled, row) {
+                let sum = of_visit.entry(id).or_insert(Some(0));
+                *sum = sum.zip(amounts.is_valid(row).then(|| amounts.value(row))).map(|(a, b)| a + b);
+            }
+        }
+        let sums = visits.iter().map(|id| id.and_then(|id| of_visit.get(id).copied()).flatten());
+        Ok(Arc::new(sums.collect::<Decimal128Array>().with_precision_and_scale(16, 2)?))
     }
 
     fn encounter_column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
@@ -1116,20 +1138,7 @@ impl<'a> Views<'a> {
                 Arc::new(Decimal128Array::from(sums?).with_precision_and_scale(16, 2)?)
             }
             "paid_amt" => self.paid_of_encounters()?,
-            "fund_pay_sumamt" => {
-                let amounts = decimal(&self.claims.settlements, name)?;
-                let settled = text(&self.claims.settlements, "mdtrt_id")?;
-                let mut by_encounter: HashMap<&str, Option<i128>> = HashMap::new();
-                for row in 0..settled.len() {
-                    if let Some(id) = at(settled, row) {
-                        let sum = by_encounter.entry(id).or_insert(Some(0));
-                        *sum = sum.zip(amounts.is_valid(row).then(|| amounts.value(row))).map(|(a, b)| a + b);
-                    }
-                }
-                let ids = text(batch, "mdtrt_id")?;
-                let sums = ids.iter().map(|id| id.and_then(|id| by_encounter.get(id).copied()).flatten());
-                Arc::new(sums.collect::<Decimal128Array>().with_precision_and_scale(16, 2)?)
-            }
+            "fund_pay_sumamt" => self.fund_pay_of(text(batch, "mdtrt_id")?)?,
             "items" => {
                 let ids = text(batch, "mdtrt_id")?;
                 let items: Result<Vec<Option<String>>, ArrowError> =
@@ -1158,6 +1167,22 @@ impl<'a> Views<'a> {
                 let of_parts = |s: &Stay| {
                     let parts: Vec<&str> = s.parts.iter().filter_map(|&part| at(kinds, part as usize)).collect();
                     (!parts.is_empty()).then(|| parts.join("|"))
+                };
+                Arc::new(stays.iter().map(of_parts).collect::<StringArray>())
+            }
+            // Where it began and where it ended, of every part, each department once.
+            "departments" => {
+                let (came, left) = (text(batch, "adm_dept_codg")?, text(batch, "dscg_dept_codg")?);
+                let of_parts = |s: &Stay| {
+                    let mut all: Vec<&str> = Vec::new();
+                    for part in s.parts.iter().map(|&part| part as usize) {
+                        for department in [at(came, part), at(left, part)].into_iter().flatten() {
+                            if !all.contains(&department) {
+                                all.push(department);
+                            }
+                        }
+                    }
+                    (!all.is_empty()).then(|| all.join("|"))
                 };
                 Arc::new(stays.iter().map(of_parts).collect::<StringArray>())
             }

@@ -145,7 +145,7 @@ impl View {
                 for name in ["generic", "atc4", "setting", "diagnoses", "region", "facility_region", "facility_name"] {
                     add(name, text.clone());
                 }
-                for name in ["fixmedins_type", "stay_id", "items", "main_diag"] {
+                for name in ["fixmedins_type", "stay_id", "stay_med_types", "stay_departments", "items", "main_diag"] {
                     add(name, text.clone());
                 }
                 for name in ["day", "death_day", "begin_day", "end_day", "stay_begin", "stay_end"] {
@@ -154,7 +154,7 @@ impl View {
                 for name in ["level", "age", "age_days", "stay_days", "stay_age_days"] {
                     add(name, number.clone());
                 }
-                for name in ["fund_pay_sumamt", "acct_pay"] {
+                for name in ["fund_pay_sumamt", "acct_pay", "visit_fund_pay_sumamt"] {
                     add(name, money.clone());
                 }
                 add("days", quantity);
@@ -189,6 +189,7 @@ impl View {
                 }
                 for name in [
                     "med_types",
+                    "departments",
                     "dscg_way",
                     "diagnoses",
                     "items",
@@ -314,6 +315,7 @@ pub fn said(column: &str) -> &str {
         "age" | "age_days" => "age（出生日期缺失、不可能，或两处不一致）",
         "level" => "level（hosp_lv 缺失或不在字典中）",
         "region" => "region（参保地与机构区划都没有）",
+        "visit_fund_pay_sumamt" => "fund_pay_sumamt（没有结算，或有一笔不知道）",
         other => other,
     }
 }

@@ -182,6 +182,7 @@ fn tables(case: &Case) -> Result<Tables, String> {
     for cells in lines.iter().chain(&settlements).chain(&rows(Table::Diagnosis)).chain(&rows(Table::SpecialCase)) {
         if let Some(id) = cells.get("mdtrt_id")
             && !wanted.contains(id)
+            && !case.lost.contains(id)
         {
             wanted.push(id.clone());
         }

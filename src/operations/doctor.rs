@@ -53,6 +53,9 @@ const SOURCES: &[(&str, &[&str])] = &[
     ("trace_code", &["fee_detail.drug_trac_codg"]),
     ("stay_id", &["encounter.begntime"]),
     ("stay_days", &["encounter.endtime"]),
+    ("stay_med_types", &["encounter.med_type"]),
+    ("stay_departments", &["encounter.adm_dept_codg", "encounter.dscg_dept_codg"]),
+    ("visit_fund_pay_sumamt", &["settlement.fund_pay_sumamt"]),
 ];
 
 /// Looks into the files of an export.

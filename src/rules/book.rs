@@ -29,6 +29,8 @@ pub struct Case {
     pub not_evaluated: Vec<(String, u64)>,
     pub as_of: Option<String>,
     pub region: Option<String>,
+    /// Visits whose row the export lacks; without this, a visit that lines or settlements name is made up.
+    pub lost: Vec<String>,
 }
 
 /// A finding that a case expects.
@@ -68,10 +70,11 @@ impl Book {
                 match name.trim() {
                     "as of" => case.as_of = Some(value.trim().to_owned()),
                     "region" => case.region = Some(value.trim().to_owned()),
+                    "no encounter" => case.lost.extend(value.split_whitespace().map(str::to_owned)),
                     name @ ("expect" | "not evaluated") => block = Some(name.to_owned()),
                     name if Table::named(name).is_some() => block = Some(name.to_owned()),
                     name => wrong(format!(
-                        "unknown block `{name}`, wanted a table, `expect`, `not evaluated`, `as of` or `region`"
+                        "unknown block `{name}`, wanted a table, `expect`, `not evaluated`, `as of`, `region` or `no encounter`"
                     )),
                 }
             } else if line.starts_with('|') {

@@ -14,6 +14,8 @@ CREATE MACRO share(money, part, whole) AS
     CASE WHEN whole = 0 THEN NULL ELSE sign(money)::INT *
     ((2 * (abs(money) * 100)::HUGEINT * (part * 100000000)::HUGEINT + (whole * 100000000)::HUGEINT)
         // (2 * (whole * 100000000)::HUGEINT))::DECIMAL(18,0)::DECIMAL(20,2) / 100 END;
+-- A stay that was not settled, or whose settlements are worth less than nothing, puts nothing at stake.
+CREATE MACRO at_stake(x) AS greatest(coalesce(x, 0), 0);
 CREATE MACRO cents(x) AS round(x, 2)::DECIMAL(16,2);
 CREATE MACRO plain(x) AS CASE WHEN contains(x::VARCHAR, '.') THEN rtrim(rtrim(x::VARCHAR, '0'), '.') ELSE x::VARCHAR END;
 CREATE MACRO in_force(valid_from, valid_until, service_day) AS
@@ -188,7 +190,7 @@ SELECT l.* REPLACE (coalesce(e.med_type, l.med_type) AS med_type),
        l.list_type LIKE '1%' AS is_drug,
        s.setting, b.gend, b.brdy, coalesce(e.level, level_of(f.hosp_lv)) AS level, e.traf_dept_flag,
        e.begin_day, e.end_day, e.main_diag, e.dise_no,
-       coalesce(e.insutype, p.insutype) AS insutype, e.matn_type,
+       coalesce(t.insutype, e.insutype, p.insutype) AS insutype, e.matn_type,  -- whose fund paid: the settlement knows best
        CASE WHEN date_part('year', age(l.fee_ocur_time::DATE, b.brdy)) BETWEEN 0 AND 130 AND l.fee_ocur_time::DATE >= b.brdy
             THEN date_part('year', age(l.fee_ocur_time::DATE, b.brdy)) END AS age,
        CASE WHEN date_part('year', age(l.fee_ocur_time::DATE, b.brdy)) BETWEEN 0 AND 130 AND l.fee_ocur_time::DATE >= b.brdy

@@ -7,7 +7,7 @@ WITH pair AS (
      AND (a.begin_day, a.stay_id) < (b.begin_day, b.stay_id)
 )
 SELECT to_json({'mdtrt_id_1': least(first_id, stay_id), 'mdtrt_id_2': greatest(first_id, stay_id)}) AS key,
-       share(coalesce(inscp_amt, 0), least(greatest(1, to_day - from_day), stay_days), stay_days) AS amount
+       at_stake(share(inscp_amt, least(greatest(1, to_day - from_day), stay_days), stay_days)) AS amount
 FROM pair
 WHERE NOT coalesce(begin_day - brdy BETWEEN 0 AND 28, false) AND NOT coalesce(a_begin - a_brdy BETWEEN 0 AND 28, false)
   AND (from_day < to_day

@@ -5,7 +5,7 @@ WITH chain AS (
            len(list_filter(diagnoses, lambda d: any_prefix(d, 'O80|O81|O82|O83|O84'))) > 0 AS delivery
     FROM stay WINDOW w AS (PARTITION BY psn_no, fixmedins_code ORDER BY begin_day, stay_id)
 )
-SELECT to_json({'mdtrt_id_1': prev_id, 'mdtrt_id_2': c.stay_id}) AS key, coalesce(inscp_amt, 0) AS amount
+SELECT to_json({'mdtrt_id_1': prev_id, 'mdtrt_id_2': c.stay_id}) AS key, at_stake(inscp_amt) AS amount
 FROM (SELECT *, lag(delivery) OVER (PARTITION BY psn_no, fixmedins_code ORDER BY begin_day, stay_id) AS prev_delivery FROM chain) c
 WHERE begin_day - prev_last BETWEEN 0 AND param('readmission_days', begin_day, region)
   AND left(main_diag, 3) = left(prev_diag, 3)

@@ -6,7 +6,7 @@ WITH kinds AS (
            bool_or(med_chrgitm_type IS NULL) AS unknown
     FROM line JOIN part_of o USING (mdtrt_id) GROUP BY o.stay_id
 )
-SELECT to_json({'mdtrt_id': stay_id}) AS key, coalesce(s.inscp_amt, 0) AS amount
+SELECT to_json({'mdtrt_id': stay_id}) AS key, at_stake(s.inscp_amt) AS amount
 FROM kinds k JOIN stay s USING (stay_id)
 WHERE NOT unknown AND treated < param('treatment_share_max', s.last_day, s.region) * total
   AND examined > param('examination_share_min', s.last_day, s.region) * total

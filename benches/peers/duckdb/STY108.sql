@@ -6,5 +6,5 @@ WITH judged AS (
                  AND (b.begin_day, b.stay_id) <= (s.begin_day, s.stay_id)) AS n
     FROM judged s
 )
-SELECT to_json({'psn_no': psn_no, 'mdtrt_id': stay_id}) AS key, coalesce(inscp_amt, 0) AS amount
+SELECT to_json({'psn_no': psn_no, 'mdtrt_id': stay_id}) AS key, at_stake(inscp_amt) AS amount
 FROM counted WHERE n > most AND NOT planned(main_diag, begin_day, coalesce(items, []));
