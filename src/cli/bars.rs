@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::progress::Progress;
 
@@ -45,11 +45,11 @@ impl Progress for Bars {
             made.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));
             let template = match (total, IN_BYTES.contains(&stage)) {
                 (0, _) => "{spinner} {msg:<12} {elapsed}",
-                (_, true) => "  {msg:<12} {wide_bar} {percent:>3}%  {bytes}/{total_bytes}  {eta} left",
-                (_, false) => "  {msg:<12} {wide_bar} {percent:>3}%  {human_pos}/{human_len}  {eta} left",
+                (_, true) => "  {msg:<12} {wide_bar} {percent:>3}%  {bytes}/{total_bytes}  {left}",
+                (_, false) => "  {msg:<12} {wide_bar} {percent:>3}%  {human_pos}/{human_len}  {left}",
             };
             if let Ok(style) = ProgressStyle::with_template(template) {
-                made.set_style(style);
+                made.set_style(style.with_key("left", left));
             }
             made.set_message(stage.to_owned());
             made.enable_steady_tick(Duration::from_millis(125));
@@ -78,5 +78,13 @@ impl Progress for Bars {
 
     fn stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed)
+    }
+}
+
+/// The time left, once there is something to tell it from.
+fn left(state: &ProgressState, to: &mut dyn std::fmt::Write) {
+    if state.pos() > 0 {
+        // A bar that cannot be drawn is no reason to stop.
+        let _ = write!(to, "{:#} left", HumanDuration(state.eta()));
     }
 }

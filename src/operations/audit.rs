@@ -283,7 +283,6 @@ fn run_units(
                 if let Ok(mut kept) = memories.lock() {
                     kept.push(memory);
                 }
-                progress.advance(unit.fee_lines);
                 Ok(part)
             })
             // In the order of the dataset, and as soon as neighbours are done: memory does not grow with the units.
@@ -356,12 +355,13 @@ fn run_unit(
     memory.begin_unit();
     let views = Rc::new(Views::new(&claims, setting, memory));
     for (number, plan) in library.plans.iter().enumerate() {
+        progress.go_on()?;
+        progress.advance(share(unit, number, library.plans.len()));
         if plan.across_persons() {
             part.answers.push(BTreeMap::new());
             part.spent.rules.push(Duration::ZERO);
             continue;
         }
-        progress.go_on()?;
         let watch = Stopwatch::start();
         let found = run(plan, &library.set, &views, scope).unwrap_or_else(|error| failed(plan, &views, &error));
         part.hits.extend(found.hits.into_iter().map(|hit| (number, hit)));
@@ -369,6 +369,12 @@ fn run_unit(
         part.spent.rules.push(watch.elapsed());
     }
     Ok(part)
+}
+
+/// A rule's share of a unit's lines, so that progress shows within a unit; the shares of all its rules are its lines.
+fn share(unit: &Unit, rule: usize, rules: usize) -> u64 {
+    let before = |rule: usize| unit.fee_lines * rule as u64 / rules as u64;
+    before(rule + 1) - before(rule)
 }
 
 /// A rule that fails is not evaluated, and says why; the others finish.
@@ -516,14 +522,14 @@ fn exemption_metas(exemptions: &Exemptions, covered: &[Covered], as_of: i32) -> 
 
 /// Rules that took more time than they may, in their order.
 fn over_budget(plans: &[Plan], spent: &[Duration], most: Option<u64>) -> Vec<OverBudget> {
-    let whole = spent.iter().sum::<Duration>().as_millis();
+    let whole = spent.iter().sum::<Duration>().as_micros();
     let of_rule = |(plan, spent): (&Plan, &Duration)| {
-        let share = u64::try_from(spent.as_millis() * 100 / whole.max(1)).unwrap_or(100);
+        let share = u64::try_from(spent.as_micros() * 100 / whole.max(1)).unwrap_or(100);
         let (is_over, budget) = match most {
             Some(seconds) => (*spent > Duration::from_secs(seconds), Budget::Seconds(seconds)),
             None => {
                 let is_long = *spent >= Duration::from_secs(SHORT_SECONDS);
-                (is_long && spent.as_millis() * 100 > whole * u128::from(MOST_PERCENT), Budget::Percent(MOST_PERCENT))
+                (is_long && spent.as_micros() * 100 > whole * u128::from(MOST_PERCENT), Budget::Percent(MOST_PERCENT))
             }
         };
         let spent_ms = u64::try_from(spent.as_millis()).unwrap_or(u64::MAX);

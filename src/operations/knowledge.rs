@@ -20,8 +20,8 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::Error;
-use crate::ingest;
 use crate::aside;
+use crate::ingest;
 use crate::model::{day, sheet::harmless};
 use crate::progress::Progress;
 use crate::report::Lang;

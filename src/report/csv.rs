@@ -8,8 +8,8 @@
 
 use std::io::{self, Read, Write};
 
-use super::columns::{COLUMNS, Cell, yuan};
 use super::Told;
+use super::columns::{COLUMNS, Cell, yuan};
 use super::reasons::set_aside;
 use super::text::Lang;
 use crate::findings::{Coverage, Finding, FindingLine};

@@ -17,8 +17,8 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
-use super::{Error, Told};
 use super::columns::{COLUMNS, Cell, Column, Kind, cents, epoch_day};
+use super::{Error, Told};
 use crate::findings::{Finding, FindingLine};
 
 const BATCH_ROWS: usize = 65_536;

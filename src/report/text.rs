@@ -199,7 +199,13 @@ fn overdue(text: &mut String, context: &Context, lang: Lang) {
     if !context.over_budget.is_empty() {
         let named: Vec<String> = context.over_budget.iter().map(|rule| slow(rule, lang)).collect();
         let named = named.join(lang.of("；", "; "));
-        say(text, &format!("{}{named}", lang.of("耗时超出预算（不影响结果）：", "over its time budget, findings unaffected: ")));
+        say(
+            text,
+            &format!(
+                "{}{named}",
+                lang.of("耗时超出预算（不影响结果）：", "over its time budget, findings unaffected: ")
+            ),
+        );
     }
     let ended: Vec<String> = context
         .exemptions
@@ -247,12 +253,18 @@ pub(super) fn slow(rule: &OverBudget, lang: Lang) -> String {
     let seconds = format!("{}.{}", rule.spent_ms / 1000, rule.spent_ms / 100 % 10);
     let OverBudget { code, share, .. } = rule;
     match (lang, rule.budget) {
-        (Lang::Zh, Budget::Percent(most)) => format!("{code} 用时 {seconds} 秒，占各规则合计的 {share}%（预算 {most}%）"),
+        (Lang::Zh, Budget::Percent(most)) => {
+            format!("{code} 用时 {seconds} 秒，占各规则合计的 {share}%（预算 {most}%）")
+        }
         (Lang::Zh, Budget::Seconds(most)) => {
             format!("{code} 用时 {seconds} 秒，占各规则合计的 {share}%（预算 {most} 秒）")
         }
-        (Lang::En, Budget::Percent(most)) => format!("{code} {seconds} s, {share}% of all rules' time (budget {most}%)"),
-        (Lang::En, Budget::Seconds(most)) => format!("{code} {seconds} s, {share}% of all rules' time (budget {most} s)"),
+        (Lang::En, Budget::Percent(most)) => {
+            format!("{code} {seconds} s, {share}% of all rules' time (budget {most}%)")
+        }
+        (Lang::En, Budget::Seconds(most)) => {
+            format!("{code} {seconds} s, {share}% of all rules' time (budget {most} s)")
+        }
     }
 }
 

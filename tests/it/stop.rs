@@ -21,6 +21,13 @@ use fundaudit::report::{Format, Lang, text};
 
 const COUNTY: &str = "fixtures/exports/county";
 
+/// An export of sixty persons, in which these rules find something.
+fn small(folder: &Path) -> PathBuf {
+    let export = folder.join("small");
+    generate(&generate::Options { persons: 60, ..generate::Options::default() }, &export, &Silent).unwrap();
+    export
+}
+
 /// Wanted no longer after so many steps.
 struct StopsAfter(AtomicI64);
 
@@ -90,19 +97,23 @@ fn options(out: &Path) -> audit::Options {
 #[test]
 fn an_audit_stopped_at_any_step_leaves_the_earlier_findings() {
     let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("findings");
-    let other = audit::Options { select: vec!["STY103".to_owned()], ..options(&out) };
-    audit::audit(&other, &Silent).unwrap();
-    let (stopped, done) = stopped_at_every_step(folder.path(), |progress| audit::audit(&options(&out), progress));
-    assert!(stopped > 10, "stopped while reading, while auditing and while writing: {stopped}");
-    assert!(done.outcome.findings.iter().all(|f| f.rule_code != "STY103"));
-    assert!(fs::read_to_string(out.join("run.json")).unwrap().contains("BIL103"), "then the new result is there");
+    let inputs = vec![small(folder.path())];
+    let of = |rule: &str, out: &str| audit::Options {
+        inputs: inputs.clone(),
+        select: vec![rule.to_owned(), "IDN103".to_owned()],
+        ..options(&folder.path().join(out))
+    };
+    audit::audit(&of("SCP101", "findings"), &Silent).unwrap();
+    let work = |progress: &dyn Progress| audit::audit(&of("MED101", "findings"), progress);
+    let (stopped, done) = stopped_at_every_step(folder.path(), work);
+    assert!(stopped > 20, "stopped while reading, while auditing and while writing: {stopped}");
+    assert!(!done.outcome.findings.is_empty() && done.outcome.findings.iter().all(|f| f.rule_code == "MED101"));
+    let found = fs::read_to_string(folder.path().join("findings/findings.csv")).unwrap();
+    assert!(found.contains("MED101") && !found.contains("SCP101"), "then the new result is there");
 
-    let fresh = folder.path().join("not/yet/there");
-    let (stopped, _) = stopped_at_every_step(folder.path(), |progress| audit::audit(&options(&fresh), progress));
-    assert!(stopped > 10 && fresh.join("run.json").is_file());
-    let left: Vec<PathBuf> = bytes(folder.path()).into_keys().filter(|p| p.to_string_lossy().contains("/.")).collect();
-    assert_eq!(left, [PathBuf::new(); 0]);
+    let work = |progress: &dyn Progress| audit::audit(&of("MED101", "not/yet/there"), progress);
+    stopped_at_every_step(folder.path(), work);
+    assert_eq!(fs::read_dir(folder.path().join("not/yet/there")).unwrap().count(), 10, "the files and nothing else");
 }
 
 #[test]
@@ -110,15 +121,16 @@ fn an_ingest_stopped_at_any_step_leaves_the_earlier_dataset() {
     let folder = tempfile::tempdir().unwrap();
     let dataset = folder.path().join("dataset");
     let how = ingest::Options { buckets: Some(3), threads: Some(2), ..ingest::Options::default() };
-    ingest(&[county().join("facility.csv"), county().join("encounter.csv")], &how, &dataset, &Silent).unwrap();
+    let export = small(folder.path());
+    ingest(&[export.join("facility.csv"), export.join("encounter.csv")], &how, &dataset, &Silent).unwrap();
     let (stopped, done) = stopped_at_every_step(folder.path(), |progress| {
-        ingest(&[county()], &how, &dataset, progress).map_err(Error::from)
+        ingest(std::slice::from_ref(&export), &how, &dataset, progress).map_err(Error::from)
     });
     assert!(stopped > 10, "{stopped}");
     assert!(done.manifest().tables["fee_detail"].audited.rows > 0);
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "the dataset and nothing beside it");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "export and dataset, and nothing beside them");
     let again = folder.path().join("again");
-    let whole = ingest(&[county()], &how, &again, &Silent).unwrap();
+    let whole = ingest(&[export], &how, &again, &Silent).unwrap();
     assert_eq!(done.manifest(), whole.manifest(), "as if nobody had ever stopped it");
 }
 
@@ -129,11 +141,11 @@ fn an_export_that_is_generated_appears_whole_or_not_at_all() {
         let out = folder.path().join("export");
         let few = generate::Options { persons: 20, form, ..generate::Options::default() };
         generate(&few, &out, &Silent).unwrap();
-        let more = generate::Options { persons: 600, ..few };
+        let more = generate::Options { persons: 300, ..few };
         let work = |progress: &dyn Progress| generate(&more, &out, progress).map_err(Error::from);
         let (stopped, made) = stopped_at_every_step(folder.path(), work);
         assert!(stopped >= 2, "{stopped}");
-        assert_eq!(made.persons, 600);
+        assert_eq!(made.persons, 300);
         assert!(out.join("knowledge/catalogue.csv").is_file() && out.join("truth.csv").is_file());
     }
 }
@@ -199,6 +211,33 @@ fn a_failed_audit_leaves_the_earlier_findings() {
     assert!(bytes(folder.path()) == before, "a place that a folder holds is found before anything is moved");
 }
 
+/// Takes the disk away from under the work at its first step.
+struct NoDisk<'a>(&'a Path);
+
+impl Progress for NoDisk<'_> {
+    fn begin(&self, _stage: &str, _total: u64) {}
+    fn advance(&self, _units: u64) {
+        for entry in fs::read_dir(self.0).unwrap().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(".fundaudit-") {
+                fs::remove_dir_all(entry.path()).unwrap();
+            }
+        }
+    }
+    fn end(&self) {}
+}
+
+#[test]
+fn a_failed_ingest_leaves_the_earlier_dataset() {
+    let folder = tempfile::tempdir().unwrap();
+    let (export, dataset) = (small(folder.path()), folder.path().join("dataset"));
+    let how = ingest::Options { threads: Some(1), ..ingest::Options::default() };
+    ingest(&[export.join("facility.csv"), export.join("encounter.csv")], &how, &dataset, &Silent).unwrap();
+    let before = bytes(folder.path());
+    let said = ingest(&[export], &how, &dataset, &NoDisk(folder.path())).unwrap_err();
+    assert!(!said.is_stop() && said.to_string().contains("cannot write"), "{said}");
+    assert!(bytes(folder.path()) == before);
+}
+
 #[test]
 fn what_is_aside_goes_and_takes_along_only_what_it_made() {
     let folder = tempfile::tempdir().unwrap();
@@ -254,7 +293,7 @@ fn signalled(child: Child, signal: &str, folder: &Path) -> (Option<i32>, String)
 #[cfg(unix)]
 fn at_work() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let options = generate::Options { persons: 6000, ..generate::Options::default() };
+    let options = generate::Options { persons: 2000, ..generate::Options::default() };
     generate(&options, &folder.path().join("export"), &Silent).unwrap();
     let how = ingest::Options::default();
     ingest(&[folder.path().join("export")], &how, &folder.path().join("dataset"), &Silent).unwrap();
@@ -358,11 +397,8 @@ fn a_rule_that_fails_says_so_and_leaves_the_others_alone() {
     let folder = tempfile::tempdir().unwrap();
     let rules = with_a_failing_rule();
     let audited = |name: &str, rules: Option<&Path>| {
-        let all = audit::Options {
-            select: vec![],
-            rules: rules.map(Path::to_owned),
-            ..options(&folder.path().join(name))
-        };
+        let all =
+            audit::Options { select: vec![], rules: rules.map(Path::to_owned), ..options(&folder.path().join(name)) };
         audit::audit(&all, &Silent).unwrap_or_else(|e| panic!("{e}"))
     };
     let without = audited("without", None);
@@ -397,7 +433,8 @@ fn a_rule_over_its_budget_is_named_and_nothing_else_changes() {
         assert_eq!((&rule["over_budget"]["budget"], &rule["over_budget"]["unit"]), (&0.into(), &"seconds".into()));
     }
     assert!(plain.context.run["rules"][0]["over_budget"].is_null());
-    for name in ["findings.csv", "findings.parquet", "findings.xlsx", "findings.json", "coverage.csv", "quarantine.csv"] {
+    for name in ["findings.csv", "findings.parquet", "findings.xlsx", "findings.json", "coverage.csv", "quarantine.csv"]
+    {
         let read = |side: &str| fs::read(folder.path().join(side).join(name)).unwrap();
         assert!(read("strict") == read("plain"), "{name} says nothing of time");
     }

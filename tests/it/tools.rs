@@ -203,9 +203,11 @@ fn what_tells_no_table_is_asked_for_by_name() {
     let options = knowledge::Options { workbook, into: folder.path().to_owned(), ..knowledge::Options::default() };
     let said = import(&options, &Silent).unwrap_err().to_string();
     assert!(said.contains("--table") && said.contains("daily_cap"), "{said}");
-    let said = import(&knowledge::Options { table: Some("dayly_cap".to_owned()), ..options.clone() }, &Silent).unwrap_err();
+    let said =
+        import(&knowledge::Options { table: Some("dayly_cap".to_owned()), ..options.clone() }, &Silent).unwrap_err();
     assert!(said.to_string().contains("did you mean `daily_cap`?"), "{said}");
-    let said = import(&knowledge::Options { table: Some("sex_limit".to_owned()), ..options.clone() }, &Silent).unwrap_err();
+    let said =
+        import(&knowledge::Options { table: Some("sex_limit".to_owned()), ..options.clone() }, &Silent).unwrap_err();
     assert!(said.to_string().contains("no column that `sex_limit` needs"), "{said}");
     let done = import(&knowledge::Options { table: Some("bed_item".to_owned()), ..options }, &Silent).unwrap();
     assert_eq!(done.added.len(), 1);
