@@ -115,8 +115,9 @@ pub fn assemble_told(
             &y.message,
         ))
     });
+    let all = sorted.len();
     for (number, (rule, hit)) in sorted.into_iter().enumerate() {
-        tell(number, progress)?;
+        tell(number, all, progress)?;
         let key = (rules[rule].code.as_str(), hit.key.clone());
         match by_fact.get_mut(&key) {
             Some((_, known)) => {
@@ -139,8 +140,9 @@ pub fn assemble_told(
     let register = Register::of(exemptions);
     let mut made = Assembled { covered: vec![Covered::default(); exemptions.len()], ..Assembled::default() };
     let lines = &mut made.lines;
+    let all = facts.len();
     for (number, (((rule, hit), shares), allocated)) in facts.into_iter().zip(shares).zip(allocated).enumerate() {
-        tell(number, progress)?;
+        tell(number, all, progress)?;
         let facts = &rules[rule];
         let id = finding_id(&facts.code, &hit.key);
         for (line, share) in hit.violating.iter().zip(&shares) {
@@ -178,11 +180,11 @@ pub fn assemble_told(
     Ok(made)
 }
 
-/// Tells of progress in steps, the first of them at the first hit.
-fn tell(number: usize, progress: &dyn Progress) -> Result<(), Stopped> {
+/// Tells of progress in steps, each when it begins.
+fn tell(number: usize, all: usize, progress: &dyn Progress) -> Result<(), Stopped> {
     const STEP: usize = 1024;
-    if number % STEP == 0 {
-        progress.advance(STEP as u64);
+    if number.is_multiple_of(STEP) {
+        progress.advance((all - number).min(STEP) as u64);
         progress.go_on()?;
     }
     Ok(())

@@ -525,12 +525,11 @@ fn over_budget(plans: &[Plan], spent: &[Duration], most: Option<u64>) -> Vec<Ove
     let whole = spent.iter().sum::<Duration>().as_micros();
     let of_rule = |(plan, spent): (&Plan, &Duration)| {
         let share = u64::try_from(spent.as_micros() * 100 / whole.max(1)).unwrap_or(100);
-        let (is_over, budget) = match most {
-            Some(seconds) => (*spent > Duration::from_secs(seconds), Budget::Seconds(seconds)),
-            None => {
-                let is_long = *spent >= Duration::from_secs(SHORT_SECONDS);
-                (is_long && spent.as_micros() * 100 > whole * u128::from(MOST_PERCENT), Budget::Percent(MOST_PERCENT))
-            }
+        let (is_over, budget) = if let Some(seconds) = most {
+            (*spent > Duration::from_secs(seconds), Budget::Seconds(seconds))
+        } else {
+            let is_long = *spent >= Duration::from_secs(SHORT_SECONDS);
+            (is_long && spent.as_micros() * 100 > whole * u128::from(MOST_PERCENT), Budget::Percent(MOST_PERCENT))
         };
         let spent_ms = u64::try_from(spent.as_millis()).unwrap_or(u64::MAX);
         is_over.then(|| OverBudget { code: plan.rule.code.clone(), spent_ms, share, budget })

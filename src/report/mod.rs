@@ -343,7 +343,7 @@ impl<'a> Told<'a> {
     /// One row more; fails when the work is wanted no longer.
     fn row(&self) -> Result<(), Stopped> {
         self.rows.set(self.rows.get() + 1);
-        if self.rows.get() % Told::STEP == 0 {
+        if self.rows.get().is_multiple_of(Told::STEP) {
             self.progress.advance(Told::STEP);
             self.progress.go_on()?;
         }
