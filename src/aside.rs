@@ -89,7 +89,8 @@ pub fn free(places: &[PathBuf]) -> Result<(), (PathBuf, io::Error)> {
     }
 }
 
-/// Puts the folder `new` in the place of `old`, which may be missing; what was there goes only when the new one is in.
+/// Puts the folder `new` in the place of `old`, which may be missing; what was there goes only when the new one is in. Between
+/// the two renamings `old` is in `aside`: a process that is killed just then leaves both there, whole.
 ///
 /// # Errors
 /// When the disk refuses; then `old` is as it was.

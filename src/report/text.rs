@@ -198,7 +198,7 @@ fn hidden(text: &mut String, tally: &Tally, context: &Context, lang: Lang) {
 fn overdue(text: &mut String, context: &Context, lang: Lang) {
     if !context.over_budget.is_empty() {
         let named: Vec<String> = context.over_budget.iter().map(|rule| slow(rule, lang)).collect();
-        let named = named.join(lang.of("；", "; "));
+        let named = first_few(&named, lang);
         say(
             text,
             &format!(
