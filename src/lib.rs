@@ -32,7 +32,7 @@
 //! ## Floors
 //! Imports point down; modules of one floor do not see each other; a test holds it.
 //! 7 `cli` · 6 `operations` · 5 `report` · 4 `findings` · 3 `engine` · 2 `ingest`, `rules` · 1 `model` · 0 `clock`, `span`,
-//! `progress`.
+//! `progress`, `aside`.
 //!
 //! ## What is absent
 //! - No code for one rule: a rule that cannot be said in its file means that the language lacks a word.
@@ -40,6 +40,8 @@
 //!   the same bytes, whatever the threads, the buckets or the order of rows; only `run.json` also holds times.
 //! - No float where money passes: decimals in columns, `rust_decimal` where money is computed, half up to the cent.
 //! - No row that disappears: rows and cents read = quarantined + duplicates + audited, and a run that does not add up fails.
+//! - No half of a result: files are made aside and moved into place at the end, so work that fails or is stopped leaves what
+//!   was there before.
 //! - No silence about missing data: what a condition needs and does not have is *not evaluated*, with the reason.
 //! - No table, file or function with an effect within reach of a rule: expressions are checked against a list of names
 //!   before the query engine sees them, and it is given no table.
@@ -58,6 +60,7 @@
 //! - a word of the language: [`rules::Find`], its reading in `rules::file`, its meaning in `engine::run`;
 //! - a form of output: a file in [`report`]; a verb: a file in [`operations`] and its flags in [`cli`].
 
+pub mod aside;
 pub mod cli;
 pub mod clock;
 pub mod engine;

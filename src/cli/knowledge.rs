@@ -37,7 +37,7 @@ pub(super) fn run(command: &KnowledgeCommand, face: &Face) -> Result<Outcome, Er
         from: *from,
         dry_run: *dry_run,
     };
-    let done = knowledge::import(&options)?;
+    let done = knowledge::import(&options, &face.progress)?;
     face.print(&match face.printed {
         Printed::Text => done.text(face.lang),
         Printed::Json => format!("{:#}\n", done.json()),

@@ -1,17 +1,20 @@
 //! The command line: read the flags, call one operation, show the outcome.
 //!
 //! Goes in: arguments. Comes out: results on stdout, everything else on stderr, and an exit code: 0 ran and found nothing,
-//! 1 ran and found violations, 2 could not run. Deliberately unknown here: how anything is done.
+//! 1 ran and found violations, 2 could not run, 130 was interrupted. Deliberately unknown here: how anything is done.
 //!
 //! To add a command: a variant of [`Command`], a function below that calls its operation.
 
 mod bars;
 mod knowledge;
 mod rules;
+mod signals;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
@@ -19,6 +22,7 @@ use crate::ingest;
 use crate::model::day;
 use crate::model::sheet::harmless;
 use crate::operations::{self, audit, generate};
+use crate::progress::Progress as _;
 use crate::report::{Format, Lang, text};
 
 /// 基金智审: audits the spending of a health-insurance fund.
@@ -30,7 +34,7 @@ use crate::report::{Format, Lang, text};
 ///   fundaudit doctor EXPORTS                    what is in these files, before auditing
 ///   fundaudit rules explain BIL103              what a rule means and when a charge may be right
 ///
-/// Exit codes: 0 ran and found nothing, 1 ran and found violations, 2 could not run.
+/// Exit codes: 0 ran and found nothing, 1 ran and found violations, 2 could not run, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "fundaudit", version, verbatim_doc_comment, disable_help_subcommand = true)]
 struct Cli {
@@ -79,6 +83,17 @@ enum Command {
     Generate(GenerateArgs),
 }
 
+impl Command {
+    /// Whether it asks between its chunks if it is still wanted.
+    fn can_be_stopped(&self) -> bool {
+        match self {
+            Command::Audit(_) | Command::Ingest(_) | Command::Generate(_) | Command::Knowledge(_) => true,
+            Command::Rules(command) => matches!(command, rules::RulesCommand::Diff { .. }),
+            Command::Doctor(_) => false,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 struct AuditArgs {
     /// A folder of exports, files, or a dataset made by `ingest`
@@ -117,9 +132,17 @@ struct AuditArgs {
     /// Threads; default: all processors
     #[arg(long)]
     threads: Option<usize>,
-    /// Memory that the run may use, about, such as 4GB
+    /// Memory for claims at work, about, such as 4GB: when it is short, fewer threads work at once
+    ///
+    /// Bounds the units that are audited and the buckets that are sorted at the same time. On top come the findings, which
+    /// are held until they are written, a workbook's shared texts while it is read, and some 100 MB.
     #[arg(long, value_parser = bytes, value_name = "SIZE")]
     memory: Option<u64>,
+    /// Seconds that a rule may take over the whole run, all threads together, before the report names it
+    ///
+    /// Findings do not depend on it. Default: a rule is named that takes more than 20 % of all rules' time and 5 seconds.
+    #[arg(long, value_name = "SECONDS")]
+    rule_budget: Option<u64>,
     /// A file that says which column is which, for exports with other names
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
@@ -151,6 +174,12 @@ struct IngestArgs {
     /// Threads; default: all processors
     #[arg(long)]
     threads: Option<usize>,
+    /// Memory for buckets at work, about, such as 4GB: when it is short, fewer threads work at once
+    ///
+    /// Bounds the buckets of persons that are sorted at the same time. On top come a workbook's shared texts while it is
+    /// read, and some 100 MB.
+    #[arg(long, value_parser = bytes, value_name = "SIZE")]
+    memory: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -279,10 +308,14 @@ pub fn run() -> ExitCode {
         .with_writer(std::io::stderr)
         .without_time()
         .try_init();
+    let stopped = Arc::new(AtomicBool::new(false));
+    if cli.command.can_be_stopped() {
+        signals::listen(&stopped);
+    }
     let face = Face {
         lang: language(cli.lang),
         printed: cli.format,
-        progress: bars::Bars::new(std::io::stderr().is_terminal()),
+        progress: bars::Bars::new(std::io::stderr().is_terminal(), stopped),
     };
     let outcome = match cli.command {
         Command::Audit(args) => audit(&args, &face),
@@ -296,8 +329,10 @@ pub fn run() -> ExitCode {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Found) => ExitCode::from(u8::from(!cli.exit_zero)),
         Err(error) => {
+            // A bar of the stage that failed would stand above the sentence for ever.
+            face.progress.end();
             let _ = writeln!(std::io::stderr(), "fundaudit: {error}");
-            ExitCode::from(2)
+            ExitCode::from(if matches!(error, operations::Error::Stopped) { signals::INTERRUPTED } else { 2 })
         }
     }
 }
@@ -330,6 +365,7 @@ fn audit(args: &AuditArgs, face: &Face) -> Result<Outcome, operations::Error> {
         formats: Format::parse(&args.out_format)?,
         threads: args.threads,
         memory: args.memory,
+        rule_budget: args.rule_budget,
         mapping: args.mapping.clone(),
         exemptions: args.exemptions.clone(),
         buckets: args.buckets,
@@ -355,7 +391,12 @@ fn audit(args: &AuditArgs, face: &Face) -> Result<Outcome, operations::Error> {
 }
 
 fn ingest(args: &IngestArgs, face: &Face) -> Result<Outcome, operations::Error> {
-    let how = ingest::Options { mapping: args.mapping.clone(), buckets: args.buckets, threads: args.threads };
+    let how = ingest::Options {
+        mapping: args.mapping.clone(),
+        buckets: args.buckets,
+        threads: args.threads,
+        memory: args.memory,
+    };
     let dataset = ingest::ingest(&args.inputs, &how, &args.dataset, &face.progress)?;
     let manifest = dataset.manifest();
     match face.printed {

@@ -17,6 +17,7 @@ use super::exempt::Register;
 use super::{Finding, FindingLine};
 use crate::engine::{Hit, HitLine};
 use crate::model::{day, money};
+use crate::progress::{Progress, Silent, Stopped};
 use crate::rules::{Exemption, Rule};
 
 /// What a finding takes over from its rule.
@@ -86,6 +87,20 @@ pub struct Covered {
 /// Makes findings of hits; `hits` names each hit's rule by its place in `rules`.
 #[must_use]
 pub fn assemble(rules: &[RuleFacts], exemptions: &[Exemption], hits: Vec<(usize, Hit)>) -> Assembled {
+    assemble_told(rules, exemptions, hits, &Silent).expect("nobody stops it")
+}
+
+/// Makes findings of hits; `progress` is told of each hit twice: when it is held against the others, and when it is written
+/// down.
+///
+/// # Errors
+/// When the work is wanted no longer.
+pub fn assemble_told(
+    rules: &[RuleFacts],
+    exemptions: &[Exemption],
+    hits: Vec<(usize, Hit)>,
+    progress: &dyn Progress,
+) -> Result<Assembled, Stopped> {
     let mut by_fact: BTreeMap<(&str, String), (usize, Hit)> = BTreeMap::new();
     // Where hits that merged into an earlier one were counted.
     let mut merged_at: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
@@ -100,7 +115,9 @@ pub fn assemble(rules: &[RuleFacts], exemptions: &[Exemption], hits: Vec<(usize,
             &y.message,
         ))
     });
-    for (rule, hit) in sorted {
+    let all = sorted.len();
+    for (number, (rule, hit)) in sorted.into_iter().enumerate() {
+        tell(number, all, progress)?;
         let key = (rules[rule].code.as_str(), hit.key.clone());
         match by_fact.get_mut(&key) {
             Some((_, known)) => {
@@ -118,11 +135,14 @@ pub fn assemble(rules: &[RuleFacts], exemptions: &[Exemption], hits: Vec<(usize,
         hit.involved.sort_by(|a, b| (&a.mdtrt_id, &a.feedetl_sn).cmp(&(&b.mdtrt_id, &b.feedetl_sn)));
     }
     let shares: Vec<Vec<Decimal>> = facts.iter().map(|(_, hit)| shares(hit)).collect();
+    progress.go_on()?;
     let allocated = allocate(rules, &facts, &shares);
     let register = Register::of(exemptions);
     let mut made = Assembled { covered: vec![Covered::default(); exemptions.len()], ..Assembled::default() };
     let lines = &mut made.lines;
-    for (((rule, hit), shares), allocated) in facts.into_iter().zip(shares).zip(allocated) {
+    let all = facts.len();
+    for (number, (((rule, hit), shares), allocated)) in facts.into_iter().zip(shares).zip(allocated).enumerate() {
+        tell(number, all, progress)?;
         let facts = &rules[rule];
         let id = finding_id(&facts.code, &hit.key);
         for (line, share) in hit.violating.iter().zip(&shares) {
@@ -157,7 +177,17 @@ pub fn assemble(rules: &[RuleFacts], exemptions: &[Exemption], hits: Vec<(usize,
         let exempted_by = covering.first().map(|by| exemptions[*by].id.clone());
         made.findings.push(Finding { exempted_by, ..finding(facts, hit, id, &shares, allocated) });
     }
-    made
+    Ok(made)
+}
+
+/// Tells of progress in steps, each when it begins.
+fn tell(number: usize, all: usize, progress: &dyn Progress) -> Result<(), Stopped> {
+    const STEP: usize = 1024;
+    if number.is_multiple_of(STEP) {
+        progress.advance((all - number).min(STEP) as u64);
+        progress.go_on()?;
+    }
+    Ok(())
 }
 
 fn merge(known: &mut Hit, other: Hit) {

@@ -27,6 +27,7 @@ use super::packed::{Unpacker, compare, pick, put_text, text_of, unpack};
 use super::spill::Complaints;
 use super::values::{TableBuilder, Value, empty_row};
 use crate::model::Table;
+use crate::progress::Progress;
 
 /// Fee lines of a unit, about.
 const UNIT_LINES: u64 = 100_000;
@@ -271,7 +272,7 @@ fn writer(path: &Path, table: Table) -> Result<ArrowWriter<File>, Error> {
 }
 
 /// Step two, for one bucket of persons.
-pub(super) fn write(bytes: &[u8], bucket: usize, dataset: &Path) -> Result<Outcome, Error> {
+pub(super) fn write(bytes: &[u8], bucket: usize, dataset: &Path, progress: &dyn Progress) -> Result<Outcome, Error> {
     let mut out = Outcome::default();
     let mut records = records(bytes);
     let strangers: HashSet<(&str, &str)> = records.charged.iter().copied().collect();
@@ -300,6 +301,7 @@ pub(super) fn write(bytes: &[u8], bucket: usize, dataset: &Path) -> Result<Outco
     let mut rows: Vec<Vec<(&str, &[u8])>> = Vec::with_capacity(OF_PERSONS.len());
     let mut persons: BTreeSet<&str> = BTreeSet::new();
     for table in OF_PERSONS {
+        progress.go_on()?;
         let mut found = std::mem::take(&mut records.tables[table as usize]);
         // Encounters and settlements were settled by their key, in step one.
         if !matches!(table, Table::Encounter | Table::Settlement) {
@@ -340,7 +342,7 @@ pub(super) fn write(bytes: &[u8], bucket: usize, dataset: &Path) -> Result<Outco
     std::fs::create_dir_all(&folder).map_err(|e| Error::at(&folder, "create", &e))?;
     out.units = cuts.windows(2).map(|_| Unit { bucket, fee_lines: 0, row_groups: BTreeMap::new() }).collect();
     for (table, rows) in OF_PERSONS.into_iter().zip(&placed) {
-        write_table(table, rows, &persons, &cuts, &folder, &mut out)?;
+        write_table(table, rows, &persons, &cuts, &folder, &mut out, progress)?;
     }
     Ok(out)
 }
@@ -409,6 +411,7 @@ fn write_table(
     cuts: &[u32],
     folder: &Path,
     out: &mut Outcome,
+    progress: &dyn Progress,
 ) -> Result<(), Error> {
     let name = table.name();
     if rows.is_empty() {
@@ -439,6 +442,7 @@ fn write_table(
             out.units[unit].row_groups.insert(name.to_owned(), None);
             continue;
         }
+        progress.go_on()?;
         let mut builder = TableBuilder::new(table);
         for row in mine {
             unpack(table, row.row, &mut values);
@@ -473,6 +477,7 @@ fn write_table(
             out.units[unit].fee_lines = mine.len() as u64;
         }
         groups += 1;
+        progress.advance(mine.iter().map(|row| row.row.len() as u64).sum());
     }
     file.close().map_err(failed)?;
     Ok(())

@@ -7,29 +7,38 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::progress::Stopped;
+
 /// Why an export could not be taken in, as a sentence to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     message: String,
+    stopped: bool,
 }
 
 impl Error {
     /// An error with this sentence.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Error { message: message.into() }
+        Error { message: message.into(), stopped: false }
     }
 
     /// An error about a file or folder.
     #[must_use]
     pub(super) fn at(path: &Path, what: &str, cause: &dyn fmt::Display) -> Self {
-        Error { message: format!("cannot {what} `{}`: {cause}", path.display()) }
+        Error::new(format!("cannot {what} `{}`: {cause}", path.display()))
+    }
+
+    /// Whether nothing is wrong but that the work was wanted no longer.
+    #[must_use]
+    pub fn is_stop(&self) -> bool {
+        self.stopped
     }
 
     /// Several errors as one, a line each.
     #[must_use]
     pub(super) fn all(errors: Vec<Error>) -> Self {
-        Error { message: errors.into_iter().map(|e| e.message).collect::<Vec<_>>().join("\n") }
+        Error::new(errors.into_iter().map(|e| e.message).collect::<Vec<_>>().join("\n"))
     }
 }
 
@@ -40,3 +49,9 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl From<Stopped> for Error {
+    fn from(stopped: Stopped) -> Error {
+        Error { message: stopped.to_string(), stopped: true }
+    }
+}

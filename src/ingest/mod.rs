@@ -40,6 +40,7 @@ pub use survey::{Survey, survey};
 pub use values::{BadCell, BadValue, TableBuilder, Value, parse, parse_cell};
 pub use xlsx::{Sheet, sheets_of};
 
+use crate::aside::{Aside, PREFIX, replace_folder};
 use crate::model::Table;
 use crate::progress::Progress;
 use intake::{Intake, Ledger, Origin};
@@ -50,6 +51,12 @@ use spill::{Complaints, Spill};
 /// Input bytes of a bucket, about.
 const BUCKET_BYTES: u64 = 48 << 20;
 
+/// Memory for each input byte of a bucket at work: its records, their order, its rows as columns. About.
+const MEMORY_A_BYTE: u64 = 6;
+
+/// Input bytes of a bucket when memory is short.
+const SMALLEST_BUCKET: u64 = 1 << 20;
+
 /// How to ingest.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -59,35 +66,36 @@ pub struct Options {
     pub buckets: Option<usize>,
     /// Threads; by default as many as there are processors.
     pub threads: Option<usize>,
+    /// Bytes for buckets at work, about. Besides: some 100 MB for what is read ahead and not yet spilled, and the shared texts
+    /// of a workbook that is being read.
+    pub memory: Option<u64>,
 }
 
 /// Reads the files of `inputs` and writes the dataset `into`, a folder that is new, empty or a dataset.
 ///
 /// # Errors
-/// When a file cannot be read as a table, the disk fails, or the counts do not add up. Bad rows are no errors: they are in
-/// the dataset's `quarantine.csv`.
+/// When a file cannot be read as a table, the disk fails, the counts do not add up, or the work is wanted no longer; then
+/// `into` is as it was. Bad rows are no errors: they are in the dataset's `quarantine.csv`.
 pub fn ingest(inputs: &[PathBuf], options: &Options, into: &Path, progress: &dyn Progress) -> Result<Dataset, Error> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads.unwrap_or(0))
-        .build()
-        .map_err(|e| Error::new(format!("cannot start threads: {e}")))?;
-    pool.install(|| ingest_here(inputs, options, into, progress))
-}
-
-fn ingest_here(inputs: &[PathBuf], options: &Options, into: &Path, progress: &dyn Progress) -> Result<Dataset, Error> {
     check_place(into)?;
     let mapping = options.mapping.as_deref().map(Mapping::load).transpose()?;
-    let Sources { sources, mut notes } = sources::find(inputs, mapping.as_ref())?;
-    let buckets = match options.buckets {
-        Some(buckets) => buckets.clamp(1, 1024),
-        None => buckets_for(&sources),
-    };
-    let beside = into.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(beside).map_err(|e| Error::at(beside, "create", &e))?;
-    let work = tempfile::Builder::new()
-        .prefix(".fundaudit-ingest-")
-        .tempdir_in(beside)
-        .map_err(|e| Error::at(beside, "write into", &e))?;
+    progress.begin("look", 0);
+    let sources = sources::find(inputs, mapping.as_ref(), progress)?;
+    progress.end();
+    let (buckets, threads) = portions(bytes_of(&sources.sources), options);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| Error::new(format!("cannot start threads: {e}")))?;
+    let done = pool.install(|| ingest_here(sources, buckets, into, progress));
+    // A writer that was stopped says so in its library's words.
+    done.map_err(|error| if progress.stopped() { crate::progress::Stopped.into() } else { error })
+}
+
+fn ingest_here(sources: Sources, buckets: usize, into: &Path, progress: &dyn Progress) -> Result<Dataset, Error> {
+    let Sources { sources, mut notes } = sources;
+    let beside = into.parent().unwrap_or(Path::new("."));
+    let work = Aside::within(beside).map_err(|e| Error::at(beside, "write into", &e))?;
     let built = work.path().join("dataset");
     std::fs::create_dir_all(&built).map_err(|e| Error::at(&built, "create", &e))?;
 
@@ -113,7 +121,7 @@ fn ingest_here(inputs: &[PathBuf], options: &Options, into: &Path, progress: &dy
     check_sums(&job.ledger)?;
     job.complaints.spill(&job.complaints_folder, true)?;
     let names: Vec<String> = sources.iter().map(|s| s.label.clone()).collect();
-    spill::write_quarantine(&job.complaints_folder, &names, &built.join("quarantine.csv"))?;
+    spill::write_quarantine(&job.complaints_folder, &names, &built.join("quarantine.csv"), progress)?;
 
     for (table, summary) in Table::ALL.into_iter().zip(&mut job.ledger.tables) {
         let plans = sources.iter().flat_map(|s| &s.layout.plans).filter(|p| p.table == table);
@@ -142,22 +150,23 @@ fn ingest_here(inputs: &[PathBuf], options: &Options, into: &Path, progress: &dy
     let path = built.join("dataset.json");
     let text = serde_json::to_string_pretty(&manifest).map_err(|e| Error::at(&path, "write", &e))?;
     std::fs::write(&path, text).map_err(|e| Error::at(&path, "write", &e))?;
-    if into.exists() {
-        std::fs::remove_dir_all(into).map_err(|e| Error::at(into, "replace", &e))?;
-    }
-    std::fs::rename(&built, into).map_err(|e| Error::at(into, "write", &e))?;
+    progress.go_on()?;
+    replace_folder(into, &built, work.path()).map_err(|e| Error::at(into, "replace", &e))?;
     Dataset::open(into)
 }
 
 /// A dataset may be replaced, anything else may not.
 fn check_place(into: &Path) -> Result<(), Error> {
-    let Ok(mut entries) = std::fs::read_dir(into) else {
+    let Ok(entries) = std::fs::read_dir(into) else {
         if into.exists() {
             return Err(Error::new(format!("`{}` is a file; a dataset is a folder", into.display())));
         }
         return Ok(());
     };
-    if entries.next().is_some() && !into.join("dataset.json").exists() {
+    // What a killed run left under way is no file of anybody's.
+    let is_left_over = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(PREFIX);
+    let mut names = entries.flatten().map(|entry| entry.file_name());
+    if names.any(|name| !is_left_over(&name)) && !into.join("dataset.json").exists() {
         return Err(Error::new(format!(
             "`{}` has files in it and is no dataset; give a new folder for the dataset",
             into.display()
@@ -166,9 +175,10 @@ fn check_place(into: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn buckets_for(sources: &[Source]) -> usize {
+/// Bytes of an input, as CSV, about.
+fn bytes_of(sources: &[Source]) -> u64 {
     let mut seen = BTreeSet::new();
-    let bytes: u64 = sources
+    sources
         .iter()
         .filter(|s| seen.insert(&s.path))
         .map(|s| {
@@ -180,8 +190,20 @@ fn buckets_for(sources: &[Source]) -> usize {
                     Format::Sheet(_) => 6,
                 }
         })
-        .sum();
-    usize::try_from(bytes.div_ceil(BUCKET_BYTES).next_power_of_two()).unwrap_or(1024).clamp(1, 1024)
+        .sum()
+}
+
+/// How many buckets, and how many threads to work on one each, so that memory is enough. When it is short there are fewer
+/// threads; when it is too short for one bucket, the buckets are smaller. A person is never cut.
+fn portions(bytes: u64, options: &Options) -> (usize, usize) {
+    let memory = options.memory.unwrap_or(u64::MAX);
+    let a_bucket = (memory / MEMORY_A_BYTE).clamp(SMALLEST_BUCKET, BUCKET_BYTES);
+    let by_size = usize::try_from(bytes.div_ceil(a_bucket).next_power_of_two()).unwrap_or(1024);
+    let buckets = options.buckets.unwrap_or(by_size).clamp(1, 1024);
+    let at_work = (bytes / buckets as u64).max(SMALLEST_BUCKET) * MEMORY_A_BYTE;
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let affordable = usize::try_from(memory / at_work).unwrap_or(usize::MAX).max(1);
+    (buckets, options.threads.filter(|&n| n > 0).unwrap_or(processors).min(affordable))
 }
 
 fn check_sums(ledger: &Ledger) -> Result<(), Error> {
@@ -255,6 +277,7 @@ impl Job {
         };
         let mut batch = next_batch()?;
         while !batch.is_empty() {
+            progress.go_on()?;
             let bytes = batch.iter().map(Piece::bytes).sum();
             let (taken, following) =
                 rayon::join(|| batch.into_par_iter().map(take).collect::<Vec<Intake>>(), &mut next_batch);
@@ -269,7 +292,7 @@ impl Job {
             progress.advance(bytes);
             batch = following?;
         }
-        let sha256 = source.sha256(pieces)?;
+        let sha256 = source.sha256(pieces, progress)?;
         let tables: BTreeSet<Table> = source.layout.plans.iter().filter(|p| !p.split).map(|p| p.table).collect();
         for table in tables {
             let rows = self.ledger.tables[table as usize].read.rows - before.tables[table as usize].read.rows;
@@ -286,19 +309,21 @@ impl Job {
 
     /// Step one over all partitions by key. Returns the facilities.
     fn assign_all(&mut self, progress: &dyn Progress) -> Result<Vec<Vec<u8>>, Error> {
-        progress.begin("assign", self.buckets as u64);
+        progress.begin("assign", self.keys.bytes());
         let people = Mutex::new(&mut self.people);
         let keys = &self.keys;
         let buckets = self.buckets;
         let rest: Vec<bucket::Outcome> = (0..buckets)
             .into_par_iter()
             .map(|partition| {
+                progress.go_on()?;
                 let bytes = keys.load(partition)?;
+                let length = bytes.len() as u64;
                 let mut outcome = bucket::assign(&bytes, buckets);
                 drop(bytes);
                 let records = std::mem::take(&mut outcome.people);
                 people.lock().map_err(|_| Error::new("a thread of this job has failed"))?.take(records)?;
-                progress.advance(1);
+                progress.advance(length);
                 Ok(outcome)
             })
             .collect::<Result<_, Error>>()?;
@@ -317,14 +342,13 @@ impl Job {
     /// Step two over all buckets of persons. Returns the units in order, and the first and last day.
     #[expect(clippy::type_complexity, reason = "two results of one walk, taken apart at once")]
     fn write_all(&mut self, built: &Path, progress: &dyn Progress) -> Result<(Vec<Unit>, Option<(i32, i32)>), Error> {
-        progress.begin("write", self.buckets as u64);
+        progress.begin("sort", self.people.bytes());
         let people = &self.people;
         let outcomes: Vec<bucket::Outcome> = (0..self.buckets)
             .into_par_iter()
             .map(|bucket| {
-                let outcome = bucket::write(&people.load(bucket)?, bucket, built)?;
-                progress.advance(1);
-                Ok(outcome)
+                progress.go_on()?;
+                bucket::write(&people.load(bucket)?, bucket, built, progress)
             })
             .collect::<Result<_, Error>>()?;
         let mut units = Vec::new();

@@ -20,6 +20,7 @@ use super::mapping::{Expression, Mapping};
 use super::rows::Block;
 use super::{Error, parquet, xlsx};
 use crate::model::Table;
+use crate::progress::Progress;
 
 /// Rows looked at to find a header.
 const PREVIEW: usize = 60;
@@ -95,7 +96,7 @@ impl Source {
     }
 
     /// Hash of the file, once its pieces were handed out.
-    pub(super) fn sha256(&self, pieces: Pieces) -> Result<String, Error> {
+    pub(super) fn sha256(&self, pieces: Pieces, progress: &dyn Progress) -> Result<String, Error> {
         if let Pieces::Csv(chunks, ..) = pieces
             && let Some(hash) = chunks.sha256()
         {
@@ -109,6 +110,7 @@ impl Source {
             if length == 0 {
                 return Ok(hexadecimal(&hasher.finalize()));
             }
+            progress.go_on()?;
             hasher.update(&buffer[..length]);
         }
     }
@@ -144,13 +146,18 @@ struct Candidate {
 }
 
 /// Finds the files and what is in them.
-pub(super) fn find(inputs: &[PathBuf], mapping: Option<&Mapping>) -> Result<Sources, Error> {
-    let (found, errors) = find_all(inputs, mapping);
+pub(super) fn find(inputs: &[PathBuf], mapping: Option<&Mapping>, progress: &dyn Progress) -> Result<Sources, Error> {
+    let (found, errors) = find_all(inputs, mapping, progress);
+    progress.go_on()?;
     if errors.is_empty() { Ok(found) } else { Err(Error::all(errors)) }
 }
 
 /// Finds the files that can be read, and why others cannot.
-pub(super) fn find_all(inputs: &[PathBuf], mapping: Option<&Mapping>) -> (Sources, Vec<Error>) {
+pub(super) fn find_all(
+    inputs: &[PathBuf],
+    mapping: Option<&Mapping>,
+    progress: &dyn Progress,
+) -> (Sources, Vec<Error>) {
     let mut found = Sources::default();
     let mut errors = Vec::new();
     let mut files = Vec::new();
@@ -164,7 +171,7 @@ pub(super) fn find_all(inputs: &[PathBuf], mapping: Option<&Mapping>) -> (Source
     files.sort_by(|a, b| (&a.label, &a.path).cmp(&(&b.label, &b.path)));
     let names: Vec<String> = files.iter().map(|f| name_of(&f.path)).collect();
     let mut candidates = Vec::new();
-    for (i, file) in files.iter().enumerate() {
+    for (i, file) in files.iter().enumerate().take_while(|_| !progress.stopped()) {
         // Two files of one name in different folders are told apart by the folder.
         let label =
             if names.iter().filter(|n| **n == names[i]).count() > 1 { file.label.clone() } else { names[i].clone() };
@@ -172,7 +179,7 @@ pub(super) fn find_all(inputs: &[PathBuf], mapping: Option<&Mapping>) -> (Source
             found.notes.push(format!("`{label}` is not in the mapping: not read"));
             continue;
         }
-        match guarded(&file.path, || look_into(file, &label, &mut found.notes)) {
+        match guarded(&file.path, || look_into(file, &label, &mut found.notes, progress)) {
             Ok(more) => candidates.extend(more),
             Err(error) => errors.push(error),
         }
@@ -308,7 +315,12 @@ fn is_no_data(name: &str) -> bool {
 }
 
 /// What kind of file this is, from its first bytes, and its rows so far.
-fn look_into(file: &Listed, label: &str, notes: &mut Vec<String>) -> Result<Vec<Candidate>, Error> {
+fn look_into(
+    file: &Listed,
+    label: &str,
+    notes: &mut Vec<String>,
+    progress: &dyn Progress,
+) -> Result<Vec<Candidate>, Error> {
     let path = &file.path;
     let mut head = Vec::new();
     File::open(path).and_then(|f| f.take(4096).read_to_end(&mut head)).map_err(|e| Error::at(path, "read", &e))?;
@@ -320,7 +332,7 @@ fn look_into(file: &Listed, label: &str, notes: &mut Vec<String>) -> Result<Vec<
         [] => refuse("is empty: wanted a header and rows"),
         [b'P', b'A', b'R', b'1', ..] => Ok(vec![candidate(Format::Parquet, label.to_owned(), parquet::preview(path)?)]),
         [b'P', b'K', 3, 4, ..] if extension != "zip" => {
-            let sheets = xlsx::sheets(path, label, PREVIEW, notes)?;
+            let sheets = xlsx::sheets(path, label, PREVIEW, notes, progress)?;
             let several = sheets.len() > 1;
             Ok(sheets
                 .into_iter()

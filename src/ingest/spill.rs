@@ -16,6 +16,7 @@ use super::Error;
 use super::packed::{Unpacker, put_number, put_text};
 use super::rows::excerpt;
 use crate::model::sheet::harmless;
+use crate::progress::{Progress, Stoppable};
 
 /// Written to disk when this much has gathered.
 const GATHERED: usize = 32 << 20;
@@ -56,6 +57,12 @@ impl Spill {
             pieces.clear();
             Ok(())
         })
+    }
+
+    /// Bytes that lie on disk.
+    pub(super) fn bytes(&self) -> u64 {
+        let files = (0..self.pending.len()).map(|bucket| fs::metadata(bucket_file(&self.directory, bucket)));
+        files.filter_map(|file| file.ok().map(|file| file.len())).sum()
     }
 
     /// What was spilled for a bucket; its file is gone afterwards.
@@ -151,9 +158,14 @@ fn lines(bytes: &[u8]) -> Vec<Line<'_>> {
 
 /// Writes `quarantine.csv` from what was spilled to `directory`: sorted by file, row and column. `names` are the files in
 /// the order of their numbers.
-pub(super) fn write_quarantine(directory: &Path, names: &[String], into: &Path) -> Result<(), Error> {
+pub(super) fn write_quarantine(
+    directory: &Path,
+    names: &[String],
+    into: &Path,
+    progress: &dyn Progress,
+) -> Result<(), Error> {
     let file = File::create(into).map_err(|e| Error::at(into, "create", &e))?;
-    let mut list = csv::Writer::from_writer(std::io::BufWriter::new(file));
+    let mut list = csv::Writer::from_writer(std::io::BufWriter::new(Stoppable::new(file, progress)));
     let failed = |e: csv::Error| Error::at(into, "write", &e);
     list.write_record(["file", "row", "column", "reason", "text"]).map_err(failed)?;
     let mut pages: Vec<PathBuf> = match fs::read_dir(directory) {
@@ -161,6 +173,7 @@ pub(super) fn write_quarantine(directory: &Path, names: &[String], into: &Path) 
         Err(_) => Vec::new(),
     };
     pages.sort();
+    progress.begin("quarantine", pages.len() as u64);
     for path in pages {
         let number: usize = path
             .file_name()
@@ -174,6 +187,8 @@ pub(super) fn write_quarantine(directory: &Path, names: &[String], into: &Path) 
             let (file, text) = (harmless(&names[number]), harmless(&text));
             list.write_record([file.as_ref(), &row.to_string(), column, reason, &text]).map_err(failed)?;
         }
+        progress.advance(1);
     }
+    progress.end();
     list.flush().map_err(|e| Error::at(into, "write", &e))
 }

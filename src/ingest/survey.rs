@@ -11,6 +11,7 @@ use super::intake::{Intake, Origin};
 use super::mapping::{self, Mapping};
 use super::sources::{self, Format, Source, Sources};
 use super::{Error, Tally};
+use crate::progress::Silent;
 
 /// Rows looked at in each file.
 const ROWS: u64 = 10_000;
@@ -90,7 +91,7 @@ pub struct Complaint {
 pub fn survey(inputs: &[PathBuf], mapping: Option<&Path>) -> Result<Survey, Error> {
     let mapping = mapping.map(Mapping::load).transpose()?;
     let mut survey = Survey::default();
-    let (Sources { sources, notes }, errors) = sources::find_all(inputs, mapping.as_ref());
+    let (Sources { sources, notes }, errors) = sources::find_all(inputs, mapping.as_ref(), &Silent);
     survey.notes = notes;
     survey.errors = errors.into_iter().map(|e| e.to_string()).collect();
     for source in &sources {

@@ -15,6 +15,7 @@ use calamine::{DataRef, ExcelDateTime, Reader, SheetVisible, Xlsx};
 
 use super::Error;
 use super::rows::Block;
+use crate::progress::Progress;
 
 const MOST_ROWS: u32 = 1_048_576;
 const MOST_COLUMNS: u32 = 512;
@@ -36,7 +37,7 @@ const ROWS: usize = 4_096;
 const BYTES: usize = 2 << 20;
 
 /// Inflates every part to nowhere and refuses what is too much.
-fn weigh(path: &Path) -> Result<(), Error> {
+fn weigh(path: &Path, progress: &dyn Progress) -> Result<(), Error> {
     let broken = |e: &dyn std::fmt::Display| {
         Error::new(format!(
             "`{}` is not a whole workbook: {e}; open it in a spreadsheet and save it again",
@@ -70,6 +71,7 @@ fn weigh(path: &Path) -> Result<(), Error> {
             if length == 0 {
                 break;
             }
+            progress.go_on()?;
             size += length as u64;
             if size > most {
                 return Err(too_much(format!("inflates to more than {} MB", most >> 20)));
@@ -106,8 +108,9 @@ pub(super) fn sheets(
     label: &str,
     rows: usize,
     notes: &mut Vec<String>,
+    progress: &dyn Progress,
 ) -> Result<Vec<(String, Block)>, Error> {
-    weigh(path)?;
+    weigh(path, progress)?;
     let mut book = open(path)?;
     let mut found = Vec::new();
     for sheet in book.sheets_metadata().to_vec() {
@@ -154,9 +157,9 @@ pub struct Sheet {
 ///
 /// # Errors
 /// A file that is no workbook, or one that is larger than people write by hand.
-pub fn sheets_of(path: &Path) -> Result<Vec<Sheet>, Error> {
+pub fn sheets_of(path: &Path, progress: &dyn Progress) -> Result<Vec<Sheet>, Error> {
     const MOST: usize = 200_000;
-    weigh(path)?;
+    weigh(path, progress)?;
     let mut book = open(path)?;
     let mut sheets = Vec::new();
     for meta in book.sheets_metadata().to_vec() {
@@ -165,8 +168,9 @@ pub fn sheets_of(path: &Path) -> Result<Vec<Sheet>, Error> {
             for row in block.rows.iter().filter(|r| !block.is_blank(r)) {
                 rows.push((row.number, block.row_cells(row).map(|c| c.trim().to_owned()).collect()));
             }
-            rows.len() <= MOST
+            rows.len() <= MOST && !progress.stopped()
         })?;
+        progress.go_on()?;
         if rows.len() > MOST {
             return Err(Error::new(format!(
                 "the sheet `{}` of `{}` has more than {MOST} rows",

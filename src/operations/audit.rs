@@ -4,7 +4,8 @@
 //! exports ─ ingest ─ dataset ─ units in parallel: read → net → views → every rule ─ hits ─ findings ─ files
 //! ```
 //! A unit holds whole persons; units share nothing but the compiled rules, and their results are merged in the order of
-//! the dataset, so threads leave no trace. Memory: a unit per thread, and the hits.
+//! the dataset, so threads leave no trace. Memory: a unit per thread, and the hits. Work that fails or is stopped, between
+//! units and between rules, leaves the folder of the findings as it was.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,16 +19,17 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::{Error, library};
+use crate::aside::Aside;
 use crate::clock::Stopwatch;
 use crate::engine::claims::{Tally as Lines, Traced};
 use crate::engine::{
     Answers, CODED, Claims, Found, Hit, Memory, Netting, Plan, Scope, Setting, Tables, Views, needed, run,
 };
-use crate::findings::{Coverage, Covered, Outcome, RuleFacts, assemble, stale};
+use crate::findings::{Coverage, Covered, Outcome, RuleFacts, assemble_told, stale};
 use crate::ingest::{self, Dataset, TableSummary, Unit};
 use crate::model::{Table, day};
 use crate::progress::Progress;
-use crate::report::{self, Account, Context, ExemptionMeta, Format, Quarantined, RuleMeta, Step};
+use crate::report::{self, Account, Budget, Context, ExemptionMeta, Format, OverBudget, Quarantined, RuleMeta, Step};
 use crate::rules::{Exemptions, RuleSet};
 
 /// What to audit and how.
@@ -52,8 +54,10 @@ pub struct Options {
     pub formats: Vec<Format>,
     /// None: as many as there are processors.
     pub threads: Option<usize>,
-    /// Bytes that the run may use, about; bounds the number of units worked on at once.
+    /// Bytes for what is worked on at once, about: buckets of an ingest, units of the audit. Findings come on top.
     pub memory: Option<u64>,
+    /// Seconds of thread time that a rule may take over the whole run before it is named; None: [`MOST_PERCENT`].
+    pub rule_budget: Option<u64>,
     pub mapping: Option<PathBuf>,
     /// A folder of exemptions.
     pub exemptions: Option<PathBuf>,
@@ -74,10 +78,16 @@ pub struct Done {
 /// A unit of 100,000 lines, its views and the arrays of the rules at work take about as much.
 const UNIT_BYTES: u64 = 320 << 20;
 
-/// Audits.
+/// A rule that takes more of all rules' time than this, in percent, is named, for it holds up the others ...
+const MOST_PERCENT: u64 = 20;
+/// ... if it is so many seconds at least: in a short run some rule is always the slowest.
+const SHORT_SECONDS: u64 = 5;
+
+/// Audits. Everything is made in a hidden folder in `out`; the files of an earlier run stay until the new ones are whole.
 ///
 /// # Errors
-/// Rules or exemptions with mistakes, inputs that cannot be read, counts that do not add up, a disk that is full.
+/// Rules or exemptions with mistakes, inputs that cannot be read, counts that do not add up, a disk that is full, work that
+/// is wanted no longer; then `out` is as it was.
 pub fn audit(options: &Options, progress: &dyn Progress) -> Result<Done, Error> {
     let whole = Stopwatch::start();
     let mut stages = Stages::default();
@@ -85,35 +95,31 @@ pub fn audit(options: &Options, progress: &dyn Progress) -> Result<Done, Error> 
     let library = stages.time("rules", || library::compile(origin, &options.select))?;
     let exemptions = library::exemptions(options.exemptions.as_deref(), &library.set)?;
     check(options)?;
-    fs::create_dir_all(&options.out)
-        .map_err(|source| Error::Disk { doing: format!("create `{}`", options.out.display()), source })?;
-
     // Kept until the end: the folder of a temporary dataset goes when this goes.
-    let (dataset, _temporary) = if let Some(folder) = dataset_of(&options.inputs) {
-        (Dataset::open(folder)?, None)
+    let aside = Aside::within(&options.out)
+        .map_err(|source| Error::Disk { doing: format!("write into `{}`", options.out.display()), source })?;
+    let dataset = if let Some(folder) = dataset_of(&options.inputs) {
+        Dataset::open(folder)?
     } else {
-        let folder = tempfile::Builder::new()
-            .prefix(".fundaudit-")
-            .tempdir_in(&options.out)
-            .map_err(|source| Error::Disk { doing: format!("write into `{}`", options.out.display()), source })?;
-        let how =
-            ingest::Options { mapping: options.mapping.clone(), buckets: options.buckets, threads: options.threads };
-        let dataset = stages
-            .time("ingest", || ingest::ingest(&options.inputs, &how, &folder.path().join("dataset"), progress))?;
-        (dataset, Some(folder))
+        let how = ingest::Options {
+            mapping: options.mapping.clone(),
+            buckets: options.buckets,
+            threads: options.threads,
+            memory: options.memory,
+        };
+        stages.time("ingest", || ingest::ingest(&options.inputs, &how, &aside.path().join("dataset"), progress))?
     };
     let (outcome, setting, run) = answer(options, &library, &exemptions, &dataset, &mut stages, progress)?;
 
-    let quarantine = options.out.join("quarantine.csv");
-    report::quarantine(&dataset.folder().join("quarantine.csv"), &quarantine)?;
     let mut context = context(options, &library.set, &library.plans, &dataset, &setting, &run.netting)?;
     context.exemptions = exemption_metas(&exemptions, &run.covered, setting.as_of);
     context.stale = stale(&outcome.findings, setting.as_of);
+    context.over_budget = over_budget(&library.plans, &run.spent.rules, options.rule_budget);
     stages.add("whole", whole.elapsed());
     context.run = record(options, &library, &dataset, &setting, &outcome, &run.netting, &run.spent, &stages);
     of_standing(&mut context, &exemptions);
-    let mut files = report::write(&outcome, &context, &options.formats, &options.out, progress)?;
-    files.push(quarantine);
+    of_budget(&mut context);
+    let files = report::write(&outcome, &context, &options.formats, &options.out, progress)?;
     Ok(Done { outcome, context, files })
 }
 
@@ -147,7 +153,9 @@ fn answer(
     check_netting(&run.netting, dataset)?;
     let facts: Vec<RuleFacts> = library.plans.iter().map(|p| RuleFacts::of(&p.rule)).collect();
     let hits = std::mem::take(&mut run.hits);
-    let made = stages.time("findings", || assemble(&facts, &exemptions.entries, hits));
+    progress.begin("findings", hits.len() as u64 * 2);
+    let made = stages.time("findings", || assemble_told(&facts, &exemptions.entries, hits, progress))?;
+    progress.end();
     run.covered = made.covered;
     let coverage = coverage(&library.plans, &run, &made.exempted);
     Ok((Outcome { findings: made.findings, lines: made.lines, coverage }, setting, run))
@@ -271,12 +279,12 @@ fn run_units(
             .units()
             .par_iter()
             .map(|unit| {
+                progress.go_on()?;
                 let memory = taken();
-                let part = run_unit(library, dataset, unit, &columns, setting, scope, &memory)?;
+                let part = run_unit(library, dataset, unit, &columns, setting, scope, &memory, progress)?;
                 if let Ok(mut kept) = memories.lock() {
                     kept.push(memory);
                 }
-                progress.advance(unit.fee_lines);
                 Ok(part)
             })
             // In the order of the dataset, and as soon as neighbours are done: memory does not grow with the units.
@@ -287,27 +295,37 @@ fn run_units(
     // An empty dataset has no unit that would have said so.
     whole.answers.resize_with(library.plans.len(), BTreeMap::new);
     whole.spent.rules.resize(library.plans.len(), Duration::ZERO);
-    ask_across(library, setting, scope, &mut whole)?;
+    ask_across(library, setting, scope, &mut whole, progress)?;
     Ok(whole)
 }
 
 /// Questions across persons, asked once of what all units gave.
-fn ask_across(library: &library::Library, setting: &Setting, scope: &Scope, whole: &mut Whole) -> Result<(), Error> {
+fn ask_across(
+    library: &library::Library,
+    setting: &Setting,
+    scope: &Scope,
+    whole: &mut Whole,
+    progress: &dyn Progress,
+) -> Result<(), Error> {
     let internal = |e: arrow::error::ArrowError| Error::Engine(format!("cannot ask across persons: {e}"));
+    progress.begin("across", 0);
     let Some(claims) = Claims::across(&whole.traced).map_err(internal)? else { return Ok(()) };
     whole.traced.clear();
     let memory = Memory::default();
     let views = Rc::new(Views::new(&claims, setting, &memory));
     for (number, plan) in library.plans.iter().enumerate().filter(|(_, plan)| plan.across_persons()) {
+        progress.go_on()?;
         let watch = Stopwatch::start();
         let found = run(plan, &library.set, &views, scope).unwrap_or_else(|error| failed(plan, &views, &error));
         whole.hits.extend(found.hits.into_iter().map(|hit| (number, hit)));
         whole.answers[number] = found.answers;
         whole.spent.rules[number] += watch.elapsed();
     }
+    progress.end();
     Ok(())
 }
 
+#[expect(clippy::too_many_arguments, reason = "what a unit needs, and who may stop it")]
 fn run_unit(
     library: &library::Library,
     dataset: &Dataset,
@@ -316,6 +334,7 @@ fn run_unit(
     setting: &Setting,
     scope: &Scope,
     memory: &Memory,
+    progress: &dyn Progress,
 ) -> Result<Whole, Error> {
     let internal =
         |e: arrow::error::ArrowError| Error::Engine(format!("cannot net unit of bucket {}: {e}", unit.bucket));
@@ -339,6 +358,8 @@ fn run_unit(
     memory.begin_unit();
     let views = Rc::new(Views::new(&claims, setting, memory));
     for (number, plan) in library.plans.iter().enumerate() {
+        progress.go_on()?;
+        progress.advance(share(unit, number, library.plans.len()));
         if plan.across_persons() {
             part.answers.push(BTreeMap::new());
             part.spent.rules.push(Duration::ZERO);
@@ -351,6 +372,12 @@ fn run_unit(
         part.spent.rules.push(watch.elapsed());
     }
     Ok(part)
+}
+
+/// A rule's share of a unit's lines, so that progress shows within a unit; the shares of all its rules are its lines.
+fn share(unit: &Unit, rule: usize, rules: usize) -> u64 {
+    let before = |rule: usize| unit.fee_lines * rule as u64 / rules as u64;
+    before(rule + 1) - before(rule)
 }
 
 /// A rule that fails is not evaluated, and says why; the others finish.
@@ -464,6 +491,7 @@ fn context(
         quarantined: quarantined(&dataset.folder().join("quarantine.csv"))?,
         accounts: accounts(&manifest.tables, netting),
         unmask: options.unmask,
+        set_aside: Some(dataset.folder().join("quarantine.csv")),
         out: Some(options.out.clone()),
         ..Context::default()
     })
@@ -493,6 +521,37 @@ fn exemption_metas(exemptions: &Exemptions, covered: &[Covered], as_of: i32) -> 
             }
         })
         .collect()
+}
+
+/// Rules that took more time than they may, in their order.
+fn over_budget(plans: &[Plan], spent: &[Duration], most: Option<u64>) -> Vec<OverBudget> {
+    let whole = spent.iter().sum::<Duration>().as_micros();
+    let of_rule = |(plan, spent): (&Plan, &Duration)| {
+        let share = u64::try_from(spent.as_micros() * 100 / whole.max(1)).unwrap_or(100);
+        let (is_over, budget) = if let Some(seconds) = most {
+            (*spent > Duration::from_secs(seconds), Budget::Seconds(seconds))
+        } else {
+            let is_long = *spent >= Duration::from_secs(SHORT_SECONDS);
+            (is_long && spent.as_micros() * 100 > whole * u128::from(MOST_PERCENT), Budget::Percent(MOST_PERCENT))
+        };
+        let spent_ms = u64::try_from(spent.as_millis()).unwrap_or(u64::MAX);
+        is_over.then(|| OverBudget { code: plan.rule.code.clone(), spent_ms, share, budget })
+    };
+    plans.iter().zip(spent).filter_map(of_rule).collect()
+}
+
+/// What the record of a run says of rules that took long: null for a rule within its budget.
+fn of_budget(context: &mut Context) {
+    for rule in context.run["rules"].as_array_mut().into_iter().flatten() {
+        let over = context.over_budget.iter().find(|over| rule["code"] == over.code);
+        rule["over_budget"] = over.map_or(Value::Null, |over| {
+            let (most, unit) = match over.budget {
+                Budget::Seconds(most) => (most, "seconds"),
+                Budget::Percent(most) => (most, "percent"),
+            };
+            json!({ "spent_ms": over.spent_ms, "share_percent": over.share, "budget": most, "unit": unit })
+        });
+    }
 }
 
 /// What the record of a run says of exemptions and of numbers that nobody verified for a year.
@@ -636,7 +695,7 @@ fn record(
         "knowledge": library.set.brought.iter().map(|t| json!({ "table": t.table, "file": t.file, "rows": t.rows, "sha256": t.hash })).collect::<Vec<_>>(),
         "options": {
             "select": options.select, "region": options.region, "from": options.from.map(day::text), "until": options.until.map(day::text),
-            "facilities": options.facilities, "as_of": day::text(setting.as_of), "threads": options.threads, "memory": options.memory, "exemptions": options.exemptions,
+            "facilities": options.facilities, "as_of": day::text(setting.as_of), "threads": options.threads, "memory": options.memory, "rule_budget": options.rule_budget, "exemptions": options.exemptions,
         },
         "data": { "first_day": manifest.first_day.map(day::text), "last_day": manifest.last_day.map(day::text), "buckets": manifest.buckets, "units": manifest.units.len() },
         "inputs": manifest.inputs,

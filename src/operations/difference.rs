@@ -143,7 +143,7 @@ pub struct Difference {
 /// Runs both libraries over the dataset and compares what they find.
 ///
 /// # Errors
-/// Mistakes in either library, a dataset that cannot be read.
+/// Mistakes in either library, a dataset that cannot be read, work that is wanted no longer.
 pub fn difference(options: &Options, progress: &dyn Progress) -> Result<Difference, Error> {
     if !options.dataset.join("dataset.json").is_file() {
         return Err(Error::Usage(format!(

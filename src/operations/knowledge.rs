@@ -20,8 +20,10 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::Error;
+use crate::aside;
 use crate::ingest;
 use crate::model::{day, sheet::harmless};
+use crate::progress::Progress;
 use crate::report::Lang;
 use crate::rules::Knowledge;
 use crate::span::nearest;
@@ -95,14 +97,15 @@ pub struct Imported {
 ///
 /// # Errors
 /// A workbook that cannot be read or tells no table, a table with mistakes, a folder that is not there or cannot be written.
-pub fn import(options: &Options) -> Result<Imported, Error> {
+pub fn import(options: &Options, progress: &dyn Progress) -> Result<Imported, Error> {
     if !options.into.is_dir() {
         return Err(Error::Usage(format!(
             "there is no folder `{}`: run where the rule library lies, or name its `knowledge` folder with `--into`",
             options.into.display()
         )));
     }
-    let sheets = ingest::sheets_of(&options.workbook)?;
+    progress.begin("import", 0);
+    let sheets = ingest::sheets_of(&options.workbook, progress)?;
     let mut book = Workbook::of(&sheets);
     let stem = options.workbook.file_stem().map_or_else(String::new, |s| s.to_string_lossy().trim().to_owned());
     let shape = shape_of(options, &book, &stem)?;
@@ -125,6 +128,8 @@ pub fn import(options: &Options) -> Result<Imported, Error> {
         ..Imported::default()
     };
     let items = items(&mut book, shape, &stem, &mut done);
+    progress.end();
+    progress.go_on()?;
     let from = options.from.or_else(|| day::parse(FIRST_DAY)).unwrap_or_default();
     let sibling = match shapes::SIBLINGS.iter().find(|(table, _)| *table == shape.table) {
         Some((_, other)) => Some(Table::open(&options.into.join(format!("{other}.csv")), shape)?),
@@ -136,6 +141,7 @@ pub fn import(options: &Options) -> Result<Imported, Error> {
     (done.sheets, done.unread, done.remarks) = (book.sheets, book.unread, book.remarks);
     done.notes.splice(0..0, book.notes);
     if !options.dry_run && (!done.added.is_empty() || !done.changed.is_empty() || !done.removed.is_empty()) {
+        progress.go_on()?;
         table.write()?;
     }
     Ok(done)
@@ -625,7 +631,7 @@ impl Table {
         let name = self.file.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
         Knowledge::read(name, &text).map_err(|wrong| broken(&self.file, &wrong))?;
         let folder = self.file.parent().unwrap_or(Path::new("."));
-        let mut new = tempfile::Builder::new().prefix(".knowledge-").tempfile_in(folder).map_err(failed)?;
+        let mut new = tempfile::Builder::new().prefix(aside::PREFIX).tempfile_in(folder).map_err(failed)?;
         new.write_all(&bytes).map_err(failed)?;
         // A temporary file is its owner's alone; a table is everybody's who may read the library.
         #[cfg(unix)]

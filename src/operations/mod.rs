@@ -16,6 +16,7 @@ pub mod scaffold;
 
 use std::fmt;
 
+use crate::progress::Stopped;
 use crate::span::Diagnostic;
 
 /// Why an operation could not be done.
@@ -35,6 +36,8 @@ pub enum Error {
     Report(crate::report::Error),
     /// Synthetic data could not be written.
     Generate(generate::Error),
+    /// Somebody wanted it no longer.
+    Stopped,
     /// The disk said no.
     Disk { doing: String, source: std::io::Error },
 }
@@ -48,6 +51,7 @@ impl fmt::Display for Error {
             Error::Ingest(error) => error.fmt(f),
             Error::Report(error) => error.fmt(f),
             Error::Generate(error) => error.fmt(f),
+            Error::Stopped => Stopped.fmt(f),
             Error::Disk { doing, source } => write!(f, "cannot {doing}: {source}"),
         }
     }
@@ -65,18 +69,24 @@ impl std::error::Error for Error {}
 
 impl From<crate::ingest::Error> for Error {
     fn from(error: crate::ingest::Error) -> Error {
-        Error::Ingest(error)
+        if error.is_stop() { Error::Stopped } else { Error::Ingest(error) }
     }
 }
 
 impl From<crate::report::Error> for Error {
     fn from(error: crate::report::Error) -> Error {
-        Error::Report(error)
+        if matches!(error, crate::report::Error::Stopped) { Error::Stopped } else { Error::Report(error) }
     }
 }
 
 impl From<generate::Error> for Error {
     fn from(error: generate::Error) -> Error {
-        Error::Generate(error)
+        if matches!(error, generate::Error::Stopped) { Error::Stopped } else { Error::Generate(error) }
+    }
+}
+
+impl From<Stopped> for Error {
+    fn from(_: Stopped) -> Error {
+        Error::Stopped
     }
 }

@@ -8,6 +8,7 @@
 
 use std::io::{self, Read, Write};
 
+use super::Told;
 use super::columns::{COLUMNS, Cell, yuan};
 use super::reasons::set_aside;
 use super::text::Lang;
@@ -15,7 +16,7 @@ use crate::findings::{Coverage, Finding, FindingLine};
 use crate::model::sheet::harmless;
 
 /// Writes `findings.csv`.
-pub(super) fn findings(findings: &[Finding], to: impl Write) -> io::Result<()> {
+pub(super) fn findings(findings: &[Finding], to: impl Write, told: &Told<'_>) -> io::Result<()> {
     let mut sheet = Sheet::begin(to, COLUMNS.iter().map(|column| column.name))?;
     for finding in findings {
         for column in &COLUMNS {
@@ -26,12 +27,13 @@ pub(super) fn findings(findings: &[Finding], to: impl Write) -> io::Result<()> {
             }
         }
         sheet.end_row()?;
+        told.row()?;
     }
     sheet.finish()
 }
 
 /// Writes `finding_lines.csv`.
-pub(super) fn lines(lines: &[FindingLine], to: impl Write) -> io::Result<()> {
+pub(super) fn lines(lines: &[FindingLine], to: impl Write, told: &Told<'_>) -> io::Result<()> {
     let mut sheet = Sheet::begin(to, ["finding_id", "mdtrt_id", "feedetl_sn", "kind", "amount"])?;
     for line in lines {
         sheet.text(&line.finding_id)?;
@@ -40,6 +42,7 @@ pub(super) fn lines(lines: &[FindingLine], to: impl Write) -> io::Result<()> {
         sheet.text(&line.kind.to_string())?;
         sheet.text(&yuan(line.amount))?;
         sheet.end_row()?;
+        told.row()?;
     }
     sheet.finish()
 }

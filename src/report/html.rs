@@ -2,8 +2,8 @@
 //!
 //! Goes in: an [`Outcome`] and its [`Context`]. Comes out: `report.html`, one page that needs nothing but itself: no
 //! network, no script, a content policy that forbids both, charts as inline SVG, everything escaped by `markup.rs`.
-//! People are masked, and a section says what is not shown. It holds no time of day and no duration: the same findings
-//! give the same page.
+//! People are masked, and a section says what is not shown. It holds no time of day, and no duration but that of a
+//! rule over its time budget: the same findings give the same page.
 //!
 //! Deliberately unknown here: rules' expressions; anything that is not in the outcome or the context.
 //!
@@ -509,6 +509,12 @@ fn coverage(report: &Report<'_>, page: &mut Markup) {
         }
     });
     page.leaf("p", &[("class", "note")], "按规则和机构的计数见 coverage.csv。");
+    let slow = &report.context.over_budget;
+    if !slow.is_empty() {
+        let named: Vec<String> = slow.iter().map(|rule| super::text::slow(rule, Lang::Zh)).collect();
+        let note = format!("耗时超出预算的规则（每次运行的用时不同，不影响结果）：{}。", named.join("；"));
+        page.leaf("p", &[("class", "note")], &note);
+    }
 }
 
 /// What the findings stand on beside the data: exemptions that somebody answers for, numbers that somebody looked up.

@@ -6,11 +6,12 @@
 
 use std::io::{self, Write};
 
+use super::Told;
 use super::columns::{COLUMNS, Cell, Kind, yuan};
 use crate::findings::Finding;
 
 /// Writes `findings.json`.
-pub(super) fn findings(findings: &[Finding], mut to: impl Write) -> io::Result<()> {
+pub(super) fn findings(findings: &[Finding], mut to: impl Write, told: &Told<'_>) -> io::Result<()> {
     to.write_all(b"[")?;
     for (number, finding) in findings.iter().enumerate() {
         to.write_all(if number == 0 { b"\n" } else { b",\n" })?;
@@ -25,6 +26,7 @@ pub(super) fn findings(findings: &[Finding], mut to: impl Write) -> io::Result<(
             }
         }
         to.write_all(b"}")?;
+        told.row()?;
     }
     to.write_all(b"\n]\n")
 }

@@ -27,6 +27,7 @@ pub mod tally;
 pub mod text;
 mod xlsx;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
@@ -36,8 +37,9 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use rust_decimal::Decimal;
 
+use crate::aside::{self, Aside};
 use crate::findings::{Outcome, Stale};
-use crate::progress::Progress;
+use crate::progress::{Progress, Stoppable, Stopped};
 
 pub use essay::Essay;
 pub use shown::without_person;
@@ -72,6 +74,10 @@ pub struct Context {
     pub stale: Stale,
     /// Content of `run.json`. Shown nowhere else: it holds times, and pages are the same on every run.
     pub run: serde_json::Value,
+    /// Rules that took more time than they may. Times differ from run to run, so these are shown and decide nothing.
+    pub over_budget: Vec<OverBudget>,
+    /// A dataset's list of rows set aside, which becomes `quarantine.csv`; `None`: that file is left alone.
+    pub set_aside: Option<PathBuf>,
     /// Show whole `psn_no` in the workbook. Names stay hidden.
     pub unmask: bool,
     /// Rows a sheet may hold, head included; `None`: Excel's own limit of 1,048,576. What is more goes to further sheets.
@@ -93,6 +99,31 @@ pub struct RuleMeta {
     pub result: String,
     /// When the charge may be right; shown under a finding.
     pub may_be_right_when: Vec<String>,
+}
+
+/// A rule that took more time than it may.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OverBudget {
+    pub code: String,
+    /// Thread time of all its units.
+    pub spent_ms: u64,
+    /// Of all rules' time, in percent.
+    pub share: u64,
+    /// What it may take: seconds, or a share of all rules' time in percent.
+    pub budget: Budget,
+}
+
+/// What a rule may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Budget {
+    Seconds(u64),
+    Percent(u64),
+}
+
+impl Default for Budget {
+    fn default() -> Budget {
+        Budget::Percent(100)
+    }
 }
 
 /// What is shown about an exemption: never its scope, for that may be a person.
@@ -195,6 +226,8 @@ pub enum Error {
     Parquet { file: String, source: ::parquet::errors::ParquetError },
     /// The workbook writer said no.
     Xlsx { file: String, source: rust_xlsxwriter::XlsxError },
+    /// Somebody wanted it no longer.
+    Stopped,
     /// A finding's day is not a day.
     Day { finding_id: String, column: &'static str, found: String },
 }
@@ -211,6 +244,7 @@ impl fmt::Display for Error {
                 "cannot {doing} `{}`: {source}; earlier files there are untouched, try another `--out` or free some space",
                 path.display()
             ),
+            Error::Stopped => Stopped.fmt(f),
             Error::Parquet { file, source } => write!(f, "cannot write `{file}`: {source}"),
             Error::Xlsx { file, source } => {
                 write!(f, "cannot write `{file}`: {source}; `--out-format parquet,csv` does without the workbook")
@@ -223,23 +257,30 @@ impl fmt::Display for Error {
     }
 }
 
+impl From<Stopped> for Error {
+    fn from(_: Stopped) -> Error {
+        Error::Stopped
+    }
+}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::Disk { source, .. } => Some(source),
             Error::Parquet { source, .. } => Some(source),
             Error::Xlsx { source, .. } => Some(source),
-            Error::Format { .. } | Error::Day { .. } => None,
+            Error::Format { .. } | Error::Day { .. } | Error::Stopped => None,
         }
     }
 }
 
 /// Writes the files of an audit into `out` and says which. Everything is first written into a hidden directory beside its
-/// place and moved at the end, `run.json` last: an interrupted run leaves what was there before. A report file of an
-/// earlier run whose format is not wanted this time is removed, so that the directory speaks of one run.
+/// place and moved at the end, `run.json` last: a run that fails or is stopped leaves what was there before. A report file of
+/// an earlier run whose format is not wanted this time is removed, so that the directory speaks of one run.
 ///
 /// # Errors
-/// The disk, or a writer, or a finding that cannot be written; then nothing in `out` has changed.
+/// The disk, or a writer, a finding that cannot be written, or the work is wanted no longer; then nothing in `out` has
+/// changed.
 pub fn write(
     outcome: &Outcome,
     context: &Context,
@@ -251,57 +292,80 @@ pub fn write(
         let path = path.to_path_buf();
         move |source| Error::Disk { doing, path, source }
     };
-    let outputs: Vec<Output> = Output::ALL.into_iter().filter(|output| output.wanted(formats)).collect();
-    let unfinished = out.join(".unfinished-report");
-    fs::create_dir_all(out).map_err(disk("make the directory", out))?;
-    if unfinished.exists() {
-        fs::remove_dir_all(&unfinished).map_err(disk("clear the remains of an interrupted run in", &unfinished))?;
-    }
-    fs::create_dir(&unfinished).map_err(disk("make the directory", &unfinished))?;
+    let outputs: Vec<Output> = Output::ALL.into_iter().filter(|output| output.wanted(formats, context)).collect();
+    let aside = Aside::within(out).map_err(disk("write into the directory", out))?;
 
-    progress.begin("report", outputs.len() as u64);
+    progress.begin("report", outputs.iter().map(|output| output.rows(outcome)).sum());
     let rendered: Vec<Result<(), Error>> = outputs
         .par_iter()
         .map(|output| {
-            let done = output.render(outcome, context, &unfinished.join(output.file()));
-            progress.advance(1);
+            progress.go_on()?;
+            let told = Told::new(progress);
+            let done = output.render(outcome, context, &aside.path().join(output.file()), &told);
+            told.rest(output.rows(outcome));
             done
         })
         .collect();
     progress.end();
+    // A writer that was stopped says so in its library's words.
+    progress.go_on()?;
     if let Some(error) = rendered.into_iter().find_map(Result::err) {
-        // The first error is the one to tell; what could not be cleared away is cleared by the next run.
-        let _ = fs::remove_dir_all(&unfinished);
         return Err(error);
     }
 
-    let mut written = Vec::with_capacity(outputs.len());
+    let places: Vec<PathBuf> = outputs.iter().map(|output| out.join(output.file())).collect();
+    aside::free(&places).map_err(|(path, source)| Error::Disk { doing: "write", path, source })?;
     for output in Output::ALL {
         let place = out.join(output.file());
         if outputs.contains(&output) {
-            fs::rename(unfinished.join(output.file()), &place).map_err(disk("write", &place))?;
-            written.push(place);
-        } else if place.exists() {
+            fs::rename(aside.path().join(output.file()), &place).map_err(disk("write", &place))?;
+        } else if output != Output::Quarantine && place.exists() {
             fs::remove_file(&place).map_err(disk("remove the earlier", &place))?;
         }
     }
-    fs::remove_dir(&unfinished).map_err(disk("remove the directory", &unfinished))?;
-    Ok(written)
+    Ok(places)
 }
 
-/// Writes a dataset's list of rows set aside as `quarantine.csv`, its reasons in Chinese as the page and the workbook show
-/// them. It is read and written row by row: an export may be nothing but rows set aside.
-///
-/// # Errors
-/// The disk.
-pub fn quarantine(list: &Path, to: &Path) -> Result<(), Error> {
+/// How many rows of one file are written, told in steps.
+struct Told<'a> {
+    progress: &'a dyn Progress,
+    rows: Cell<u64>,
+}
+
+impl<'a> Told<'a> {
+    /// Rows of a step.
+    const STEP: u64 = 1024;
+
+    fn new(progress: &'a dyn Progress) -> Told<'a> {
+        Told { progress, rows: Cell::new(0) }
+    }
+
+    /// One row more; fails when the work is wanted no longer.
+    fn row(&self) -> Result<(), Stopped> {
+        self.rows.set(self.rows.get() + 1);
+        if self.rows.get().is_multiple_of(Told::STEP) {
+            self.progress.advance(Told::STEP);
+            self.progress.go_on()?;
+        }
+        Ok(())
+    }
+
+    /// The file is written: what of its `rows` was not told yet is.
+    fn rest(&self, rows: u64) {
+        let told = self.rows.get() / Told::STEP * Told::STEP;
+        self.progress.advance(rows.saturating_sub(told));
+    }
+}
+
+/// A dataset's list of rows set aside, its reasons in Chinese as the page and the workbook show them. It is read and written
+/// row by row: an export may be nothing but rows set aside.
+fn quarantine(list: &Path, to: impl std::io::Write, place: &Path) -> Result<(), Error> {
     let disk = |doing, path: &Path| {
         let path = path.to_path_buf();
         move |source| Error::Disk { doing, path, source }
     };
     let from = std::io::BufReader::new(fs::File::open(list).map_err(disk("read", list))?);
-    let into = std::io::BufWriter::new(fs::File::create(to).map_err(disk("write", to))?);
-    csv::quarantine(from, into).map_err(disk("write", to))
+    csv::quarantine(from, to).map_err(disk("write", place))
 }
 
 /// The files of a report, in the order in which they are listed and moved into place.
@@ -312,11 +376,12 @@ enum Output {
     LinesParquet,
     LinesCsv,
     Coverage,
+    Quarantine,
     Run,
 }
 
 impl Output {
-    const ALL: [Output; 9] = [
+    const ALL: [Output; 10] = [
         Output::Page,
         Output::Findings(Format::Parquet),
         Output::Findings(Format::Csv),
@@ -325,6 +390,7 @@ impl Output {
         Output::LinesParquet,
         Output::LinesCsv,
         Output::Coverage,
+        Output::Quarantine,
         Output::Run,
     ];
 
@@ -338,33 +404,51 @@ impl Output {
             Output::LinesParquet => "finding_lines.parquet",
             Output::LinesCsv => "finding_lines.csv",
             Output::Coverage => "coverage.csv",
+            Output::Quarantine => "quarantine.csv",
             Output::Run => "run.json",
         }
     }
 
-    fn wanted(self, formats: &[Format]) -> bool {
+    /// Rows to write, about: what its progress is counted in.
+    fn rows(self, outcome: &Outcome) -> u64 {
+        let rows = match self {
+            Output::Findings(Format::Xlsx) => outcome.findings.len() + outcome.lines.len(),
+            Output::Findings(_) => outcome.findings.len(),
+            Output::LinesParquet | Output::LinesCsv => outcome.lines.len(),
+            Output::Page | Output::Coverage | Output::Quarantine | Output::Run => 1,
+        };
+        rows as u64
+    }
+
+    fn wanted(self, formats: &[Format], context: &Context) -> bool {
         match self {
+            Output::Quarantine => context.set_aside.is_some(),
             Output::Findings(format) => formats.contains(&format),
             Output::LinesCsv => formats.contains(&Format::Csv),
             Output::Page | Output::LinesParquet | Output::Coverage | Output::Run => true,
         }
     }
 
-    fn render(self, outcome: &Outcome, context: &Context, path: &Path) -> Result<(), Error> {
+    fn render(self, outcome: &Outcome, context: &Context, path: &Path, told: &Told<'_>) -> Result<(), Error> {
         let disk = |source| Error::Disk { doing: "write", path: path.to_path_buf(), source };
         let file = fs::File::create(path).map_err(disk)?;
-        let mut to = std::io::BufWriter::with_capacity(1 << 16, &file);
+        let mut to = std::io::BufWriter::with_capacity(1 << 16, Stoppable::new(&file, told.progress));
         match self {
             Output::Page => to.write_all(html::page(outcome, context).as_bytes()).map_err(disk)?,
-            Output::Findings(Format::Parquet) => parquet::findings(&outcome.findings, &mut to)?,
-            Output::Findings(Format::Csv) => csv::findings(&outcome.findings, &mut to).map_err(disk)?,
+            Output::Findings(Format::Parquet) => parquet::findings(&outcome.findings, &mut to, told)?,
+            Output::Findings(Format::Csv) => csv::findings(&outcome.findings, &mut to, told).map_err(disk)?,
             Output::Findings(Format::Xlsx) => {
-                xlsx::workbook(outcome, context, path.parent().unwrap_or(Path::new(".")), &mut to)?;
+                xlsx::workbook(outcome, context, path.parent().unwrap_or(Path::new(".")), &mut to, told)?;
             }
-            Output::Findings(Format::Json) => json::findings(&outcome.findings, &mut to).map_err(disk)?,
-            Output::LinesParquet => parquet::lines(&outcome.lines, &mut to)?,
-            Output::LinesCsv => csv::lines(&outcome.lines, &mut to).map_err(disk)?,
+            Output::Findings(Format::Json) => json::findings(&outcome.findings, &mut to, told).map_err(disk)?,
+            Output::LinesParquet => parquet::lines(&outcome.lines, &mut to, told)?,
+            Output::LinesCsv => csv::lines(&outcome.lines, &mut to, told).map_err(disk)?,
             Output::Coverage => csv::coverage(&outcome.coverage, &mut to).map_err(disk)?,
+            Output::Quarantine => {
+                if let Some(list) = &context.set_aside {
+                    quarantine(list, &mut to, path)?;
+                }
+            }
             Output::Run => json::run(&context.run, &mut to).map_err(disk)?,
         }
         to.flush().map_err(disk)?;

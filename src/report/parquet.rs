@@ -17,22 +17,22 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
-use super::Error;
 use super::columns::{COLUMNS, Cell, Column, Kind, cents, epoch_day};
+use super::{Error, Told};
 use crate::findings::{Finding, FindingLine};
 
 const BATCH_ROWS: usize = 65_536;
 
 /// Writes `findings.parquet`.
-pub(super) fn findings(findings: &[Finding], to: impl Write + Send) -> Result<(), Error> {
+pub(super) fn findings(findings: &[Finding], to: impl Write + Send, told: &Told<'_>) -> Result<(), Error> {
     let fields: Vec<Field> = COLUMNS.iter().map(|c| Field::new(c.name, data_type(c.kind), c.nullable)).collect();
-    write("findings.parquet", &Arc::new(Schema::new(fields)), findings, to, |chunk| {
+    write("findings.parquet", &Arc::new(Schema::new(fields)), findings, (to, told), |chunk| {
         COLUMNS.iter().map(|column| array(column, chunk)).collect()
     })
 }
 
 /// Writes `finding_lines.parquet`.
-pub(super) fn lines(lines: &[FindingLine], to: impl Write + Send) -> Result<(), Error> {
+pub(super) fn lines(lines: &[FindingLine], to: impl Write + Send, told: &Told<'_>) -> Result<(), Error> {
     let fields = vec![
         Field::new("finding_id", DataType::Utf8, false),
         Field::new("mdtrt_id", DataType::Utf8, false),
@@ -40,7 +40,7 @@ pub(super) fn lines(lines: &[FindingLine], to: impl Write + Send) -> Result<(), 
         Field::new("kind", DataType::Int32, false),
         Field::new("amount", data_type(Kind::Money), false),
     ];
-    write("finding_lines.parquet", &Arc::new(Schema::new(fields)), lines, to, |chunk| {
+    write("finding_lines.parquet", &Arc::new(Schema::new(fields)), lines, (to, told), |chunk| {
         let money: Decimal128Array = chunk.iter().map(|line| Some(cents(line.amount))).collect();
         Ok(vec![
             Arc::new(StringArray::from_iter_values(chunk.iter().map(|line| &line.finding_id))) as ArrayRef,
@@ -95,7 +95,7 @@ fn write<T>(
     file: &str,
     schema: &SchemaRef,
     rows: &[T],
-    to: impl Write + Send,
+    (to, told): (impl Write + Send, &Told<'_>),
     arrays: impl Fn(&[T]) -> Result<Vec<ArrayRef>, Error>,
 ) -> Result<(), Error> {
     let failed = |source: ParquetError| Error::Parquet { file: file.to_owned(), source };
@@ -105,6 +105,9 @@ fn write<T>(
     for chunk in rows.chunks(BATCH_ROWS) {
         let batch = RecordBatch::try_new(schema.clone(), arrays(chunk)?).map_err(batch_failed)?;
         writer.write(&batch).map_err(failed)?;
+        for _ in chunk {
+            told.row()?;
+        }
     }
     writer.close().map_err(failed)?;
     Ok(())

@@ -11,7 +11,7 @@ use super::labels::label;
 use super::reasons::{set_aside, unanswered};
 use super::shown::{count, members, money, person, visible, without_person};
 use super::tally::{RuleTally, Silence, Tally, tally};
-use super::{Context, Quarantined, RuleMeta};
+use super::{Budget, Context, OverBudget, Quarantined, RuleMeta};
 use crate::findings::{Finding, Outcome, StaleValue};
 
 /// Language of the words around findings.
@@ -193,8 +193,20 @@ fn hidden(text: &mut String, tally: &Tally, context: &Context, lang: Lang) {
     }
 }
 
-/// What somebody should look at again: exemptions that have ended, numbers that nobody verified for a year.
+/// What somebody should look at again: exemptions that have ended, numbers that nobody verified for a year, rules that
+/// took long.
 fn overdue(text: &mut String, context: &Context, lang: Lang) {
+    if !context.over_budget.is_empty() {
+        let named: Vec<String> = context.over_budget.iter().map(|rule| slow(rule, lang)).collect();
+        let named = first_few(&named, lang);
+        say(
+            text,
+            &format!(
+                "{}{named}",
+                lang.of("耗时超出预算（不影响结果）：", "over its time budget, findings unaffected: ")
+            ),
+        );
+    }
     let ended: Vec<String> = context
         .exemptions
         .iter()
@@ -233,6 +245,26 @@ fn overdue(text: &mut String, context: &Context, lang: Lang) {
                 ),
             },
         );
+    }
+}
+
+/// `SCP107 用时 12.3 秒，占各规则合计的 34%（预算 20%）`.
+pub(super) fn slow(rule: &OverBudget, lang: Lang) -> String {
+    let seconds = format!("{}.{}", rule.spent_ms / 1000, rule.spent_ms / 100 % 10);
+    let OverBudget { code, share, .. } = rule;
+    match (lang, rule.budget) {
+        (Lang::Zh, Budget::Percent(most)) => {
+            format!("{code} 用时 {seconds} 秒，占各规则合计的 {share}%（预算 {most}%）")
+        }
+        (Lang::Zh, Budget::Seconds(most)) => {
+            format!("{code} 用时 {seconds} 秒，占各规则合计的 {share}%（预算 {most} 秒）")
+        }
+        (Lang::En, Budget::Percent(most)) => {
+            format!("{code} {seconds} s, {share}% of all rules' time (budget {most}%)")
+        }
+        (Lang::En, Budget::Seconds(most)) => {
+            format!("{code} {seconds} s, {share}% of all rules' time (budget {most} s)")
+        }
     }
 }
 

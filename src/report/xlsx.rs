@@ -22,7 +22,7 @@ use rust_xlsxwriter::{
 use super::columns::{COLUMNS, Cell, Column, Kind, civil};
 use super::shown::Names;
 use super::tally::{Share, Tally, tally};
-use super::{Context, Error, Lang, reasons, shown};
+use super::{Context, Error, Lang, Told, reasons, shown};
 use crate::findings::Outcome;
 
 /// Rows of an Excel sheet.
@@ -66,11 +66,19 @@ pub(super) fn workbook(
     context: &Context,
     scratch: &Path,
     to: impl Write + Send,
+    told: &Told<'_>,
 ) -> Result<(), Error> {
-    build(outcome, context, scratch, to).map_err(|source| Error::Xlsx { file: "findings.xlsx".to_owned(), source })
+    build(outcome, context, scratch, to, told)
+        .map_err(|source| Error::Xlsx { file: "findings.xlsx".to_owned(), source })
 }
 
-fn build(outcome: &Outcome, context: &Context, scratch: &Path, to: impl Write + Send) -> Result<(), XlsxError> {
+fn build(
+    outcome: &Outcome,
+    context: &Context,
+    scratch: &Path,
+    to: impl Write + Send,
+    told: &Told<'_>,
+) -> Result<(), XlsxError> {
     let tally = tally(outcome, context);
     let mut book = Workbook::new();
     book.set_tempdir(scratch)?;
@@ -83,9 +91,9 @@ fn build(outcome: &Outcome, context: &Context, scratch: &Path, to: impl Write + 
     );
 
     let style = Style::new();
-    let names = findings(&mut book, outcome, context, &style)?;
+    let names = findings(&mut book, outcome, (context, &style, told))?;
     sums(&mut book, &tally, context, &style)?;
-    lines(&mut book, outcome, context, &style)?;
+    lines(&mut book, outcome, (context, &style, told))?;
     notes(&mut book, &tally, &names, context, &style)?;
     book.save_to_writer(to)
 }
@@ -143,13 +151,16 @@ struct Head {
     width: f64,
 }
 
+/// What every sheet of rows is written with.
+type Around<'a> = (&'a Context, &'a Style, &'a Told<'a>);
+
 /// Sheets of one name, one after the other, each begun with its head when the one before is full.
 fn filled_sheets<T>(
     book: &mut Workbook,
     name: &str,
     heads: &[Head],
     rows: &[T],
-    (context, style): (&Context, &Style),
+    (context, style, told): Around<'_>,
     mut write_row: impl FnMut(&mut Worksheet, u32, &T) -> Result<(), XlsxError>,
 ) -> Result<(), XlsxError> {
     let limit = context.max_sheet_rows.unwrap_or(EXCEL_ROWS).clamp(HEAD_ROWS + 1, EXCEL_ROWS);
@@ -175,13 +186,15 @@ fn filled_sheets<T>(
         }
         for (row, item) in (HEAD_ROWS..).zip(part) {
             write_row(sheet, row, item)?;
+            told.row().map_err(|stopped| XlsxError::IoError(stopped.into()))?;
         }
     }
     Ok(())
 }
 
 /// Writes 疑点; returns the names in keys and evidence, each with the words under which it stands there.
-fn findings(book: &mut Workbook, outcome: &Outcome, context: &Context, style: &Style) -> Result<Names, XlsxError> {
+fn findings(book: &mut Workbook, outcome: &Outcome, around: Around<'_>) -> Result<Names, XlsxError> {
+    let (context, style, _) = around;
     let mut names = Names::new();
     let columns: Vec<Option<&Column>> =
         ORDER.iter().map(|name| COLUMNS.iter().find(|column| column.name == *name)).collect();
@@ -192,7 +205,7 @@ fn findings(book: &mut Workbook, outcome: &Outcome, context: &Context, style: &S
             None => Head { title: "机构名称", name: "facility_name", width: 28.0 },
         })
         .collect();
-    filled_sheets(book, "疑点", &heads, &outcome.findings, (context, style), |sheet, row, finding| {
+    filled_sheets(book, "疑点", &heads, &outcome.findings, around, |sheet, row, finding| {
         let psn_no = finding.psn_no.as_deref();
         for (place, column) in (0_u16..).zip(&columns) {
             let Some(column) = column else {
@@ -231,7 +244,8 @@ fn findings(book: &mut Workbook, outcome: &Outcome, context: &Context, style: &S
     Ok(names)
 }
 
-fn lines(book: &mut Workbook, outcome: &Outcome, context: &Context, style: &Style) -> Result<(), XlsxError> {
+fn lines(book: &mut Workbook, outcome: &Outcome, around: Around<'_>) -> Result<(), XlsxError> {
+    let (_, style, _) = around;
     let heads = [
         Head { title: "疑点编号", name: "finding_id", width: 24.0 },
         Head { title: "就诊编号", name: "mdtrt_id", width: 24.0 },
@@ -239,7 +253,7 @@ fn lines(book: &mut Workbook, outcome: &Outcome, context: &Context, style: &Styl
         Head { title: "类别", name: "kind", width: 10.0 },
         Head { title: "金额", name: "amount", width: 14.0 },
     ];
-    filled_sheets(book, "明细", &heads, &outcome.lines, (context, style), |sheet, row, line| {
+    filled_sheets(book, "明细", &heads, &outcome.lines, around, |sheet, row, line| {
         text(sheet, row, 0, &line.finding_id, &style.text)?;
         text(sheet, row, 1, &line.mdtrt_id, &style.text)?;
         text(sheet, row, 2, &line.feedetl_sn, &style.text)?;

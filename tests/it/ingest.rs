@@ -173,7 +173,7 @@ fn the_same_rows_in_any_order_threads_and_buckets_are_the_same_dataset() {
         let export = Export::new()
             .with("fees.csv", format!("{FEES}{}\n", lines.join("\n")))
             .with("encounter.csv", format!("{ENCOUNTERS}{encounters}"));
-        let options = Options { threads: Some(threads), buckets: Some(buckets), mapping: None };
+        let options = Options { threads: Some(threads), buckets: Some(buckets), ..Options::default() };
         let dataset = export.ingest_with(&options).unwrap();
         let mut files = Vec::new();
         for bucket in 0..buckets {

@@ -13,6 +13,7 @@ mod model;
 mod regions;
 mod report;
 mod rules;
+mod stop;
 mod tidy;
 mod tools;
 mod truth;

@@ -377,7 +377,7 @@ fn the_directory_speaks_of_one_run() {
     ];
     assert_eq!(write(&outcome, &context, "parquet,csv,xlsx,json", out.path()), all);
     fs::write(out.path().join("quarantine.csv"), "not ours").expect("a file");
-    fs::create_dir(out.path().join(".unfinished-report")).expect("the remains of an interrupted run");
+    fs::create_dir(out.path().join(".fundaudit-killed")).expect("the remains of an interrupted run");
 
     assert_eq!(
         write(&outcome, &context, "parquet", out.path()),
@@ -390,7 +390,16 @@ fn the_directory_speaks_of_one_run() {
     left.sort();
     assert_eq!(
         left,
-        ["coverage.csv", "finding_lines.parquet", "findings.parquet", "quarantine.csv", "report.html", "run.json"]
+        [
+            ".fundaudit-killed",
+            "coverage.csv",
+            "finding_lines.parquet",
+            "findings.parquet",
+            "quarantine.csv",
+            "report.html",
+            "run.json"
+        ],
+        "what is not ours to judge stays: a folder under way may be another run's"
     );
 }
 

@@ -35,7 +35,7 @@ fn imported(name: &str, into: &Path, change: impl FnOnce(&mut knowledge::Options
     let workbook = root().join("fixtures/knowledge").join(name);
     let mut options = knowledge::Options { workbook, into: into.to_owned(), ..knowledge::Options::default() };
     change(&mut options);
-    let done = import(&options).unwrap_or_else(|e| panic!("{e}"));
+    let done = import(&options, &Silent).unwrap_or_else(|e| panic!("{e}"));
     for sheet in &done.sheets {
         assert_eq!(sheet.rows, sheet.above + sheet.remarks + sheet.read + sheet.unread, "{sheet:?}");
     }
@@ -201,13 +201,15 @@ fn what_tells_no_table_is_asked_for_by_name() {
     let workbook = folder.path().join("表一.xlsx");
     write(&workbook, &[("Sheet1", &[&["项目名称", "项目代码"], &["床位", "001109000010000"]])]);
     let options = knowledge::Options { workbook, into: folder.path().to_owned(), ..knowledge::Options::default() };
-    let said = import(&options).unwrap_err().to_string();
+    let said = import(&options, &Silent).unwrap_err().to_string();
     assert!(said.contains("--table") && said.contains("daily_cap"), "{said}");
-    let said = import(&knowledge::Options { table: Some("dayly_cap".to_owned()), ..options.clone() }).unwrap_err();
+    let said =
+        import(&knowledge::Options { table: Some("dayly_cap".to_owned()), ..options.clone() }, &Silent).unwrap_err();
     assert!(said.to_string().contains("did you mean `daily_cap`?"), "{said}");
-    let said = import(&knowledge::Options { table: Some("sex_limit".to_owned()), ..options.clone() }).unwrap_err();
+    let said =
+        import(&knowledge::Options { table: Some("sex_limit".to_owned()), ..options.clone() }, &Silent).unwrap_err();
     assert!(said.to_string().contains("no column that `sex_limit` needs"), "{said}");
-    let done = import(&knowledge::Options { table: Some("bed_item".to_owned()), ..options }).unwrap();
+    let done = import(&knowledge::Options { table: Some("bed_item".to_owned()), ..options }, &Silent).unwrap();
     assert_eq!(done.added.len(), 1);
 }
 

@@ -17,6 +17,7 @@ use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, FormatAlign, Workboo
 use super::rows::{Row, Rows};
 use super::{Error, Form};
 use crate::model::{Kind, Table};
+use crate::progress::{Progress, Stoppable};
 
 /// Rows of a worksheet before the next file is begun; a sheet holds 1,048,576.
 const SHEET_ROWS: u32 = 1_000_000;
@@ -196,7 +197,7 @@ impl Export {
     ///
     /// # Errors
     /// When the disk or the workbook refuses.
-    pub fn write(&mut self, piece: Piece) -> Result<(), Error> {
+    pub fn write(&mut self, piece: Piece, progress: &dyn Progress) -> Result<(), Error> {
         match (&mut self.state, piece) {
             (State::Text(files), Piece::Bytes(tables)) => {
                 for (file, bytes) in files.iter_mut().zip(tables) {
@@ -209,7 +210,7 @@ impl Export {
                     if flat.next >= SHEET_ROWS {
                         let full = std::mem::replace(flat, Box::new(Book::flat(&self.period)?));
                         *parts += 1;
-                        full.save(&self.folder.join(flat_name(*parts)))?;
+                        full.save(&self.folder.join(flat_name(*parts)), progress)?;
                     }
                     flat.row(line)?;
                 }
@@ -230,7 +231,7 @@ impl Export {
     ///
     /// # Errors
     /// When the disk or the workbook refuses.
-    pub fn finish(self) -> Result<(), Error> {
+    pub fn finish(self, progress: &dyn Progress) -> Result<(), Error> {
         match self.state {
             State::Text(files) => {
                 for mut file in files {
@@ -238,10 +239,10 @@ impl Export {
                 }
             }
             State::Books { flat, parts, others, lineless } => {
-                flat.save(&self.folder.join(flat_name(parts + 1)))?;
+                flat.save(&self.folder.join(flat_name(parts + 1)), progress)?;
                 for (table, book) in Table::ALL.into_iter().zip(others) {
                     if let Some(book) = book.filter(|_| !in_flat(table) || lineless) {
-                        book.save(&self.folder.join(format!("{}.xlsx", chinese_file(table))))?;
+                        book.save(&self.folder.join(format!("{}.xlsx", chinese_file(table))), progress)?;
                     }
                 }
             }
@@ -325,7 +326,7 @@ impl Book {
     }
 
     /// Totals at the foot, then the file.
-    fn save(mut self, path: &Path) -> Result<(), Error> {
+    fn save(mut self, path: &Path, progress: &dyn Progress) -> Result<(), Error> {
         if let Some(total) = self.total {
             let (next, sum) = (self.next, (self.sum * 100.0).round() / 100.0);
             let at = u16::try_from(total).unwrap_or(0);
@@ -334,7 +335,9 @@ impl Book {
             sheet.write_number(next, at, sum).map_err(Error::workbook)?;
             sheet.write_string(next + 2, 0, "制表：示例　　审核：示例").map_err(Error::workbook)?;
         }
-        self.workbook.save(path).map_err(Error::workbook)
+        let file = File::create(path).map_err(|source| Error::file(path, source))?;
+        let file = BufWriter::new(Stoppable::new(file, progress));
+        self.workbook.save_to_writer(file).map_err(Error::workbook)
     }
 }
 

@@ -38,8 +38,9 @@ use self::ordinary::Period;
 use self::plant::{Fact, Scene};
 use self::random::Random;
 use self::rows::{Row, Rows, facility_rows, rows};
+use crate::aside::Aside;
 use crate::model::Table;
-use crate::progress::Progress;
+use crate::progress::{Progress, Stopped};
 
 /// Persons of which one piece of the files is made.
 const PIECE_PERSONS: u64 = 256;
@@ -143,6 +144,8 @@ pub enum Error {
         /// What the writer says.
         source: Box<rust_xlsxwriter::XlsxError>,
     },
+    /// Somebody wanted it no longer.
+    Stopped,
 }
 
 impl Error {
@@ -163,6 +166,7 @@ impl fmt::Display for Error {
                 write!(f, "cannot write `{}`: {source}; try another folder with `--out`", path.display())
             }
             Error::Row { source } => write!(f, "cannot write a row as comma-separated text: {source}"),
+            Error::Stopped => Stopped.fmt(f),
             Error::Workbook { source } => write!(f, "cannot write a workbook: {source}"),
         }
     }
@@ -176,22 +180,28 @@ pub fn recipes() -> Vec<(&'static str, &'static str, bool)> {
     plant::recipes().iter().map(|recipe| (recipe.rule, recipe.name, recipe.hit)).collect()
 }
 
-/// Generates an export into a folder.
+/// Generates an export into a folder. Its files appear there when all are whole.
 ///
 /// # Errors
-/// When the period makes no sense or the disk refuses.
+/// When the period makes no sense, the disk refuses, or the work is wanted no longer; then `out` is as it was.
 pub fn generate(options: &Options, out: &Path, progress: &dyn Progress) -> Result<Summary, Error> {
+    // A writer that was stopped says so in its library's words.
+    written(options, out, progress).map_err(|error| if progress.stopped() { Error::Stopped } else { error })
+}
+
+fn written(options: &Options, out: &Path, progress: &dyn Progress) -> Result<Summary, Error> {
     let period = period(options)?;
     let facilities = facilities();
     let about =
         format!("统计期间：{} 至 {}　单位：元", day_text(period.first), day_text(period.first + period.days - 1));
-    let mut export = Export::create(options.form, out, about)?;
+    let aside = Aside::within(out).map_err(|source| Error::file(out, source))?;
+    let mut export = Export::create(options.form, aside.path(), about)?;
     let mut told = Told::default();
 
     let mut county = Rows::default();
     county.tables[Table::Facility as usize] = facility_rows(&facilities);
     told.add(&county);
-    export.write(piece(options.form, vec![county], |_| {})?)?;
+    export.write(piece(options.form, vec![county], |_| {})?, progress)?;
 
     let persons = u64::from(options.persons);
     let size = if options.shuffle.is_some() { SHUFFLED_PERSONS } else { PIECE_PERSONS };
@@ -201,23 +211,30 @@ pub fn generate(options: &Options, out: &Path, progress: &dyn Progress) -> Resul
         let made: Vec<_> = some
             .par_iter()
             .map(|&number| {
+                progress.go_on()?;
                 let numbers = number * size..persons.min((number + 1) * size);
                 make(options, &facilities, period, number, numbers)
             })
             .collect();
         for made in made {
+            progress.go_on()?;
             let (piece, of_piece) = made?;
             progress.advance(of_piece.summary.persons);
-            export.write(piece)?;
+            export.write(piece, progress)?;
             told.join(of_piece);
         }
     }
     progress.end();
-    export.finish()?;
-    let knowledge = out.join("knowledge");
+    progress.begin("write", 0);
+    export.finish(progress)?;
+    let knowledge = aside.path().join("knowledge");
     std::fs::create_dir_all(&knowledge).map_err(|source| Error::file(&knowledge, source))?;
     save(&knowledge.join("catalogue.csv"), listing::table(&told.codes, period.first).as_bytes())?;
-    told.write(out)
+    let summary = told.write(aside.path())?;
+    progress.go_on()?;
+    aside.publish().map_err(|(path, source)| Error::file(&path, source))?;
+    progress.end();
+    Ok(summary)
 }
 
 /// The days of the options.
@@ -374,4 +391,10 @@ impl Told {
 fn save(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut file = std::fs::File::create(path).map_err(|source| Error::file(path, source))?;
     file.write_all(bytes).map_err(|source| Error::file(path, source))
+}
+
+impl From<Stopped> for Error {
+    fn from(_: Stopped) -> Error {
+        Error::Stopped
+    }
 }
