@@ -51,7 +51,16 @@
 //! sequences are runs of neighbouring rows. So the query engine is used for what it is best at here, the expression
 //! language (its parser, types, functions and compiled vector expressions), and grouping, pairing and ordering are kernels
 //! of ours over one unit. Nothing is planned per claim, which the review of a single claim will need, and memory is that
-//! of a unit a thread, whatever the size of the data. Rules across persons will be plans over the same dataset.
+//! of a unit a thread, whatever the size of the data. A rule across persons is asked once,
+//! of what all units gave.
+//!
+//! ## Why it is quick
+//! A rule looks at few lines of a unit, and what it has in common with other rules is computed once. A line that no table of
+//! a rule speaks of is found by its code and never looked at; a table is asked once a code, not once a line
+//! (`engine::lookup`). Conditions that rules share (`setting = 'inpatient'`) are answered once a unit, and of encounters where
+//! they speak of encounters. Keys are compared and grouped as numbers (`engine::words`, `engine::group`); a column is copied
+//! when a rule first asks for it, or fetched for the few rows that are asked for (`engine::kept`, `Columns::gather`).
+//! BENCHMARKS.md has the figures and the commands that print them.
 //!
 //! ## To add
 //! - a rule: a file in `audit_rules/<family>/`, a case book in `fixtures/<family>/`, a row in `audit_rules/README.md`;

@@ -20,11 +20,12 @@ use arrow::datatypes::{DataType, Int32Type};
 use arrow::error::ArrowError;
 use hashbrown::{HashMap, HashSet};
 
+use super::kept::{Kept, Named};
 use super::words::RowsBy;
 use crate::model::Table;
 
 /// Text column of a batch.
-pub(super) fn text<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray, ArrowError> {
+pub(super) fn text<'a>(batch: &'a impl Named, name: &str) -> Result<&'a StringArray, ArrowError> {
     typed(batch, name)
 }
 
@@ -71,31 +72,31 @@ impl<'a> Texts<'a> {
 }
 
 /// The texts of a column of a batch.
-pub(super) fn texts<'a>(batch: &'a RecordBatch, name: &str) -> Result<Texts<'a>, ArrowError> {
+pub(super) fn texts<'a>(batch: &'a impl Named, name: &str) -> Result<Texts<'a>, ArrowError> {
     batch
-        .column_by_name(name)
+        .named(name)
         .and_then(Texts::of)
         .ok_or_else(|| ArrowError::SchemaError(format!("the column `{name}` was not read")))
 }
 
 /// Time column of a batch.
-pub(super) fn time<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a TimestampMicrosecondArray, ArrowError> {
+pub(super) fn time<'a>(batch: &'a impl Named, name: &str) -> Result<&'a TimestampMicrosecondArray, ArrowError> {
     typed(batch, name)
 }
 
 /// Decimal column of a batch.
-pub(super) fn decimal<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a Decimal128Array, ArrowError> {
+pub(super) fn decimal<'a>(batch: &'a impl Named, name: &str) -> Result<&'a Decimal128Array, ArrowError> {
     typed(batch, name)
 }
 
 /// Day column of a batch.
-pub(super) fn day<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a Date32Array, ArrowError> {
+pub(super) fn day<'a>(batch: &'a impl Named, name: &str) -> Result<&'a Date32Array, ArrowError> {
     typed(batch, name)
 }
 
-fn typed<'a, T: Array + 'static>(batch: &'a RecordBatch, name: &str) -> Result<&'a T, ArrowError> {
+fn typed<'a, T: Array + 'static>(batch: &'a impl Named, name: &str) -> Result<&'a T, ArrowError> {
     batch
-        .column_by_name(name)
+        .named(name)
         .and_then(|c| c.as_any().downcast_ref())
         .ok_or_else(|| ArrowError::SchemaError(format!("the column `{name}` was not read")))
 }
@@ -183,7 +184,7 @@ pub type Tables = BTreeMap<Table, RecordBatch>;
 #[derive(Debug)]
 pub struct Claims {
     /// Net lines, in order of person, time, encounter, serial number.
-    pub lines: RecordBatch,
+    pub lines: Kept,
     /// Settlements that stand.
     pub settlements: RecordBatch,
     /// Encounters of which a line or a settlement remains.
@@ -194,9 +195,9 @@ pub struct Claims {
     pub special_cases: RecordBatch,
     pub presences: RecordBatch,
     /// Lines as read, without those of refund settlements and of what they cancel.
-    pub raw_lines: RecordBatch,
+    pub raw_lines: Kept,
     /// Settlements as read, without refunds and what they cancel.
-    pub raw_settlements: RecordBatch,
+    pub raw_settlements: Kept,
     pub netting: Netting,
     /// Unpaired reversals by facility.
     pub unpaired_at: BTreeMap<String, u64>,
@@ -222,7 +223,7 @@ impl Claims {
         let mut unpaired_at = BTreeMap::new();
         let (settlements, removed) = standing_settlements(&settlements, &mut netting)?;
         let raw_lines = without_refunds(&lines, &removed)?;
-        let raw_settlements = settlements.clone();
+        let raw_settlements = Kept::whole(settlements.clone());
         let lines = net_lines(&lines, &removed, &mut netting, &mut unpaired_at)?;
         debug_assert!(netting.adds_up(), "netting lost a line: {netting:?}");
 
@@ -269,7 +270,7 @@ impl Claims {
             return Ok(None);
         }
         let keep: UInt32Array = (0u32..).zip(codes.iter()).filter(|(_, c)| c.is_some()).map(|(row, _)| row).collect();
-        let lines = take_record_batch(&self.lines, &keep)?;
+        let lines = take_record_batch(&self.lines.batch()?, &keep)?;
         let wanted: HashSet<&str> = text(&lines, "setl_id")?.iter().flatten().collect();
         let ids = text(&self.settlements, "setl_id")?;
         let settlements = kept(&self.settlements, |row| at(ids, row).is_some_and(|id| wanted.contains(id)))?;
@@ -289,9 +290,9 @@ impl Claims {
         let empty = |table: Table| RecordBatch::new_empty(table.schema());
         Ok(Some(Claims {
             settlement_of: RowsBy::new(text(&settlements, "setl_id")?),
-            raw_lines: lines.slice(0, 0),
-            raw_settlements: settlements.slice(0, 0),
-            lines,
+            raw_lines: Kept::whole(lines.slice(0, 0)),
+            raw_settlements: Kept::whole(settlements.slice(0, 0)),
+            lines: Kept::whole(lines),
             settlements,
             encounters: empty(Table::Encounter),
             persons: empty(Table::Person),
@@ -347,9 +348,13 @@ impl<'a> Order<'a> {
     }
 }
 
+fn mask_of(rows: usize, test: impl FnMut(usize) -> bool) -> BooleanArray {
+    BooleanArray::new(BooleanBuffer::collect_bool(rows, test), None)
+}
+
 /// The rows that a test keeps; all of them cost nothing.
 fn kept(batch: &RecordBatch, test: impl FnMut(usize) -> bool) -> Result<RecordBatch, ArrowError> {
-    let mask = BooleanArray::new(BooleanBuffer::collect_bool(batch.num_rows(), test), None);
+    let mask = mask_of(batch.num_rows(), test);
     if mask.true_count() == batch.num_rows() { Ok(batch.clone()) } else { filter_record_batch(batch, &mask) }
 }
 
@@ -386,12 +391,13 @@ fn standing_settlements(
     Ok((kept(batch, |row| !gone[row])?, removed))
 }
 
-fn without_refunds(lines: &RecordBatch, removed: &HashSet<String>) -> Result<RecordBatch, ArrowError> {
+fn without_refunds(lines: &RecordBatch, removed: &HashSet<String>) -> Result<Kept, ArrowError> {
     if removed.is_empty() {
-        return Ok(lines.clone());
+        return Ok(Kept::whole(lines.clone()));
     }
     let settled = text(lines, "setl_id")?;
-    kept(lines, |row| at(settled, row).is_none_or(|s| !removed.contains(s)))
+    let stands = |row: usize| at(settled, row).is_none_or(|s| !removed.contains(s));
+    Ok(Kept::those(lines.clone(), &mask_of(lines.num_rows(), stands)))
 }
 
 /// What became of a line.
@@ -412,7 +418,7 @@ fn net_lines(
     removed: &HashSet<String>,
     netting: &mut Netting,
     unpaired_at: &mut BTreeMap<String, u64>,
-) -> Result<RecordBatch, ArrowError> {
+) -> Result<Kept, ArrowError> {
     let rows = batch.num_rows();
     let (serials, encounters, settlements) =
         (text(batch, "feedetl_sn")?, text(batch, "mdtrt_id")?, text(batch, "setl_id")?);
@@ -503,7 +509,7 @@ fn net_lines(
         netting.net.fen += by.iter().map(|&row| -totals.value(row).abs()).sum::<i128>();
     }
     let batch = if left.is_empty() { batch.clone() } else { reduced(batch, &left)? };
-    kept(&batch, |row| fate[row] == Fate::Stands)
+    Ok(Kept::those(batch, &mask_of(rows, |row| fate[row] == Fate::Stands)))
 }
 
 /// The batch with quantity, amounts and days of the partly refunded lines reduced.
@@ -544,11 +550,7 @@ fn half_up(numerator: i128, denominator: i128) -> i128 {
 }
 
 /// Encounters with a net line or a standing settlement: of the others nothing remains, they are no visit and no stay.
-fn remaining(
-    encounters: &RecordBatch,
-    lines: &RecordBatch,
-    settlements: &RecordBatch,
-) -> Result<RecordBatch, ArrowError> {
+fn remaining(encounters: &RecordBatch, lines: &Kept, settlements: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let mut alive: HashSet<&str> = text(lines, "mdtrt_id")?.iter().flatten().collect();
     alive.extend(text(settlements, "mdtrt_id")?.iter().flatten());
     let ids = text(encounters, "mdtrt_id")?;

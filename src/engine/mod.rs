@@ -16,6 +16,7 @@ mod frame;
 mod functions;
 mod group;
 mod hit;
+mod kept;
 mod lookup;
 mod plan;
 mod run;

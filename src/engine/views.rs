@@ -16,12 +16,13 @@ use arrow::array::{
     UInt32Array, new_null_array,
 };
 use arrow::compute::take;
-use arrow::datatypes::{Int32Type, UInt32Type};
+use arrow::datatypes::UInt32Type;
 use arrow::error::ArrowError;
 use hashbrown::HashMap;
 use rust_decimal::Decimal;
 
 use super::claims::{Claims, Texts, at, day, day_of, decimal, text, texts, time};
+use super::kept::{Kept, Named};
 use super::lookup::Memory;
 use super::words::{ByNumber, RowsBy, Words};
 use crate::model::{Table, View, codes, day as calendar};
@@ -342,15 +343,10 @@ impl<'a> Views<'a> {
                 let items = self.gather(View::Line, "hilist_code", rows)?;
                 Ok(Arc::new(part_of_code(as_text(&items)?, name)))
             }
-            View::Line | View::PaidLine | View::RawLine => {
-                let view = if view == View::PaidLine { View::Line } else { view };
-                match self.coded(view, name) {
-                    Some(Texts::Coded(places, texts)) => {
-                        take(texts, take(places, rows, None)?.as_primitive::<Int32Type>(), None)
-                    }
-                    _ => take(&self.column(view, name)?, rows, None),
-                }
-            }
+            View::Line | View::PaidLine | View::RawLine => match self.as_read(view, name) {
+                Some(batch) => spelled_out(&batch.gather(name, rows)?),
+                None => take(&self.column(view, name)?, rows, None),
+            },
             _ => take(&self.column(view, name)?, rows, None),
         }
     }
@@ -429,7 +425,7 @@ impl<'a> Views<'a> {
         } else if let (View::Line, Some(column)) = (view, of_stay(name)) {
             let of_stay = self.numbered(cache, View::Stay, column, number)?;
             self.stays_of_lines()?.iter().map(|stay| stay.map_or(0, |stay| of_stay[stay as usize])).collect()
-        } else if let Some(texts) = self.coded(view, name) {
+        } else if let Some(texts) = self.as_read(view, name).and_then(|b| b.named(name)).and_then(Texts::of) {
             texts.numbers(number)
         } else if let (View::Line, "generic" | "atc4") = (view, name) {
             texts(&self.claims.lines, "hilist_code")?.numbers(|items| number(&part_of_code(items, name)))
@@ -441,16 +437,16 @@ impl<'a> Views<'a> {
         Ok(made)
     }
 
-    /// The texts of a column of lines, where it was read as it stands.
-    fn coded(&self, view: View, name: &str) -> Option<Texts<'a>> {
+    /// The rows of a view of lines, for a column that was read as it stands.
+    fn as_read(&self, view: View, name: &str) -> Option<&'a Kept> {
         let batch = match view {
-            View::Line if !LINES_OWN.contains(&name) => &self.claims.lines,
+            View::Line | View::PaidLine if !LINES_OWN.contains(&name) => &self.claims.lines,
             View::RawLine if !matches!(name, "day" | "setting" | "level" | "facility_name" | "region") => {
                 &self.claims.raw_lines
             }
             _ => return None,
         };
-        batch.column_by_name(name).and_then(Texts::of)
+        batch.has(name).then_some(batch)
     }
 
     /// Rows of a view by the number of their person.
@@ -484,7 +480,7 @@ impl<'a> Views<'a> {
 
     /// Whether a column of lines is that of their encounters.
     fn is_of_encounter(&self, name: &str) -> bool {
-        !LINES_OWN.contains(&name) && self.claims.lines.column_by_name(name).is_none()
+        !LINES_OWN.contains(&name) && !self.claims.lines.has(name)
     }
 
     /// The answers of a condition over a whole view, under a name: they are computed when a rule first asks, and once.
@@ -805,14 +801,27 @@ impl<'a> Views<'a> {
                 }
                 fill.lines.push(u32::try_from(row).map_err(|e| ArrowError::ComputeError(e.to_string()))?);
             }
-            let people = text(lines, "psn_no")?;
+            // Lines are in the order of persons, so numbers given in that order are too.
+            let people = self.persons_in_order()?;
             let order = |fill: &Fill| {
                 let line = fill.lines[0] as usize;
-                (at(people, line), fill.day, at(ids, line))
+                (people[line], fill.day, at(ids, line))
             };
             fills.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.generic.cmp(&b.generic)));
             Ok(fills)
         })
+    }
+
+    /// The place of each line's person among the persons of the lines, which come in their order.
+    fn persons_in_order(&self) -> Result<Vec<u32>, ArrowError> {
+        let numbers = self.numbers(View::Line, "psn_no")?;
+        let mut place = 0;
+        Ok((0..numbers.len())
+            .map(|line| {
+                place += u32::from(line > 0 && numbers[line] != numbers[line - 1]);
+                place
+            })
+            .collect())
     }
 
     fn transfers(&self) -> Result<&Vec<(String, i32, String, String)>, ArrowError> {
@@ -1044,7 +1053,7 @@ impl<'a> Views<'a> {
             _ if of_stay(name).is_some() => {
                 take(&self.column(View::Stay, of_stay(name).unwrap_or(name))?, &self.stays_of_lines()?, None)?
             }
-            _ => match lines.column_by_name(name) {
+            _ => match lines.named(name) {
                 Some(column) => spelled_out(column)?,
                 None => of_encounter(name)?,
             },
@@ -1335,7 +1344,7 @@ impl<'a> Views<'a> {
                     Arc::new(sums.with_precision_and_scale(16, 2)?)
                 }
             }
-            _ => match batch.column_by_name(name) {
+            _ => match batch.named(name) {
                 Some(column) => spelled_out(column)?,
                 None => of_encounter(name)?,
             },
@@ -1545,11 +1554,8 @@ fn get_or_try<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T, ArrowError
     Ok(cell.get_or_init(|| made))
 }
 
-fn plain(batch: &RecordBatch, name: &str) -> Result<ArrayRef, ArrowError> {
-    batch
-        .column_by_name(name)
-        .cloned()
-        .ok_or_else(|| ArrowError::SchemaError(format!("the column `{name}` was not read")))
+fn plain(batch: &impl Named, name: &str) -> Result<ArrayRef, ArrowError> {
+    batch.named(name).cloned().ok_or_else(|| ArrowError::SchemaError(format!("the column `{name}` was not read")))
 }
 
 fn as_text(array: &ArrayRef) -> Result<&StringArray, ArrowError> {
@@ -1594,7 +1600,7 @@ fn agreed<T: PartialEq>(one: Option<T>, other: Option<T>) -> Option<T> {
 }
 
 /// `inscp_amt`, or total − own pay − over limit − pre-selfpay where it is absent and all four are there.
-fn scope_amount(batch: &RecordBatch, total: &str) -> Result<ArrayRef, ArrowError> {
+fn scope_amount(batch: &impl Named, total: &str) -> Result<ArrayRef, ArrowError> {
     let given = decimal(batch, "inscp_amt")?;
     if given.null_count() == 0 {
         return plain(batch, "inscp_amt");
@@ -1608,7 +1614,7 @@ fn scope_amount(batch: &RecordBatch, total: &str) -> Result<ArrayRef, ArrowError
     if parts.iter().any(|p| p.null_count() == p.len()) {
         return plain(batch, "inscp_amt");
     }
-    let amounts = (0..batch.num_rows()).map(|row| {
+    let amounts = (0..given.len()).map(|row| {
         if given.is_valid(row) {
             return Some(given.value(row));
         }

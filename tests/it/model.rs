@@ -89,11 +89,11 @@ proptest! {
         prop_assert!(claims.netting.adds_up(), "{:?}", claims.netting);
         prop_assert_eq!(claims.netting.lines.rows, lines.len() as u64);
         prop_assert_eq!(claims.netting.net.rows, claims.lines.num_rows() as u64);
-        let totals = claims.lines.column_by_name("det_item_fee_sumamt").unwrap();
+        let totals = claims.lines.column("det_item_fee_sumamt").unwrap();
         let totals: &arrow::array::Decimal128Array = totals.as_any().downcast_ref().unwrap();
         prop_assert!(totals.iter().flatten().all(|fen| fen > 0));
         prop_assert_eq!(totals.iter().flatten().sum::<i128>(), claims.netting.net.fen);
-        let counts = claims.lines.column_by_name("cnt").unwrap();
+        let counts = claims.lines.column("cnt").unwrap();
         let counts: &arrow::array::Decimal128Array = counts.as_any().downcast_ref().unwrap();
         // Money and quantity are reduced alike: 12.50 a piece before and after.
         prop_assert!(counts.iter().flatten().zip(totals.iter().flatten()).all(|(cnt, fen)| cnt * 1_250 == fen * 10_000));
