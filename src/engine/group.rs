@@ -135,18 +135,19 @@ fn numbered(keys: &[Vec<u64>], rows: usize) -> (Vec<u32>, usize) {
         }
         hash.finish()
     };
-    let mut index: HashTable<u32> = HashTable::new();
+    let mut index: HashTable<(u64, u32)> = HashTable::with_capacity(rows / 8);
     for row in 0..rows {
         if row > 0 && same(row, row - 1) {
             group_of.push(group_of[row - 1]);
             continue;
         }
         let hash = hash_of(row);
-        let found = index.find(hash, |group| same(firsts[*group as usize] as usize, row)).copied();
+        let same_as = |group: u32| same(firsts[group as usize] as usize, row);
+        let found = index.find(hash, |(other, group)| *other == hash && same_as(*group)).map(|(_, group)| *group);
         let group = found.unwrap_or_else(|| {
             let group = u32::try_from(firsts.len()).unwrap_or(u32::MAX);
             firsts.push(u32::try_from(row).unwrap_or(u32::MAX));
-            index.insert_unique(hash, group, |group| hash_of(firsts[*group as usize] as usize));
+            index.insert_unique(hash, (hash, group), |(hash, _)| *hash);
             group
         });
         group_of.push(group);

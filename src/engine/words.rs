@@ -12,7 +12,8 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 #[derive(Debug, Default)]
 pub struct Words {
     hasher: DefaultHashBuilder,
-    index: HashTable<u32>,
+    /// Hash and number: a table that grows does not read the texts again.
+    index: HashTable<(u64, u32)>,
     /// All texts, end to end.
     text: String,
     /// Where each ends.
@@ -37,24 +38,24 @@ impl Words {
     /// The number of a text, if it was met.
     #[must_use]
     pub fn find(&self, word: &str) -> Option<u32> {
-        self.index.find(self.hasher.hash_one(word), |number| self.text(*number) == word).copied()
+        self.hashed(self.hasher.hash_one(word), word)
+    }
+
+    fn hashed(&self, hash: u64, word: &str) -> Option<u32> {
+        let known = self.index.find(hash, |(other, number)| *other == hash && self.text(*number) == word);
+        known.map(|(_, number)| *number)
     }
 
     /// The number of a text, a new one if it was never met.
     pub fn number(&mut self, word: &str) -> u32 {
         let hash = self.hasher.hash_one(word);
-        if let Some(known) = self.index.find(hash, |number| self.text(*number) == word) {
-            return *known;
+        if let Some(known) = self.hashed(hash, word) {
+            return known;
         }
         self.text.push_str(word);
         self.ends.push(self.text.len());
         let number = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
-        let (hasher, text, ends) = (&self.hasher, &self.text, &self.ends);
-        self.index.insert_unique(hash, number, |number| {
-            let at = *number as usize - 1;
-            let start = at.checked_sub(1).map_or(0, |before| ends[before]);
-            hasher.hash_one(&text[start..ends[at]])
-        });
+        self.index.insert_unique(hash, (hash, number), |(hash, _)| *hash);
         number
     }
 
