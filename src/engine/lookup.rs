@@ -14,7 +14,6 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Stri
 use arrow::datatypes::{DataType, Date32Type, Int64Type};
 use arrow::error::ArrowError;
 use hashbrown::HashMap;
-use rust_decimal::Decimal;
 
 use super::frame::Frame;
 use super::plan::NUMBER;
@@ -91,13 +90,13 @@ impl Memory {
         self.codes.borrow_mut().numbers(column)
     }
 
-    /// Days that `cnt` packs last, to eight decimals; `texts` are unit, spec, dose and frequency.
-    pub fn days_of_supply(&self, cnt: Decimal, texts: [&str; 4]) -> Option<Decimal> {
-        let key = texts.map(|text| self.codes.borrow_mut().number(text));
-        let [unit, spec, dose, often] = texts;
-        let mut supplies = self.supplies.borrow_mut();
-        let dosage = *supplies.entry(key).or_insert_with(|| Dosage::read(unit, spec, dose, often));
-        dosage?.days(cnt)
+    /// How fast a pack is used up; the codes are those of unit, spec, dose and frequency.
+    pub fn dosage(&self, said: [u32; 4]) -> Option<Dosage> {
+        *self.supplies.borrow_mut().entry(said).or_insert_with(|| {
+            let words = self.codes.borrow();
+            let [unit, spec, dose, often] = said.map(|code| words.text(code));
+            Dosage::read(unit, spec, dose, often)
+        })
     }
 }
 

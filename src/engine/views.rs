@@ -172,7 +172,6 @@ struct Stay {
 #[derive(Debug, Clone)]
 struct Fill {
     lines: Vec<u32>,
-    generic: String,
     day: i32,
     /// In 10⁻⁸ days.
     days: Option<i128>,
@@ -787,8 +786,7 @@ impl<'a> Views<'a> {
                 let unknown = all.contains(&None);
                 let day = day_of(times.value(row));
                 let place = *place_of.entry((encounters[row], generics[row], day)).or_insert_with(|| {
-                    let generic = codes::generic(codes_of.at(row).unwrap_or_default()).to_owned();
-                    fills.push(Fill { lines: Vec::new(), generic, day, days: Some(0), fen: 0 });
+                    fills.push(Fill { lines: Vec::new(), day, days: Some(0), fen: 0 });
                     fills.len() - 1
                 });
                 let fill = &mut fills[place];
@@ -801,13 +799,14 @@ impl<'a> Views<'a> {
                 }
                 fill.lines.push(u32::try_from(row).map_err(|e| ArrowError::ComputeError(e.to_string()))?);
             }
+            let generic = |fill: &Fill| codes_of.at(fill.lines[0] as usize).map(codes::generic);
             // Lines are in the order of persons, so numbers given in that order are too.
             let people = self.persons_in_order()?;
             let order = |fill: &Fill| {
                 let line = fill.lines[0] as usize;
                 (people[line], fill.day, at(ids, line))
             };
-            fills.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.generic.cmp(&b.generic)));
+            fills.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| generic(a).cmp(&generic(b))));
             Ok(fills)
         })
     }
@@ -1013,16 +1012,18 @@ impl<'a> Views<'a> {
             }
             "days" => {
                 let (given, counts) = (decimal(lines, "prd_days")?, decimal(lines, "cnt")?);
-                let (units, specs) = (texts(lines, "cnt_prcunt")?, texts(lines, "spec")?);
-                let (doses, frequencies) = (texts(lines, "sin_dos_dscr")?, texts(lines, "used_frqu_dscr")?);
+                // The texts that say how fast a pack is used up, as codes: most lines repeat what was read before.
+                let said = ["cnt_prcunt", "spec", "sin_dos_dscr", "used_frqu_dscr"];
+                let [units, specs, doses, often] = said.map(|name| self.codes(View::Line, name));
+                let (units, specs, doses, often) = (units?, specs?, doses?, often?);
                 let days = (0..rows).map(|line| {
                     if given.is_valid(line) && given.value(line) > 0 {
                         return Some(given.value(line) * 10_i128.pow(DAYS_SCALE - 4));
                     }
-                    let (unit, spec, dose, often) =
-                        (units.at(line)?, specs.at(line)?, doses.at(line)?, frequencies.at(line)?);
+                    let said = [units[line], specs[line], doses[line], often[line]];
+                    let dosage = if said.contains(&0) { None } else { self.memory.dosage(said) };
                     let cnt = Decimal::try_from_i128_with_scale(counts.value(line), 4).ok()?;
-                    let mut days = self.memory.days_of_supply(cnt, [unit, spec, dose, often])?;
+                    let mut days = dosage?.days(cnt)?;
                     days.rescale(DAYS_SCALE);
                     Some(days.mantissa())
                 });
@@ -1065,13 +1066,20 @@ impl<'a> Views<'a> {
     fn paid_of_encounters(&self) -> Result<ArrayRef, ArrowError> {
         let amounts = self.column(View::Line, "inscp_amt")?;
         let amounts = as_decimal(&amounts)?;
-        let mut sums = Vec::with_capacity(self.claims.encounters.num_rows());
-        for id in text(&self.claims.encounters, "mdtrt_id")? {
-            let lines = self.lines_of_encounter(id.unwrap_or_default())?;
-            let known = || lines.iter().map(|line| *line as usize).filter(|line| amounts.is_valid(*line));
-            let paid: i128 = known().map(|line| amounts.value(line).max(0)).sum();
-            sums.push((paid > 0 || known().count() == lines.len()).then_some(paid));
+        // What is known to be paid, and whether all is known.
+        let mut of_encounters = vec![(0_i128, true); self.claims.encounters.num_rows()];
+        for (line, encounter) in self.links()?.encounter.iter().enumerate() {
+            if let Some(encounter) = encounter {
+                let (paid, known) = &mut of_encounters[*encounter as usize];
+                if amounts.is_valid(line) {
+                    *paid += amounts.value(line).max(0);
+                } else {
+                    *known = false;
+                }
+            }
         }
+        let sums: Vec<Option<i128>> =
+            of_encounters.into_iter().map(|(paid, known)| (paid > 0 || known).then_some(paid)).collect();
         Ok(Arc::new(Decimal128Array::from(sums).with_precision_and_scale(16, 2)?))
     }
 
@@ -1133,18 +1141,16 @@ impl<'a> Views<'a> {
             "inscp_amt" => {
                 let amounts = self.column(View::Line, "inscp_amt")?;
                 let amounts = as_decimal(&amounts)?;
-                let ids = text(batch, "mdtrt_id")?;
-                let sums: Result<Vec<Option<i128>>, ArrowError> =
-                    ids.iter()
-                        .map(|id| {
-                            let lines = self.lines_of_encounter(id.unwrap_or_default())?;
-                            // One unknown line makes the sum unknown.
-                            Ok(lines.iter().map(|l| *l as usize).try_fold(0, |sum, line| {
-                                amounts.is_valid(line).then(|| sum + amounts.value(line).max(0))
-                            }))
-                        })
-                        .collect();
-                Arc::new(Decimal128Array::from(sums?).with_precision_and_scale(16, 2)?)
+                // One unknown line makes the sum unknown.
+                let mut sums: Vec<Option<i128>> = vec![Some(0); rows];
+                for (line, encounter) in self.links()?.encounter.iter().enumerate() {
+                    if let Some(encounter) = encounter {
+                        let sum = &mut sums[*encounter as usize];
+                        let amount = amounts.is_valid(line).then(|| amounts.value(line).max(0));
+                        *sum = sum.zip(amount).map(|(sum, amount)| sum + amount);
+                    }
+                }
+                Arc::new(Decimal128Array::from(sums).with_precision_and_scale(16, 2)?)
             }
             "paid_amt" => self.paid_of_encounters()?,
             "fund_pay_sumamt" => self.fund_pay_of(text(batch, "mdtrt_id")?)?,
@@ -1480,7 +1486,6 @@ impl<'a> Views<'a> {
     fn fill_column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
         let fills = self.fills()?;
         Ok(match name {
-            "generic" => Arc::new(fills.iter().map(|f| Some(f.generic.as_str())).collect::<StringArray>()),
             "day" => Arc::new(fills.iter().map(|f| Some(f.day)).collect::<Date32Array>()),
             "days" => {
                 Arc::new(fills.iter().map(|f| f.days).collect::<Decimal128Array>().with_precision_and_scale(20, 8)?)
