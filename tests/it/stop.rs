@@ -263,7 +263,15 @@ fn what_is_aside_goes_and_takes_along_only_what_it_made() {
 
 /// Starts the program in a folder, with what is printed thrown away but for the errors.
 fn started(folder: &Path, arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_fundaudit"))
+    // A test run that was itself started with signals ignored (nohup, a job in the background) must not hand that on.
+    let mut program = if cfg!(target_os = "linux") {
+        let mut program = Command::new("env");
+        program.args(["--default-signal=HUP,INT,TERM", env!("CARGO_BIN_EXE_fundaudit")]);
+        program
+    } else {
+        Command::new(env!("CARGO_BIN_EXE_fundaudit"))
+    };
+    program
         .args(arguments)
         .env("LANG", "C")
         .current_dir(folder)
