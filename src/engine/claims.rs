@@ -260,17 +260,22 @@ pub struct Traced {
 }
 
 impl Claims {
-    /// The lines with trace codes; none, and the common case costs one look at a column.
+    /// The lines with trace codes, in the columns that are asked for; none, and the common case costs one look at a column.
     ///
     /// # Errors
     /// A column was not read.
-    pub fn traced(&self) -> Result<Option<Traced>, ArrowError> {
+    pub fn traced(&self, columns: &[&str]) -> Result<Option<Traced>, ArrowError> {
         let codes = text(&self.lines, "drug_trac_codg")?;
         if codes.null_count() == codes.len() {
             return Ok(None);
         }
         let keep: UInt32Array = (0u32..).zip(codes.iter()).filter(|(_, c)| c.is_some()).map(|(row, _)| row).collect();
-        let lines = take_record_batch(&self.lines.batch()?, &keep)?;
+        let named = columns.iter().filter(|name| self.lines.has(name));
+        let lines = RecordBatch::try_from_iter_with_nullable(
+            named
+                .map(|name| Ok((*name, self.lines.gather(name, &keep)?, true)))
+                .collect::<Result<Vec<_>, ArrowError>>()?,
+        )?;
         let wanted: HashSet<&str> = text(&lines, "setl_id")?.iter().flatten().collect();
         let ids = text(&self.settlements, "setl_id")?;
         let settlements = kept(&self.settlements, |row| at(ids, row).is_some_and(|id| wanted.contains(id)))?;

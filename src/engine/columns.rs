@@ -99,10 +99,10 @@ pub const CODED: &[&str] = &[
 
 /// Columns to read for these plans, in the order of the tables' schemas.
 #[must_use]
-pub fn needed(plans: &[Plan]) -> BTreeMap<Table, Vec<&'static str>> {
+pub fn needed<'p>(plans: impl IntoIterator<Item = &'p Plan>) -> BTreeMap<Table, Vec<&'static str>> {
     let mut wanted: BTreeMap<Table, BTreeSet<&str>> =
         ALWAYS.iter().map(|(table, columns)| (*table, columns.iter().copied().collect())).collect();
-    for (view, column) in plans.iter().flat_map(|p| &p.reads) {
+    for (view, column) in plans.into_iter().flat_map(|p| &p.reads) {
         let tables: &[Table] = match view {
             View::Line | View::PaidLine | View::RawLine => &[Table::FeeDetail, Table::Encounter],
             View::Fill | View::Trace => &[Table::FeeDetail],

@@ -93,17 +93,6 @@ impl Kept {
             }
         }
     }
-
-    /// The rows as a batch: every column.
-    ///
-    /// # Errors
-    /// The mask does not fit.
-    pub fn batch(&self) -> Result<RecordBatch, ArrowError> {
-        match &self.those {
-            Some(those) => those.filter.filter_record_batch(&self.batch),
-            None => Ok(self.batch.clone()),
-        }
-    }
 }
 
 impl Named for Kept {

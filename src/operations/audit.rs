@@ -353,7 +353,10 @@ fn run_unit(
     part.netting = claims.netting;
     part.unpaired_at.clone_from(&claims.unpaired_at);
     if library.plans.iter().any(Plan::across_persons) {
-        part.traced.extend(claims.traced().map_err(internal)?);
+        // What waits for the end is kept in the columns that its rules read, and no others.
+        let kept = needed(library.plans.iter().filter(|plan| plan.across_persons()));
+        let columns = kept.get(&Table::FeeDetail).map(Vec::as_slice).unwrap_or_default();
+        part.traced.extend(claims.traced(columns).map_err(internal)?);
     }
     memory.begin_unit();
     let views = Rc::new(Views::new(&claims, setting, memory));
