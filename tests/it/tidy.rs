@@ -6,9 +6,10 @@
 //! To add a module: give it a floor in [`FLOORS`]. To add a house rule: a test below that collects sentences and hands them
 //! to [`none`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use fundaudit::rules::{Files, RuleSet, load};
 
@@ -271,6 +272,36 @@ fn the_first_two_commands_are_the_same_everywhere() {
 }
 
 /// Fails with all the breaches, a line each.
+/// A crate beneath the query engine that has other features under test is built twice, and the engine with it: the newcomer's
+/// `cargo run` after `cargo test` would take as long as both.
+#[test]
+fn running_and_testing_share_one_build() {
+    let features = |edges: &str| -> BTreeMap<String, String> {
+        let tree = Command::new(env!("CARGO"))
+            .args(["tree", "--offline", "--locked", "--prefix", "none", "--format", "{p}|{f}", "--edges", edges])
+            .current_dir(root())
+            .output()
+            .unwrap();
+        assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+        let text = String::from_utf8(tree.stdout).unwrap();
+        let lines = text.lines().map(|line| line.trim_end_matches(" (*)"));
+        lines.filter_map(|line| line.split_once('|')).map(|(p, f)| (p.to_owned(), f.to_owned())).collect()
+    };
+    let (run, test) = (features("normal,build"), features("normal,build,dev"));
+    assert!(run.keys().any(|package| package.starts_with("datafusion ")), "the tree lists no query engine: {run:?}");
+    let breaches: Vec<String> = run
+        .iter()
+        .filter_map(|(package, features)| {
+            test.get(package).filter(|of_test| *of_test != features).map(|of_test| {
+                format!(
+                    "`{package}` has the features `{features}`, and `{of_test}` under test: name them in Cargo.toml"
+                )
+            })
+        })
+        .collect();
+    none(&breaches);
+}
+
 fn none(breaches: &[String]) {
     assert!(breaches.is_empty(), "{} breach(es) of the house rules:\n  {}", breaches.len(), breaches.join("\n  "));
 }
