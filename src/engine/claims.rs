@@ -11,64 +11,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int32Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray, UInt32Array,
+    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    UInt32Array,
 };
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{SortColumn, filter_record_batch, lexsort_to_indices, take_record_batch};
-use arrow::datatypes::{DataType, Int32Type};
+use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use hashbrown::{HashMap, HashSet};
 
 use super::kept::{Kept, Named};
-use super::words::RowsBy;
+use super::words::{RowsBy, Texts};
 use crate::model::Table;
 
 /// Text column of a batch.
 pub(super) fn text<'a>(batch: &'a impl Named, name: &str) -> Result<&'a StringArray, ArrowError> {
     typed(batch, name)
-}
-
-/// The texts of a column, as they are or as codes.
-#[derive(Clone, Copy)]
-pub(super) enum Texts<'a> {
-    Plain(&'a StringArray),
-    /// A place in the dictionary a row, and the dictionary.
-    Coded(&'a Int32Array, &'a StringArray),
-}
-
-impl<'a> Texts<'a> {
-    /// The texts of an array; nothing where it has none.
-    pub(super) fn of(array: &'a ArrayRef) -> Option<Texts<'a>> {
-        if let Some(plain) = array.as_string_opt() {
-            return Some(Texts::Plain(plain));
-        }
-        let coded = array.as_dictionary_opt::<Int32Type>()?;
-        Some(Texts::Coded(coded.keys(), coded.values().as_string_opt()?))
-    }
-
-    /// `Some(text)` of a row, unless null.
-    pub(super) fn at(self, row: usize) -> Option<&'a str> {
-        match self {
-            Texts::Plain(texts) => at(texts, row),
-            Texts::Coded(places, texts) => {
-                let place = places.is_valid(row).then(|| places.value(row))?;
-                at(texts, usize::try_from(place).ok()?)
-            }
-        }
-    }
-
-    /// A number for each row, given one for each text that the rows may have; 0 for null.
-    pub(super) fn numbers(self, mut number: impl FnMut(&'a StringArray) -> Vec<u32>) -> Vec<u32> {
-        match self {
-            Texts::Plain(texts) => number(texts),
-            Texts::Coded(places, texts) => {
-                let numbers = number(texts);
-                let of = |place: i32| usize::try_from(place).ok().and_then(|at| numbers.get(at)).copied();
-                places.iter().map(|place| place.and_then(of).unwrap_or(0)).collect()
-            }
-        }
-    }
 }
 
 /// The texts of a column of a batch.
@@ -227,11 +185,11 @@ impl Claims {
         let lines = net_lines(&lines, &removed, &mut netting, &mut unpaired_at)?;
         debug_assert!(netting.adds_up(), "netting lost a line: {netting:?}");
 
-        let settlement_of = RowsBy::new(text(&settlements, "setl_id")?);
+        let settlement_of = RowsBy::new(texts(&settlements, "setl_id")?);
         let encounters = remaining(&encounters, &lines, &settlements)?;
-        let encounter_of = RowsBy::new(text(&encounters, "mdtrt_id")?);
+        let encounter_of = RowsBy::new(texts(&encounters, "mdtrt_id")?);
         let persons = get(Table::Person);
-        let person_of = RowsBy::new(text(&persons, "psn_no")?);
+        let person_of = RowsBy::new(texts(&persons, "psn_no")?);
         Ok(Claims {
             lines,
             settlements,
@@ -276,7 +234,7 @@ impl Claims {
                 .map(|name| Ok((*name, self.lines.gather(name, &keep)?, true)))
                 .collect::<Result<Vec<_>, ArrowError>>()?,
         )?;
-        let wanted: HashSet<&str> = text(&lines, "setl_id")?.iter().flatten().collect();
+        let wanted: HashSet<&str> = texts(&lines, "setl_id")?.distinct().into_iter().collect();
         let ids = text(&self.settlements, "setl_id")?;
         let settlements = kept(&self.settlements, |row| at(ids, row).is_some_and(|id| wanted.contains(id)))?;
         drop(wanted);
@@ -294,7 +252,7 @@ impl Claims {
             arrow::compute::concat_batches(&first.settlements.schema(), parts.iter().map(|p| &p.settlements))?;
         let empty = |table: Table| RecordBatch::new_empty(table.schema());
         Ok(Some(Claims {
-            settlement_of: RowsBy::new(text(&settlements, "setl_id")?),
+            settlement_of: RowsBy::new(texts(&settlements, "setl_id")?),
             raw_lines: Kept::whole(lines.slice(0, 0)),
             raw_settlements: Kept::whole(settlements.slice(0, 0)),
             lines: Kept::whole(lines),
@@ -330,21 +288,21 @@ fn sorted(batch: &RecordBatch, by: &[&str]) -> Result<RecordBatch, ArrowError> {
 
 /// The order of a column's rows: null first, then by value.
 enum Order<'a> {
-    Text(&'a StringArray),
+    Text(Texts<'a>),
     Time(&'a TimestampMicrosecondArray),
 }
 
 impl<'a> Order<'a> {
     fn of(column: &'a ArrayRef) -> Result<Order<'a>, ArrowError> {
-        let any = column.as_any();
-        let text = any.downcast_ref().map(Order::Text);
-        text.or_else(|| any.downcast_ref().map(Order::Time))
+        let text = Texts::of(column).map(Order::Text);
+        text.or_else(|| column.as_any().downcast_ref().map(Order::Time))
             .ok_or_else(|| ArrowError::SchemaError(format!("claims are not in the order of a {}", column.data_type())))
     }
 
     fn compare(&self, a: usize, b: usize) -> Ordering {
         match self {
-            Order::Text(column) => at(column, a).cmp(&at(column, b)),
+            Order::Text(texts) if texts.same(a, b) => Ordering::Equal,
+            Order::Text(texts) => texts.at(a).cmp(&texts.at(b)),
             Order::Time(column) => {
                 let value = |row: usize| column.is_valid(row).then(|| column.value(row));
                 value(a).cmp(&value(b))
@@ -400,9 +358,8 @@ fn without_refunds(lines: &RecordBatch, removed: &HashSet<String>) -> Result<Kep
     if removed.is_empty() {
         return Ok(Kept::whole(lines.clone()));
     }
-    let settled = text(lines, "setl_id")?;
-    let stands = |row: usize| at(settled, row).is_none_or(|s| !removed.contains(s));
-    Ok(Kept::those(lines.clone(), &mask_of(lines.num_rows(), stands)))
+    let gone = texts(lines, "setl_id")?.each(|settlement| settlement.is_some_and(|s| removed.contains(s)));
+    Ok(Kept::those(lines.clone(), &mask_of(lines.num_rows(), |row| !gone[row])))
 }
 
 /// What became of a line.
@@ -426,7 +383,7 @@ fn net_lines(
 ) -> Result<Kept, ArrowError> {
     let rows = batch.num_rows();
     let (serials, encounters, settlements) =
-        (text(batch, "feedetl_sn")?, text(batch, "mdtrt_id")?, text(batch, "setl_id")?);
+        (text(batch, "feedetl_sn")?, texts(batch, "mdtrt_id")?, texts(batch, "setl_id")?);
     let (codes, origins, facilities) =
         (texts(batch, "hilist_code")?, text(batch, "init_feedetl_sn")?, texts(batch, "fixmedins_code")?);
     let times = time(batch, "fee_ocur_time")?;
@@ -435,11 +392,10 @@ fn net_lines(
 
     let mut fate = vec![Fate::Stands; rows];
     if !removed.is_empty() {
-        for (row, settlement) in settlements.iter().enumerate() {
-            if settlement.is_some_and(|s| removed.contains(s)) {
-                fate[row] = Fate::OfRefund;
-            }
-        }
+        fate = settlements.each(|settlement| match settlement {
+            Some(settlement) if removed.contains(settlement) => Fate::OfRefund,
+            _ => Fate::Stands,
+        });
     }
     let negatives: Vec<usize> = (0..rows)
         .filter(|&row| fate[row] == Fate::Stands && (counts.value(row) < 0 || totals.value(row) < 0))
@@ -447,22 +403,28 @@ fn net_lines(
     // Quantity that is left of a line that was reduced, and the negative lines that reduced it.
     let mut left: HashMap<usize, (i128, Vec<usize>)> = HashMap::new();
     if !negatives.is_empty() {
-        let concerned: HashSet<&str> = negatives.iter().map(|&row| encounters.value(row)).collect();
-        let mut lines_of: HashMap<&str, Vec<usize>> = HashMap::new();
-        for row in 0..rows {
-            if fate[row] == Fate::Stands
+        // The encounters that have a negative line are numbered; the others are of no concern.
+        let mut concerned: HashMap<&str, usize> = HashMap::new();
+        for &row in &negatives {
+            let next = concerned.len();
+            concerned.entry(encounters.at(row).unwrap_or_default()).or_insert(next);
+        }
+        let number_of = encounters.each(|id| concerned.get(id.unwrap_or_default()).copied());
+        let mut lines_of: Vec<Vec<usize>> = vec![Vec::new(); concerned.len()];
+        for (row, number) in number_of.iter().enumerate() {
+            if let Some(number) = number
+                && fate[row] == Fate::Stands
                 && counts.value(row) >= 0
                 && totals.value(row) >= 0
-                && concerned.contains(encounters.value(row))
             {
-                lines_of.entry(encounters.value(row)).or_default().push(row);
+                lines_of[*number].push(row);
             }
         }
         // Reversals that name their line go first: what is written down goes before what is inferred.
         let named = negatives.iter().filter(|&&row| origins.is_valid(row));
         let unnamed = negatives.iter().filter(|&&row| origins.is_null(row));
         for &row in named.chain(unnamed) {
-            let of_encounter = lines_of.get(encounters.value(row)).map(Vec::as_slice).unwrap_or_default();
+            let of_encounter = number_of[row].map(|number| lines_of[number].as_slice()).unwrap_or_default();
             let quantity = counts.value(row).abs();
             let partner = if let Some(origin) = at(origins, row) {
                 of_encounter
@@ -556,8 +518,12 @@ fn half_up(numerator: i128, denominator: i128) -> i128 {
 
 /// Encounters with a net line or a standing settlement: of the others nothing remains, they are no visit and no stay.
 fn remaining(encounters: &RecordBatch, lines: &Kept, settlements: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let mut alive: HashSet<&str> = text(lines, "mdtrt_id")?.iter().flatten().collect();
-    alive.extend(text(settlements, "mdtrt_id")?.iter().flatten());
-    let ids = text(encounters, "mdtrt_id")?;
-    kept(encounters, |row| at(ids, row).is_some_and(|id| alive.contains(id)))
+    let known = RowsBy::new(texts(encounters, "mdtrt_id")?);
+    let mut alive = vec![false; encounters.num_rows()];
+    for texts in [texts(lines, "mdtrt_id")?, texts(settlements, "mdtrt_id")?] {
+        for id in texts.distinct() {
+            known.get(id).iter().for_each(|row| alive[*row as usize] = true);
+        }
+    }
+    kept(encounters, |row| alive[row])
 }

@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use arrow::datatypes::DataType;
+
 use super::plan::Plan;
 use crate::model::{Table, View};
 
@@ -77,25 +79,19 @@ const ALWAYS: &[(Table, &[&str])] = &[
     (Table::SpecialCase, &["mdtrt_id"]),
 ];
 
-/// Columns of fee lines whose few texts many lines repeat: read as codes, and compared, grouped and looked up as such.
-pub const CODED: &[&str] = &[
-    "fixmedins_code",
-    "med_type",
-    "hilist_code",
-    "hilist_name",
-    "list_type",
-    "med_chrgitm_type",
-    "chrgitm_lv",
-    "spec",
-    "cnt_prcunt",
-    "sin_dos_dscr",
-    "used_frqu_dscr",
-    "bilg_dept_codg",
-    "bilg_dr_codg",
-    "acord_dept_codg",
-    "dscg_tkdrug_flag",
-    "etip_flag",
-];
+/// Columns of fee lines that are read as texts because hardly two lines have the same. The others are read as codes, a place
+/// in a list of the texts there are, and netted, compared, grouped and looked up as such.
+const SPELLED_OUT: &[&str] = &["feedetl_sn", "init_feedetl_sn", "drug_trac_codg"];
+
+/// Those of a table's columns that are read as codes.
+#[must_use]
+pub fn coded(table: Table) -> Vec<&'static str> {
+    if table != Table::FeeDetail {
+        return Vec::new();
+    }
+    let texts = table.columns().iter().filter(|column| column.kind.data_type() == DataType::Utf8);
+    texts.map(|column| column.name).filter(|name| !SPELLED_OUT.contains(name)).collect()
+}
 
 /// Columns to read for these plans, in the order of the tables' schemas.
 #[must_use]

@@ -90,7 +90,12 @@ impl<'a> Frame<'a> {
 
     /// Joins another source's rows under a prefix, one (or null) for each row of the frame.
     pub fn join(&mut self, prefix: &str, source: Rc<dyn Columns + 'a>, rows: UInt32Array) {
-        self.joined.push(Joined { prefix: format!("{prefix}."), source, rows });
+        self.join_named(&format!("{prefix}."), source, rows);
+    }
+
+    /// Joins as [`Frame::join`] does; what comes before the columns' names is the whole of `prefix`.
+    pub fn join_named(&mut self, prefix: &str, source: Rc<dyn Columns + 'a>, rows: UInt32Array) {
+        self.joined.push(Joined { prefix: prefix.to_owned(), source, rows });
     }
 
     /// The chosen rows, in the chosen order; a row may be chosen more than once.

@@ -30,6 +30,9 @@ pub fn cells(views: &Views<'_>, view: View, frame: &Frame<'_>, of: &Compiled) ->
     if of.data_type == DataType::Utf8
         && let Some(name) = of.column.as_ref().filter(|name| view.columns().contains_key(*name) && !frame.has_own(name))
     {
+        if frame.rows() < views.rows(view)? / 8 && !views.is_numbered(view, name) {
+            return cells_of(views, &frame.column(name)?);
+        }
         let numbers = views.numbers(view, name)?;
         return Ok((0..frame.rows()).map(|row| u64::from(numbers[frame.source_row(row) as usize])).collect());
     }

@@ -26,7 +26,7 @@ mod words;
 pub use absent::wanting;
 pub use answers::Answers;
 pub use claims::{Claims, Netting, Tables};
-pub use columns::{CODED, needed};
+pub use columns::{coded, needed};
 pub use hit::{Hit, HitLine};
 pub use lookup::Memory;
 pub use plan::{Compiler, Plan};

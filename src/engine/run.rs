@@ -24,10 +24,10 @@ use super::group::{Grouped, candidate_pairs, cells, cells_of, continues, grouped
 use super::hit::{Hit, HitLine, show};
 use super::lookup::not_false;
 use super::plan::{Piece, Plan, ROLLING, RollingPlan};
-use super::views::{Columns, ViewRows, Views};
+use super::views::{Chosen, Columns, ViewRows, Views};
 use crate::model::views::said;
 use crate::model::{View, day as calendar, money};
-use crate::rules::parameters::{Asked, Parameter};
+use crate::rules::parameters::{Asked, Parameter, Value};
 use crate::rules::{LinesOf, RuleSet};
 
 /// Which units a run answers for; everything else is history.
@@ -99,6 +99,76 @@ pub fn run<'a>(plan: &'a Plan, set: &'a RuleSet, views: &Rc<Views<'a>>, scope: &
     Ok(found)
 }
 
+/// What decides which value of a parameter is in force: day, region, kind of insurance (as their numbers in the unit), level.
+type Occasion = (Option<i32>, u32, u32, Option<i64>);
+
+/// The occasions of the rows of a view, as far as some parameters ask.
+struct Occasions<'v, 'a> {
+    views: &'v Views<'a>,
+    days: Option<ArrayRef>,
+    regions: Option<Rc<Vec<u32>>>,
+    insured: Option<Rc<Vec<u32>>>,
+    levels: Option<ArrayRef>,
+}
+
+impl<'v, 'a> Occasions<'v, 'a> {
+    fn new(views: &'v Views<'a>, view: View, parameters: &[(&str, &Parameter)]) -> Result<Self, ArrowError> {
+        let columns = view.columns();
+        let varying = || parameters.iter().map(|(_, p)| *p).filter(|p| !p.is_constant());
+        let asked = |name: &str, by: fn(&Value) -> bool| {
+            columns.contains_key(name) && varying().any(|parameter| parameter.values.iter().any(by))
+        };
+        let numbers = |name: &str, by| if asked(name, by) { views.numbers(view, name).map(Some) } else { Ok(None) };
+        let graded = asked("level", |value| value.level.is_some());
+        Ok(Occasions {
+            views,
+            days: if varying().next().is_some() { Some(views.column(view, view.days().0)?) } else { None },
+            regions: numbers("region", |value| value.region.is_some())?,
+            insured: numbers("insutype", |value| value.insutype.is_some())?,
+            levels: if graded { Some(views.column(view, "level")?) } else { None },
+        })
+    }
+
+    fn of(&self, row: usize) -> Occasion {
+        let number = |of: &Option<Rc<Vec<u32>>>| of.as_ref().map_or(0, |numbers| numbers[row]);
+        let day = self.days.as_ref().map(AsArray::as_primitive::<Date32Type>);
+        let level = self.levels.as_ref().map(AsArray::as_primitive::<Int64Type>);
+        (
+            day.and_then(|days| days.is_valid(row).then(|| days.value(row))),
+            number(&self.regions),
+            number(&self.insured),
+            level.and_then(|levels| levels.is_valid(row).then(|| levels.value(row))),
+        )
+    }
+
+    /// The place of the value in force, among a parameter's values.
+    fn in_force(&self, parameter: &Parameter, (day, region, insutype, level): Occasion) -> Option<usize> {
+        if parameter.is_constant() {
+            return Some(0);
+        }
+        let word = |number: u32| (number != 0).then(|| self.views.word(number));
+        let (region, insutype) = (word(region), word(insutype));
+        let (region, insutype) = (region.as_deref(), insutype.as_deref());
+        parameter.in_force(Asked { day: day?, region, insutype, level })
+    }
+}
+
+/// The values of some parameters, a row an occasion.
+struct Values {
+    rows: usize,
+    columns: BTreeMap<String, ArrayRef>,
+}
+
+impl Columns for Values {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
+        self.columns.get(name).cloned().ok_or_else(|| ArrowError::SchemaError(format!("no parameter `{name}`")))
+    }
+}
+
 struct Run<'r, 'a> {
     plan: &'a Plan,
     set: &'a RuleSet,
@@ -138,10 +208,10 @@ impl<'a> Run<'_, 'a> {
                 return Ok((frame.select(&rows)?, false));
             }
         }
-        let mut asked = false;
-        if !self.plan.about_parts.is_empty() {
-            let early: Vec<&Compiled> =
-                self.plan.about_parts.iter().filter(|part| self.plan.may_come_first(part)).collect();
+        let early: Vec<&Compiled> =
+            self.plan.about_parts.iter().filter(|part| self.plan.may_come_first(part)).collect();
+        let name: Vec<&str> = early.iter().map(|part| part.text.as_str()).collect();
+        let chosen = self.views.chosen(self.view(), &name.join(" AND "), || {
             let mut about: Option<BooleanArray> = None;
             for part in &early {
                 let answers = self.part(&frame, part)?;
@@ -150,17 +220,18 @@ impl<'a> Run<'_, 'a> {
                     None => answers,
                 });
             }
-            if let Some(about) = about {
-                asked = about.null_count() == 0 && early.len() == self.plan.about_parts.len();
-                let about = if about.null_count() == 0 { about } else { not_false(&about) };
-                mask = Some(match mask {
-                    Some(mask) => arrow::compute::and(&mask, &about)?,
-                    None => about,
-                });
-            }
-        }
-        match mask {
-            Some(mask) => Ok((frame.filter(&mask)?, asked)),
+            let known = about.as_ref().is_some_and(|about| about.null_count() == 0);
+            let about = about.map(|about| if known { about } else { not_false(&about) });
+            let mask = match (mask, about) {
+                (Some(mask), Some(about)) => Some(arrow::compute::and(&mask, &about)?),
+                (mask, about) => mask.or(about),
+            };
+            let all = mask.as_ref().is_none_or(|mask| mask.true_count() == mask.len());
+            Ok(Chosen { rows: mask.filter(|_| !all).map(|mask| positions(&mask)), known })
+        })?;
+        let asked = chosen.known && early.len() == self.plan.about_parts.len();
+        match &chosen.rows {
+            Some(rows) => Ok((frame.select(rows)?, asked)),
             None => Ok((frame, asked)),
         }
     }
@@ -180,65 +251,41 @@ impl<'a> Run<'_, 'a> {
         })
     }
 
-    /// Parameters are values of the row's day and place.
+    /// Parameters are values of the row's day and place: asked once for each day and place that differ.
     fn parameters(&self, frame: &mut Frame<'a>) -> Result<(), ArrowError> {
-        if self.plan.parameters.is_empty() {
+        let named = |name: &'a String| self.set.parameters.get(name).map(|parameter| (name.as_str(), parameter));
+        let parameters: Vec<(&str, &Parameter)> = self.plan.parameters.iter().filter_map(named).collect();
+        if parameters.is_empty() {
             return Ok(());
         }
-        let mut made: Vec<(String, ArrayRef)> = Vec::new();
-        for name in &self.plan.parameters {
-            let Some(parameter) = self.set.parameters.get(name) else { continue };
-            let chosen = self.values_in_force(frame, parameter)?;
-            let value = |at: &Option<usize>| at.and_then(|at| scaled(parameter.values[at].value, 4));
-            let values: Decimal128Array = chosen.iter().map(value).collect();
-            let places: UInt32Array = chosen.iter().map(|at| at.and_then(|at| u32::try_from(at).ok())).collect();
-            made.push((format!("${name}"), Arc::new(values.with_precision_and_scale(16, 4)?)));
-            made.push((format!("${name} at"), Arc::new(places)));
-        }
-        for (name, column) in made {
-            frame.put(&name, column);
-        }
-        Ok(())
-    }
-
-    /// The place of the value in force for each row; asked once for each day and place that differ.
-    fn values_in_force(&self, frame: &Frame<'a>, parameter: &Parameter) -> Result<Vec<Option<usize>>, ArrowError> {
-        if parameter.is_constant() {
-            return Ok(vec![Some(0); frame.rows()]);
-        }
-        let (view, columns) = (self.view(), self.view().columns());
-        let numbered = |name: &str, asked: bool| -> Result<Option<Rc<Vec<u32>>>, ArrowError> {
-            if asked && columns.contains_key(name) { self.views.numbers(view, name).map(Some) } else { Ok(None) }
-        };
-        let regions = numbered("region", parameter.values.iter().any(|v| v.region.is_some()))?;
-        let insured = numbered("insutype", parameter.values.iter().any(|v| v.insutype.is_some()))?;
-        let graded = parameter.values.iter().any(|v| v.level.is_some()) && columns.contains_key("level");
-        let levels = if graded { Some(self.views.column(view, "level")?) } else { None };
-        let days = self.views.column(view, view.days().0)?;
-        let days = days.as_primitive::<Date32Type>();
-        let mut known: HashMap<(i32, u32, u32, Option<i64>), Option<usize>> = HashMap::new();
-        let mut last = None;
-        let value = |row: usize| {
-            let source = frame.source_row(row) as usize;
-            let day = days.is_valid(source).then(|| days.value(source))?;
-            let region = regions.as_ref().map_or(0, |numbers| numbers[source]);
-            let insutype = insured.as_ref().map_or(0, |numbers| numbers[source]);
-            let level = levels.as_ref().map(AsArray::as_primitive::<Int64Type>);
-            let level = level.and_then(|level| level.is_valid(source).then(|| level.value(source)));
-            let key = (day, region, insutype, level);
-            if let Some((_, found)) = last.filter(|(last, _)| *last == key) {
-                return found;
+        let occasions = Occasions::new(self.views, self.view(), &parameters)?;
+        let mut numbers: HashMap<Occasion, u32> = HashMap::new();
+        let mut distinct: Vec<Occasion> = Vec::new();
+        let mut last: Option<(Occasion, u32)> = None;
+        let rows = (0..frame.rows()).map(|row| {
+            let occasion = occasions.of(frame.source_row(row) as usize);
+            if let Some((_, number)) = last.filter(|(known, _)| *known == occasion) {
+                return number;
             }
-            let found = *known.entry(key).or_insert_with(|| {
-                let word = |number: u32| (number != 0).then(|| self.views.word(number));
-                let (region, insutype) = (word(region), word(insutype));
-                let (region, insutype) = (region.as_deref(), insutype.as_deref());
-                parameter.in_force(Asked { day, region, insutype, level })
+            let number = *numbers.entry(occasion).or_insert_with(|| {
+                distinct.push(occasion);
+                u32::try_from(distinct.len() - 1).unwrap_or(u32::MAX)
             });
-            last = Some((key, found));
-            found
-        };
-        Ok((0..frame.rows()).map(value).collect())
+            last = Some((occasion, number));
+            number
+        });
+        let rows: UInt32Array = rows.collect();
+        let mut columns = BTreeMap::new();
+        for (name, parameter) in parameters {
+            let value = |occasion: &Occasion| {
+                let at = occasions.in_force(parameter, *occasion)?;
+                scaled(parameter.values[at].value, 4)
+            };
+            let values: Decimal128Array = distinct.iter().map(value).collect();
+            columns.insert(name.to_owned(), Arc::new(values.with_precision_and_scale(16, 4)?) as ArrayRef);
+        }
+        frame.join_named("$", Rc::new(Values { rows: distinct.len(), columns }), rows);
+        Ok(())
     }
 
     /// `paid_line`: lines with `inscp_amt` > 0; an unknown amount is not evaluated.
@@ -528,14 +575,15 @@ impl<'a> Run<'_, 'a> {
         let (mut excused, mut because) = self.not_in_force(units)?;
         for (when, why) in &self.plan.not_evaluated_when {
             because.push(why.clone());
-            for (row, value) in frame.condition(when)?.iter().enumerate() {
-                if value == Some(true) && excused[row].is_none() {
-                    excused[row] = u32::try_from(because.len() - 1).ok();
-                }
+            let reason = u32::try_from(because.len() - 1).ok();
+            for row in positions(&frame.condition(when)?).values() {
+                let excused = excused.get_or_insert_with(|| vec![None; frame.rows()]);
+                let known = &mut excused[*row as usize];
+                *known = known.or(reason);
             }
         }
         let answers = frame.condition(&self.plan.condition.compiled)?;
-        let silent = self.silent(frame, &answers, &excused)?;
+        let silent = self.silent(frame, &answers, excused.as_deref())?;
         let lacks = Lacks::of(frame, &self.plan.condition.columns);
         let mut hits: Vec<u32> = Vec::new();
         let mut count = Count::default();
@@ -543,9 +591,9 @@ impl<'a> Run<'_, 'a> {
             if inside.as_ref().is_some_and(|inside| !inside.value(row)) {
                 continue;
             }
-            let answer = if silent[row] {
+            let answer = if silent.as_ref().is_some_and(|silent| silent[row]) {
                 Answer::Clean
-            } else if let Some(why) = excused[row] {
+            } else if let Some(why) = excused.as_ref().and_then(|excused| excused[row]) {
                 Answer::Because(why)
             } else if answers.is_null(row) {
                 Answer::Lacks(lacks.bits(row))
@@ -570,35 +618,36 @@ impl<'a> Run<'_, 'a> {
         &self,
         frame: &Frame<'a>,
         answers: &BooleanArray,
-        excused: &[Option<u32>],
-    ) -> Result<Vec<bool>, ArrowError> {
-        let mut silent = vec![false; frame.rows()];
+        excused: Option<&[Option<u32>]>,
+    ) -> Result<Option<Vec<bool>>, ArrowError> {
         if self.plan.unless.is_empty() {
-            return Ok(silent);
+            return Ok(None);
         }
-        let loud = |row: &usize| answers.is_null(*row) || answers.value(*row) || excused[*row].is_some();
+        let loud = |row: &usize| {
+            answers.is_null(*row) || answers.value(*row) || excused.is_some_and(|excused| excused[*row].is_some())
+        };
         let loud: Vec<u32> = (0..frame.rows()).filter(loud).filter_map(|row| u32::try_from(row).ok()).collect();
         if loud.is_empty() {
-            return Ok(silent);
+            return Ok(None);
         }
+        let mut silent = vec![false; frame.rows()];
         let chosen = frame.select(&UInt32Array::from(loud.clone()))?;
         for unless in &self.plan.unless {
             for (row, value) in loud.iter().zip(chosen.condition(unless)?.iter()) {
                 silent[*row as usize] |= value == Some(true);
             }
         }
-        Ok(silent)
+        Ok(Some(silent))
     }
 
     /// Units of days that the rule does not speak about, by reason: they are history for others, and answered with why.
-    fn not_in_force(&self, units: &Units<'a>) -> Result<(Vec<Option<u32>>, Vec<String>), ArrowError> {
+    fn not_in_force(&self, units: &Units<'a>) -> Result<(Option<Vec<Option<u32>>>, Vec<String>), ArrowError> {
         let (from, until) = self.plan.rule.in_force;
         let mut because = Vec::new();
-        let rows = units.frame.rows();
         // No line, encounter or stay is earlier than the data; a settlement may be.
         let of_service = !matches!(self.view(), View::Settlement | View::RawSettlement | View::Presence);
         if until.is_none() && from.is_none_or(|from| of_service && from <= self.views.setting.first_day) {
-            return Ok((vec![None; rows], because));
+            return Ok((None, because));
         }
         because.push(from.map_or_else(String::new, |from| format!("规则自 {} 起施行", calendar::text(from))));
         because.push(until.map_or_else(String::new, |until| format!("规则施行至 {}", calendar::text(until))));
@@ -609,7 +658,8 @@ impl<'a> Run<'_, 'a> {
             }
             until.is_some_and(|until| on > until).then_some(1)
         };
-        Ok((self.days(&units.frame, units.rows.as_ref())?.into_iter().map(|(first, _)| why(first)).collect(), because))
+        let days = self.days(&units.frame, units.rows.as_ref())?;
+        Ok((Some(days.into_iter().map(|(first, _)| why(first)).collect()), because))
     }
 
     /// Whether a unit touches the period and the facilities that were asked for; nothing where all were.
@@ -699,11 +749,6 @@ impl<'a> Run<'_, 'a> {
             .collect::<Result<_, ArrowError>>()?;
         let evidence: Vec<(&str, ArrayRef)> =
             plan.evidence.iter().map(|(n, c)| evaluate(c).map(|a| (n.as_str(), a))).collect::<Result<_, _>>()?;
-        let sources: Vec<(String, ArrayRef)> = plan
-            .parameters
-            .iter()
-            .filter_map(|p| chosen.column(&format!("${p} at")).ok().map(|a| (p.clone(), a)))
-            .collect();
         let severity = plan.severity.as_ref().map(evaluate).transpose()?;
         let result = plan.result.as_ref().map(evaluate).transpose()?;
         let lines_of = plan.lines_of.as_ref().map(|(whose, c)| evaluate(c).map(|a| (*whose, a))).transpose()?;
@@ -737,7 +782,7 @@ impl<'a> Run<'_, 'a> {
             for (name, array) in &evidence {
                 let value = show(array, at).map_or(serde_json::Value::Null, serde_json::Value::String);
                 let fact = match name.strip_prefix('$') {
-                    Some(parameter) => self.cited(parameter, value, &sources, at),
+                    Some(parameter) => self.cited(parameter, value, chosen.source_row(at))?,
                     None => value,
                 };
                 facts.insert((*name).to_owned(), fact);
@@ -769,31 +814,24 @@ impl<'a> Run<'_, 'a> {
         Ok(())
     }
 
-    /// A parameter's value with where it comes from.
-    fn cited(
-        &self,
-        name: &str,
-        value: serde_json::Value,
-        sources: &[(String, ArrayRef)],
-        at: usize,
-    ) -> serde_json::Value {
+    /// A parameter's value, on the day and at the place of a row of the view, with where it comes from.
+    fn cited(&self, name: &str, value: serde_json::Value, row: u32) -> Result<serde_json::Value, ArrowError> {
         let mut fact = serde_json::Map::new();
         fact.insert("value".to_owned(), value);
-        let source =
-            sources.iter().find(|(n, _)| n == name).map(|(_, a)| a.as_primitive::<arrow::datatypes::UInt32Type>());
-        if let (Some(source), Some(parameter)) = (source, self.set.parameters.get(name))
-            && source.is_valid(at)
-        {
-            let chosen = &parameter.values[source.value(at) as usize];
-            fact.insert("source".to_owned(), chosen.source().into());
-            if let Some(region) = &chosen.region {
-                fact.insert("region".to_owned(), region.clone().into());
-            }
-            if let Some(verified) = chosen.verified_on {
-                fact.insert("verified_on".to_owned(), calendar::text(verified).into());
+        if let Some(parameter) = self.set.parameters.get(name) {
+            let occasions = Occasions::new(self.views, self.view(), &[(name, parameter)])?;
+            if let Some(at) = occasions.in_force(parameter, occasions.of(row as usize)) {
+                let chosen = &parameter.values[at];
+                fact.insert("source".to_owned(), chosen.source().into());
+                if let Some(region) = &chosen.region {
+                    fact.insert("region".to_owned(), region.clone().into());
+                }
+                if let Some(verified) = chosen.verified_on {
+                    fact.insert("verified_on".to_owned(), calendar::text(verified).into());
+                }
             }
         }
-        serde_json::Value::Object(fact)
+        Ok(serde_json::Value::Object(fact))
     }
 
     /// Violating and involved net lines of each hit.

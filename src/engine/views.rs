@@ -21,10 +21,10 @@ use arrow::error::ArrowError;
 use hashbrown::HashMap;
 use rust_decimal::Decimal;
 
-use super::claims::{Claims, Texts, at, day, day_of, decimal, text, texts, time};
+use super::claims::{Claims, at, day, day_of, decimal, text, texts, time};
 use super::kept::{Kept, Named};
 use super::lookup::Memory;
-use super::words::{ByNumber, RowsBy, Words};
+use super::words::{ByNumber, RowsBy, Texts, Words, spelled_out};
 use crate::model::{Table, View, codes, day as calendar};
 use crate::rules::knowledge::{Cell, Knowledge, Place};
 
@@ -128,6 +128,7 @@ pub struct Views<'a> {
     numbers: RefCell<ByColumn<Rc<Vec<u32>>>>,
     words: RefCell<Words>,
     masks: RefCell<ByColumn<BooleanArray>>,
+    chosen: RefCell<ByColumn<Rc<Chosen>>>,
     rows_of_persons: RefCell<HashMap<View, Rc<ByNumber>>>,
     rows_of_codes: RefCell<ByColumn<Rc<ByNumber>>>,
     visits: OnceCell<Vec<Visit<'a>>>,
@@ -137,6 +138,10 @@ pub struct Views<'a> {
     diagnoses: OnceCell<Vec<Diagnosed>>,
     traces: OnceCell<Vec<(String, u32)>>,
     line_links: OnceCell<Links>,
+    line_facilities: OnceCell<Vec<Option<&'a Facility>>>,
+    deaths: OnceCell<HashMap<u32, i32>>,
+    identities: OnceCell<HashMap<u32, Vec<Identity<'a>>>>,
+    fund_pay: OnceCell<HashMap<u32, Option<i128>>>,
     lines_by_encounter: OnceCell<RowsBy>,
     lines_by_settlement: OnceCell<RowsBy>,
     stay_numbers: OnceCell<Vec<Option<u32>>>,
@@ -188,6 +193,39 @@ struct Links {
     of_encounter: UInt32Array,
     /// Whether every line has its encounter.
     complete: bool,
+}
+
+/// Lines that a column is made for.
+#[derive(Clone, Copy)]
+enum Which<'r> {
+    /// All of them; how many there are.
+    All(usize),
+    These(&'r [u32]),
+}
+
+impl Which<'_> {
+    fn len(self) -> usize {
+        match self {
+            Which::All(lines) => lines,
+            Which::These(rows) => rows.len(),
+        }
+    }
+
+    fn line(self, at: usize) -> usize {
+        match self {
+            Which::All(_) => at,
+            Which::These(rows) => rows[at] as usize,
+        }
+    }
+}
+
+/// The rows that a condition leaves.
+#[derive(Debug)]
+pub struct Chosen {
+    /// Nothing: all of them.
+    pub rows: Option<UInt32Array>,
+    /// Whether there was a condition, and it was known for every row.
+    pub known: bool,
 }
 
 /// Net lines by what is known of their `inscp_amt`.
@@ -250,6 +288,7 @@ impl<'a> Views<'a> {
             numbers: RefCell::default(),
             words: RefCell::default(),
             masks: RefCell::default(),
+            chosen: RefCell::default(),
             rows_of_persons: RefCell::default(),
             rows_of_codes: RefCell::default(),
             stay_numbers: OnceCell::new(),
@@ -262,6 +301,10 @@ impl<'a> Views<'a> {
             diagnoses: OnceCell::new(),
             traces: OnceCell::new(),
             line_links: OnceCell::new(),
+            line_facilities: OnceCell::new(),
+            deaths: OnceCell::new(),
+            identities: OnceCell::new(),
+            fund_pay: OnceCell::new(),
             lines_by_encounter: OnceCell::new(),
             lines_by_settlement: OnceCell::new(),
         }
@@ -299,7 +342,8 @@ impl<'a> Views<'a> {
             return Ok(Arc::clone(found));
         }
         let made = match view {
-            View::Line | View::PaidLine => self.line_column(name),
+            View::Line | View::PaidLine if self.is_through_encounter(name)? => self.of_encounter(name),
+            View::Line | View::PaidLine => self.line_column(name, Which::All(self.claims.lines.num_rows())),
             View::Encounter => self.encounter_column(name),
             View::Stay => self.stay_column(name),
             View::Settlement => self.settlement_column(name),
@@ -338,21 +382,34 @@ impl<'a> Views<'a> {
                 });
                 Ok(Arc::new(items.collect::<Result<StringArray, ArrowError>>()?))
             }
-            View::Line | View::PaidLine if matches!(name, "generic" | "atc4") => {
-                let items = self.gather(View::Line, "hilist_code", rows)?;
-                Ok(Arc::new(part_of_code(as_text(&items)?, name)))
-            }
             View::Line | View::PaidLine | View::RawLine => match self.as_read(view, name) {
                 Some(batch) => spelled_out(&batch.gather(name, rows)?),
+                None if view != View::RawLine && self.is_cheaper_for(name, rows) => {
+                    self.line_column(name, Which::These(rows.values()))
+                }
                 None => take(&self.column(view, name)?, rows, None),
             },
             _ => take(&self.column(view, name)?, rows, None),
         }
     }
 
+    /// Whether a column of lines is better made for these few than for all.
+    fn is_cheaper_for(&self, name: &str, rows: &UInt32Array) -> bool {
+        rows.null_count() == 0
+            && rows.len() < self.claims.lines.num_rows() / 4
+            && LINES_OWN.contains(&name)
+            && of_stay(name).is_none()
+            && !self.cache.borrow().contains_key(&(View::Line, name.to_owned()))
+    }
+
     /// Whether a column of lines is that of their encounters, for every line.
     fn is_through_encounter(&self, name: &str) -> Result<bool, ArrowError> {
-        Ok(self.is_of_encounter(name) || name == "setting" && self.links()?.complete)
+        Ok(self.is_of_encounter(name)
+            || match name {
+                "setting" | "gend" | "brdy" | "level" => self.links()?.complete,
+                "med_type" => self.links()?.complete && texts(&self.claims.encounters, name)?.all_known(),
+                _ => false,
+            })
     }
 
     /// For a condition over lines that speaks of nothing but their encounters: the encounter of each line.
@@ -361,7 +418,7 @@ impl<'a> Views<'a> {
     /// A column was not read.
     pub fn lifted<'n>(&self, mut names: impl Iterator<Item = &'n str>) -> Result<Option<&UInt32Array>, ArrowError> {
         let links = self.links()?;
-        let all = links.complete && names.all(|name| name == "setting" || self.is_of_encounter(name));
+        let all = links.complete && names.all(|name| matches!(self.is_through_encounter(name), Ok(true)));
         Ok(all.then_some(&links.of_encounter))
     }
 
@@ -385,6 +442,15 @@ impl<'a> Views<'a> {
     /// There is no such column, or it was not read.
     pub fn numbers(&self, view: View, name: &str) -> Result<Rc<Vec<u32>>, ArrowError> {
         self.numbered(&self.numbers, view, name, &|column| self.words.borrow_mut().numbers(column))
+    }
+
+    /// Whether the numbers of a column are at hand, or next to nothing away: read as codes, or that of few encounters.
+    #[must_use]
+    pub fn is_numbered(&self, view: View, name: &str) -> bool {
+        let view = if view == View::PaidLine { View::Line } else { view };
+        view != View::Line
+            || self.numbers.borrow().contains_key(&(view, name.to_owned()))
+            || self.as_read(view, name).and_then(|b| b.named(name)).is_none_or(|c| c.as_string_opt::<i32>().is_none())
     }
 
     /// The number of a text, if this unit gave it one.
@@ -502,6 +568,25 @@ impl<'a> Views<'a> {
         Ok(made)
     }
 
+    /// The rows of a view that a condition leaves, under its name: they are found when a rule first asks, and once.
+    ///
+    /// # Errors
+    /// What finding them gives.
+    pub fn chosen(
+        &self,
+        view: View,
+        name: &str,
+        find: impl FnOnce() -> Result<Chosen, ArrowError>,
+    ) -> Result<Rc<Chosen>, ArrowError> {
+        let key = (view, name.to_owned());
+        if let Some(found) = self.chosen.borrow().get(&key) {
+            return Ok(Rc::clone(found));
+        }
+        let found = Rc::new(find()?);
+        self.chosen.borrow_mut().insert(key, Rc::clone(&found));
+        Ok(found)
+    }
+
     /// Which net lines are paid.
     ///
     /// # Errors
@@ -538,7 +623,7 @@ impl<'a> Views<'a> {
     /// A column was not read.
     pub fn lines_of_encounter(&self, mdtrt_id: &str) -> Result<&[u32], ArrowError> {
         let lines = &self.claims.lines;
-        let index = get_or_try(&self.lines_by_encounter, || Ok(RowsBy::new(text(lines, "mdtrt_id")?)))?;
+        let index = get_or_try(&self.lines_by_encounter, || Ok(RowsBy::new(texts(lines, "mdtrt_id")?)))?;
         Ok(index.get(mdtrt_id))
     }
 
@@ -548,7 +633,7 @@ impl<'a> Views<'a> {
     /// A column was not read.
     pub fn lines_of_settlement(&self, setl_id: &str) -> Result<&[u32], ArrowError> {
         let lines = &self.claims.lines;
-        let index = get_or_try(&self.lines_by_settlement, || Ok(RowsBy::new(text(lines, "setl_id")?)))?;
+        let index = get_or_try(&self.lines_by_settlement, || Ok(RowsBy::new(texts(lines, "setl_id")?)))?;
         Ok(index.get(setl_id))
     }
 
@@ -587,7 +672,7 @@ impl<'a> Views<'a> {
         get_or_try(&self.line_links, || {
             let lines = &self.claims.lines;
             let (encounters, persons, settlements) =
-                (text(lines, "mdtrt_id")?, text(lines, "psn_no")?, text(lines, "setl_id")?);
+                (texts(lines, "mdtrt_id")?, texts(lines, "psn_no")?, texts(lines, "setl_id")?);
             let encounter = self.claims.encounter_of.last_of_each(encounters);
             Ok(Links {
                 of_encounter: UInt32Array::from(encounter.clone()),
@@ -622,10 +707,10 @@ impl<'a> Views<'a> {
             let persons = &claims.persons;
             let (person_gend, person_brdy) = (text(persons, "gend")?, day(persons, "brdy")?);
             let (person_region, person_insu) = (text(persons, "insu_admdvs")?, text(persons, "insutype")?);
-            let person_of = claims.person_of.last_of_each(people);
+            let person_of = claims.person_of.last_of_each(Texts::Plain(people));
             let listed = &claims.diagnoses;
             let (coded, flags) = (text(listed, "diag_code")?, text(listed, "maindiag_flag")?);
-            let listed = RowsBy::new(text(listed, "mdtrt_id")?);
+            let listed = RowsBy::new(texts(listed, "mdtrt_id")?);
             let mut settings: HashMap<(&str, i32), Option<&'a str>> = HashMap::new();
             let mut visits = Vec::with_capacity(batch.num_rows());
             let mut codes: Vec<&str> = Vec::new();
@@ -763,7 +848,7 @@ impl<'a> Views<'a> {
         get_or_try(&self.fills, || {
             let lines = &self.claims.lines;
             let (ids, codes_of, kinds) =
-                (text(lines, "mdtrt_id")?, texts(lines, "hilist_code")?, texts(lines, "list_type")?);
+                (texts(lines, "mdtrt_id")?, texts(lines, "hilist_code")?, texts(lines, "list_type")?);
             let settings = self.column(View::Line, "setting")?;
             let settings = as_text(&settings)?;
             let amounts = self.column(View::Line, "inscp_amt")?;
@@ -804,7 +889,7 @@ impl<'a> Views<'a> {
             let people = self.persons_in_order()?;
             let order = |fill: &Fill| {
                 let line = fill.lines[0] as usize;
-                (people[line], fill.day, at(ids, line))
+                (people[line], fill.day, ids.at(line))
             };
             fills.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| generic(a).cmp(&generic(b))));
             Ok(fills)
@@ -854,30 +939,34 @@ impl<'a> Views<'a> {
         })
     }
 
-    /// Death of each person: the earliest of the days that person and encounters give.
-    fn deaths(&self) -> Result<HashMap<String, i32>, ArrowError> {
-        let mut found: HashMap<String, i32> = HashMap::new();
-        let mut note = |person: Option<&str>, on: Option<i32>| {
-            if let (Some(person), Some(on)) = (person, on) {
-                let known = found.entry(person.to_owned()).or_insert(on);
-                *known = (*known).min(on);
+    /// Death of each person, by the number of `psn_no`: the earliest of the days that person and encounters give.
+    fn deaths(&self) -> Result<&HashMap<u32, i32>, ArrowError> {
+        get_or_try(&self.deaths, || {
+            let mut found: HashMap<u32, i32> = HashMap::new();
+            let mut note = |person: Option<u32>, on: i32| {
+                if let Some(person) = person.filter(|person| *person != 0) {
+                    let known = found.entry(person).or_insert(on);
+                    *known = (*known).min(on);
+                }
+            };
+            let persons = &self.claims.persons;
+            let (ids, dates) = (text(persons, "psn_no")?, day(persons, "die_date")?);
+            let of_persons = (0..persons.num_rows()).filter(|row| dates.is_valid(*row));
+            of_persons
+                .for_each(|row| note(at(ids, row).map(|id| self.words.borrow_mut().number(id)), dates.value(row)));
+            let batch = &self.claims.encounters;
+            let people = self.numbers(View::Encounter, "psn_no")?;
+            let (dates, ways, ends) = (day(batch, "die_date")?, text(batch, "dscg_way")?, time(batch, "endtime")?);
+            for row in 0..batch.num_rows() {
+                if dates.is_valid(row) {
+                    note(Some(people[row]), dates.value(row));
+                }
+                if ends.is_valid(row) && at(ways, row) == Some("5") {
+                    note(Some(people[row]), day_of(ends.value(row)));
+                }
             }
-        };
-        let persons = &self.claims.persons;
-        let (ids, dates) = (text(persons, "psn_no")?, day(persons, "die_date")?);
-        for row in 0..persons.num_rows() {
-            note(at(ids, row), dates.is_valid(row).then(|| dates.value(row)));
-        }
-        let batch = &self.claims.encounters;
-        let (people, dates, ways, ends) =
-            (text(batch, "psn_no")?, day(batch, "die_date")?, text(batch, "dscg_way")?, time(batch, "endtime")?);
-        for row in 0..batch.num_rows() {
-            note(at(people, row), dates.is_valid(row).then(|| dates.value(row)));
-            if at(ways, row) == Some("5") {
-                note(at(people, row), ends.is_valid(row).then(|| day_of(ends.value(row))));
-            }
-        }
-        Ok(found)
+            Ok(found)
+        })
     }
 
     fn items_of(&self, encounters: &[&str]) -> Result<Option<String>, ArrowError> {
@@ -896,119 +985,126 @@ impl<'a> Views<'a> {
         take(&self.column(View::Encounter, column)?, &self.links()?.of_encounter, None)
     }
 
-    /// A text of each line's encounter, or of `otherwise` for lines without one.
-    fn through_visit<'s>(
-        &'s self,
-        column: &str,
-        otherwise: impl Fn(usize) -> Option<&'s str>,
-    ) -> Result<ArrayRef, ArrowError> {
-        let theirs = self.of_encounter(column)?;
-        let links = self.links()?;
-        if links.complete {
-            return Ok(theirs);
-        }
-        let theirs = as_text(&theirs)?;
-        let mended = links.encounter.iter().enumerate().map(|(line, encounter)| match encounter {
-            Some(_) => at(theirs, line),
-            None => otherwise(line),
-        });
-        Ok(Arc::new(mended.collect::<StringArray>()))
+    /// The facility of each line.
+    fn facilities_of_lines(&self) -> Result<&Vec<Option<&'a Facility>>, ArrowError> {
+        get_or_try(&self.line_facilities, || {
+            let places = texts(&self.claims.lines, "fixmedins_code")?;
+            Ok(places.each(|code| code.and_then(|code| self.setting.facilities.get(code))))
+        })
     }
 
     #[expect(clippy::too_many_lines, reason = "one arm a column, read as a table")]
-    fn line_column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
+    fn line_column(&self, name: &str, which: Which<'_>) -> Result<ArrayRef, ArrowError> {
         let lines = &self.claims.lines;
-        let rows = lines.num_rows();
         let times = time(lines, "fee_ocur_time")?;
         let on = |line: usize| day_of(times.value(line));
         let links = self.links()?;
         let persons = &self.claims.persons;
-        let (places, items) = (texts(lines, "fixmedins_code")?, texts(lines, "hilist_code")?);
-        let facility = |line: usize| places.at(line).and_then(|f| self.setting.facilities.get(f));
-        let of_encounter = |column: &str| self.of_encounter(column);
+        let each = || (0..which.len()).map(|at| which.line(at));
+        let facilities = self.facilities_of_lines()?;
+        let facility = |line: usize| facilities[line];
+        let visits = self.visits()?;
+        let visit = |line: usize| links.encounter[line].map(|encounter| &visits[encounter as usize]);
+        let births = day(persons, "brdy")?;
+        let of_person = |line: usize| links.person[line].map(|person| person as usize);
+        let birth = |line: usize| match visit(line) {
+            Some(visit) => visit.brdy,
+            None => of_person(line).and_then(|person| births.is_valid(person).then(|| births.value(person))),
+        };
         Ok(match name {
-            "day" => Arc::new((0..rows).map(|line| Some(on(line))).collect::<Date32Array>()),
-            "generic" => Arc::new((0..rows).map(|line| items.at(line).map(codes::generic)).collect::<StringArray>()),
-            "atc4" => Arc::new((0..rows).map(|line| items.at(line).and_then(codes::atc4)).collect::<StringArray>()),
-            "inscp_amt" => scope_amount(lines, "det_item_fee_sumamt")?,
+            "day" => Arc::new(each().map(|line| Some(on(line))).collect::<Date32Array>()),
+            "generic" | "atc4" => {
+                let part =
+                    |code: &'a str| if name == "generic" { Some(codes::generic(code)) } else { codes::atc4(code) };
+                let items = texts(lines, "hilist_code")?;
+                match which {
+                    Which::All(_) => {
+                        Arc::new(items.each(|code| code.and_then(part)).into_iter().collect::<StringArray>())
+                    }
+                    Which::These(_) => {
+                        Arc::new(each().map(|line| items.at(line).and_then(part)).collect::<StringArray>())
+                    }
+                }
+            }
+            "inscp_amt" => match which {
+                Which::All(_) => scope_amount(lines, "det_item_fee_sumamt")?,
+                Which::These(rows) => take(&self.column(View::Line, name)?, &UInt32Array::from(rows.to_vec()), None)?,
+            },
             "med_type" => {
-                let own = texts(lines, "med_type")?;
-                let theirs = of_encounter("med_type")?;
-                let theirs = as_text(&theirs)?;
-                Arc::new((0..rows).map(|line| at(theirs, line).or_else(|| own.at(line))).collect::<StringArray>())
+                let (own, theirs) = (texts(lines, name)?, text(&self.claims.encounters, name)?);
+                let kind =
+                    |line: usize| links.encounter[line].and_then(|e| at(theirs, e as usize)).or_else(|| own.at(line));
+                Arc::new(each().map(kind).collect::<StringArray>())
             }
             "setting" => {
                 let own = texts(lines, "med_type")?;
-                self.through_visit("setting", |line| self.care_setting(own.at(line), on(line)))?
+                let care = |line: usize| match visit(line) {
+                    Some(visit) => visit.setting,
+                    None => self.care_setting(own.at(line), on(line)),
+                };
+                Arc::new(each().map(care).collect::<StringArray>())
             }
             "level" => {
-                let visits = self.visits()?;
-                let level = |(line, encounter): (usize, &Option<u32>)| match encounter {
-                    Some(encounter) => visits[*encounter as usize].level,
+                let level = |line: usize| match visit(line) {
+                    Some(visit) => visit.level,
                     None => facility(line).and_then(|f| f.level),
                 };
-                Arc::new(links.encounter.iter().enumerate().map(level).collect::<Int64Array>())
+                Arc::new(each().map(level).collect::<Int64Array>())
             }
             "gend" => {
-                let of_person = text(persons, "gend")?;
-                self.through_visit("gend", |line| {
-                    known_sex(links.person[line].and_then(|p| at(of_person, p as usize)))
-                })?
-            }
-            "brdy" => {
-                let (visits, of_person) = (self.visits()?, day(persons, "brdy")?);
-                let birth = |(line, encounter): (usize, &Option<u32>)| match encounter {
-                    Some(encounter) => visits[*encounter as usize].brdy,
-                    None => links.person[line]
-                        .and_then(|p| of_person.is_valid(p as usize).then(|| of_person.value(p as usize))),
+                let genders = text(persons, "gend")?;
+                let gender = |line: usize| match visit(line) {
+                    Some(visit) => visit.gend,
+                    None => known_sex(of_person(line).and_then(|person| at(genders, person))),
                 };
-                Arc::new(links.encounter.iter().enumerate().map(birth).collect::<Date32Array>())
+                Arc::new(each().map(gender).collect::<StringArray>())
             }
-            "age" | "age_days" => {
-                let births = self.column(View::Line, "brdy")?;
-                ages(as_day(&births)?, &(0..rows).map(|line| Some(on(line))).collect::<Vec<_>>(), name == "age")
+            "brdy" => Arc::new(each().map(birth).collect::<Date32Array>()),
+            "age" | "age_days" => ages(each().map(birth), each().map(|line| Some(on(line))), name == "age"),
+            "stay_age_days" => {
+                let begins = match which {
+                    Which::All(_) => self.column(View::Line, "stay_begin")?,
+                    Which::These(rows) => self.gather(View::Line, "stay_begin", &UInt32Array::from(rows.to_vec()))?,
+                };
+                ages(each().map(birth), as_day(&begins)?.iter(), false)
             }
             "death_day" => {
-                let deaths = self.deaths()?;
-                let people = text(lines, "psn_no")?;
-                Arc::new(people.iter().map(|p| p.and_then(|p| deaths.get(p).copied())).collect::<Date32Array>())
+                let (deaths, people) = (self.deaths()?, self.numbers(View::Line, "psn_no")?);
+                Arc::new(each().map(|line| deaths.get(&people[line]).copied()).collect::<Date32Array>())
             }
             "region" => {
                 let own = text(&self.claims.settlements, "insu_admdvs")?;
-                let visits = self.visits()?;
-                let of_person = text(persons, "insu_admdvs")?;
+                let home = text(persons, "insu_admdvs")?;
                 let region = |line: usize| -> Option<&str> {
                     links.settlement[line]
                         .and_then(|s| at(own, s as usize))
-                        .or_else(|| links.encounter[line].and_then(|e| visits[e as usize].region))
-                        .or_else(|| links.person[line].and_then(|p| at(of_person, p as usize)))
+                        .or_else(|| visit(line).and_then(|visit| visit.region))
+                        .or_else(|| of_person(line).and_then(|person| at(home, person)))
                         .or_else(|| facility(line).and_then(|f| f.region.as_deref()))
                         .or(self.setting.region.as_deref())
                 };
-                Arc::new((0..rows).map(region).collect::<StringArray>())
+                Arc::new(each().map(region).collect::<StringArray>())
             }
             "facility_region" => {
                 let region =
                     |line: usize| facility(line).and_then(|f| f.region.as_deref()).or(self.setting.region.as_deref());
-                Arc::new((0..rows).map(region).collect::<StringArray>())
+                Arc::new(each().map(region).collect::<StringArray>())
             }
             "facility_name" => {
-                Arc::new((0..rows).map(|line| facility(line).and_then(|f| f.name.as_deref())).collect::<StringArray>())
+                Arc::new(each().map(|line| facility(line).and_then(|f| f.name.as_deref())).collect::<StringArray>())
             }
             "fixmedins_type" => {
-                Arc::new((0..rows).map(|line| facility(line).and_then(|f| f.kind.as_deref())).collect::<StringArray>())
+                Arc::new(each().map(|line| facility(line).and_then(|f| f.kind.as_deref())).collect::<StringArray>())
             }
             "insutype" => {
-                let own = text(&self.claims.settlements, "insutype")?;
-                let visits = self.visits()?;
-                let of_person = text(persons, "insutype")?;
+                let (own, theirs) = (text(&self.claims.settlements, name)?, text(persons, name)?);
                 let kind = |line: usize| -> Option<&str> {
                     links.settlement[line]
                         .and_then(|s| at(own, s as usize))
-                        .or_else(|| links.encounter[line].and_then(|e| visits[e as usize].insutype))
-                        .or_else(|| links.person[line].and_then(|p| at(of_person, p as usize)))
+                        .or_else(|| visit(line).and_then(|visit| visit.insutype))
+                        .or_else(|| of_person(line).and_then(|person| at(theirs, person)))
                 };
-                Arc::new((0..rows).map(kind).collect::<StringArray>())
+                Arc::new(each().map(kind).collect::<StringArray>())
             }
             "days" => {
                 let (given, counts) = (decimal(lines, "prd_days")?, decimal(lines, "cnt")?);
@@ -1016,7 +1112,7 @@ impl<'a> Views<'a> {
                 let said = ["cnt_prcunt", "spec", "sin_dos_dscr", "used_frqu_dscr"];
                 let [units, specs, doses, often] = said.map(|name| self.codes(View::Line, name));
                 let (units, specs, doses, often) = (units?, specs?, doses?, often?);
-                let days = (0..rows).map(|line| {
+                let days = each().map(|line| {
                     if given.is_valid(line) && given.value(line) > 0 {
                         return Some(given.value(line) * 10_i128.pow(DAYS_SCALE - 4));
                     }
@@ -1029,34 +1125,32 @@ impl<'a> Views<'a> {
                 });
                 Arc::new(days.collect::<Decimal128Array>().with_precision_and_scale(20, 8)?)
             }
-            "main_diag" => of_encounter("dscg_maindiag_code")?,
+            "main_diag" => {
+                Arc::new(each().map(|line| visit(line).and_then(|visit| visit.main_diagnosis)).collect::<StringArray>())
+            }
             "fund_pay_sumamt" | "acct_pay" => {
-                let settled = UInt32Array::from(links.settlement.clone());
+                let settled: UInt32Array = each().map(|line| links.settlement[line]).collect();
                 take(&plain(&self.claims.settlements, name)?, &settled, None)?
             }
             "hardship" => {
-                let days: Vec<Option<i32>> = (0..rows).map(|line| Some(on(line))).collect();
-                Arc::new(self.hardship(text(lines, "psn_no")?, &days)?)
-            }
-            "stay_age_days" => {
-                let begins = self.column(View::Line, "stay_begin")?;
-                let begins: Vec<Option<i32>> = as_day(&begins)?.iter().collect();
-                let births = self.column(View::Line, "brdy")?;
-                ages(as_day(&births)?, &begins, false)
+                let people = self.numbers(View::Line, "psn_no")?;
+                Arc::new(self.hardship(each().map(|line| (people[line], Some(on(line)))))?)
             }
             "days_given" => {
                 let given = decimal(lines, "prd_days")?;
-                Arc::new(
-                    (0..rows).map(|line| Some(given.is_valid(line) && given.value(line) > 0)).collect::<BooleanArray>(),
-                )
+                let known = |line: usize| Some(given.is_valid(line) && given.value(line) > 0);
+                Arc::new(each().map(known).collect::<BooleanArray>())
             }
-            "visit_fund_pay_sumamt" => self.fund_pay_of(text(lines, "mdtrt_id")?)?,
+            "visit_fund_pay_sumamt" => {
+                let visits = self.numbers(View::Line, "mdtrt_id")?;
+                self.fund_pay_of(each().map(|line| visits[line]))?
+            }
             _ if of_stay(name).is_some() => {
                 take(&self.column(View::Stay, of_stay(name).unwrap_or(name))?, &self.stays_of_lines()?, None)?
             }
             _ => match lines.named(name) {
                 Some(column) => spelled_out(column)?,
-                None => of_encounter(name)?,
+                None => self.of_encounter(name)?,
             },
         })
     }
@@ -1083,19 +1177,20 @@ impl<'a> Views<'a> {
         Ok(Arc::new(Decimal128Array::from(sums).with_precision_and_scale(16, 2)?))
     }
 
-    /// What the fund paid for each of these visits, whether their rows are there or not: the sum over the settlements that
-    /// stand; unknown where there is none, or one of them is unknown.
-    fn fund_pay_of(&self, visits: &StringArray) -> Result<ArrayRef, ArrowError> {
-        let amounts = decimal(&self.claims.settlements, "fund_pay_sumamt")?;
-        let settled = text(&self.claims.settlements, "mdtrt_id")?;
-        let mut of_visit: HashMap<&str, Option<i128>> = HashMap::new();
-        for row in 0..settled.len() {
-            if let Some(id) = at(settled, row) {
-                let sum = of_visit.entry(id).or_insert(Some(0));
+    /// What the fund paid for each of these visits (by the number of `mdtrt_id`), whether their rows are there or not: the
+    /// sum over the settlements that stand; unknown where there is none, or one of them is unknown.
+    fn fund_pay_of(&self, visits: impl Iterator<Item = u32>) -> Result<ArrayRef, ArrowError> {
+        let of_visit = get_or_try(&self.fund_pay, || {
+            let amounts = decimal(&self.claims.settlements, "fund_pay_sumamt")?;
+            let mut of_visit: HashMap<u32, Option<i128>> = HashMap::new();
+            for (row, visit) in self.numbers(View::Settlement, "mdtrt_id")?.iter().enumerate() {
+                let sum = of_visit.entry(*visit).or_insert(Some(0));
                 *sum = sum.zip(amounts.is_valid(row).then(|| amounts.value(row))).map(|(a, b)| a + b);
             }
-        }
-        let sums = visits.iter().map(|id| id.and_then(|id| of_visit.get(id).copied()).flatten());
+            of_visit.remove(&0);
+            Ok(of_visit)
+        })?;
+        let sums = visits.map(|visit| of_visit.get(&visit).copied().flatten());
         Ok(Arc::new(sums.collect::<Decimal128Array>().with_precision_and_scale(16, 2)?))
     }
 
@@ -1120,13 +1215,11 @@ impl<'a> Views<'a> {
             "open" => Arc::new(visits.iter().map(|v| Some(v.end_day.is_none())).collect::<BooleanArray>()),
             "level" => Arc::new(visits.iter().map(|v| v.level).collect::<Int64Array>()),
             "age" | "age_days" => {
-                let births: Date32Array = visits.iter().map(|v| v.brdy).collect();
-                ages(&births, &visits.iter().map(|v| v.begin_day).collect::<Vec<_>>(), name == "age")
+                ages(visits.iter().map(|v| v.brdy), visits.iter().map(|v| v.begin_day), name == "age")
             }
             "death_day" => {
-                let deaths = self.deaths()?;
-                let people = text(batch, "psn_no")?;
-                Arc::new(people.iter().map(|p| p.and_then(|p| deaths.get(p).copied())).collect::<Date32Array>())
+                let (deaths, people) = (self.deaths()?, self.numbers(View::Encounter, "psn_no")?);
+                Arc::new(people.iter().map(|person| deaths.get(person).copied()).collect::<Date32Array>())
             }
             "facility_region" => {
                 Arc::new((0..rows).map(|row| facility(row).and_then(|f| f.region.as_deref())).collect::<StringArray>())
@@ -1153,7 +1246,7 @@ impl<'a> Views<'a> {
                 Arc::new(Decimal128Array::from(sums).with_precision_and_scale(16, 2)?)
             }
             "paid_amt" => self.paid_of_encounters()?,
-            "fund_pay_sumamt" => self.fund_pay_of(text(batch, "mdtrt_id")?)?,
+            "fund_pay_sumamt" => self.fund_pay_of(self.numbers(View::Encounter, "mdtrt_id")?.iter().copied())?,
             "items" => {
                 let ids = text(batch, "mdtrt_id")?;
                 let items: Result<Vec<Option<String>>, ArrowError> =
@@ -1316,9 +1409,8 @@ impl<'a> Views<'a> {
         let batch = if lines { &self.claims.raw_lines } else { &self.claims.raw_settlements };
         let own_region = text(&self.claims.raw_settlements, "insu_admdvs")?;
         let times = time(batch, if lines { "fee_ocur_time" } else { "setl_time" })?;
-        let ids = text(batch, "mdtrt_id")?;
         let of_encounter = |column: &str| -> Result<ArrayRef, ArrowError> {
-            let rows: UInt32Array = ids.iter().map(|id| id.and_then(|id| self.claims.encounter_of.last(id))).collect();
+            let rows = UInt32Array::from(self.claims.encounter_of.last_of_each(texts(batch, "mdtrt_id")?));
             take(&self.column(View::Encounter, column)?, &rows, None)
         };
         Ok(match name {
@@ -1365,7 +1457,7 @@ impl<'a> Views<'a> {
             let amounts = self.column(View::Line, "inscp_amt")?;
             let amounts = as_decimal(&amounts)?;
             let (times, ids, serials) =
-                (time(lines, "fee_ocur_time")?, text(lines, "mdtrt_id")?, text(lines, "feedetl_sn")?);
+                (time(lines, "fee_ocur_time")?, texts(lines, "mdtrt_id")?, text(lines, "feedetl_sn")?);
             let mut found: Vec<(String, u32)> = Vec::new();
             for (line, list) in (0u32..).zip(codes.iter()) {
                 let row = line as usize;
@@ -1376,7 +1468,7 @@ impl<'a> Views<'a> {
             }
             let order = |(_, line): &(String, u32)| {
                 let row = *line as usize;
-                (times.value(row), ids.value(row), serials.value(row))
+                (times.value(row), ids.at(row), at(serials, row))
             };
             found.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| order(a).cmp(&order(b))));
             found.dedup();
@@ -1441,9 +1533,10 @@ impl<'a> Views<'a> {
                         .collect::<BooleanArray>(),
                 )
             }
-            "hardship" => Arc::new(
-                self.hardship(text(batch, "psn_no")?, &times.iter().map(|t| t.map(day_of)).collect::<Vec<_>>())?,
-            ),
+            "hardship" => {
+                let people = self.numbers(View::Settlement, "psn_no")?;
+                Arc::new(self.hardship(people.iter().copied().zip(times.iter().map(|t| t.map(day_of))))?)
+            }
             "begin_day" | "end_day" | "level" | "age" | "age_days" | "facility_region" | "facility_name"
             | "diagnoses" | "gend" | "brdy" => of_encounter(name)?,
             _ => match batch.column_by_name(name) {
@@ -1453,34 +1546,32 @@ impl<'a> Views<'a> {
         })
     }
 
-    fn hardship(&self, people: &StringArray, days: &[Option<i32>]) -> Result<BooleanArray, ArrowError> {
-        let batch = &self.claims.identities;
-        let (ids, kinds, begins, ends) =
-            (text(batch, "psn_no")?, text(batch, "psn_idet_type")?, time(batch, "begntime")?, time(batch, "endtime")?);
-        let mut known: HashMap<&str, Vec<(&str, i32, i32)>> = HashMap::new();
-        for row in 0..batch.num_rows() {
-            if let (Some(id), Some(kind)) = (at(ids, row), at(kinds, row)) {
-                let end = if ends.is_valid(row) { day_of(ends.value(row)) } else { i32::MAX };
-                known.entry(id).or_default().push((kind, day_of(begins.value(row)), end));
-            }
-        }
-        let groups = self.setting.identity_groups.as_ref();
-        let mut last: (Option<&str>, &[(&str, i32, i32)]) = (None, &[]);
-        Ok(people
-            .iter()
-            .zip(days)
-            .map(|(person, on)| {
-                if person != last.0 {
-                    last = (person, person.and_then(|p| known.get(p)).map(Vec::as_slice).unwrap_or_default());
+    /// Whether each of these persons (by the number of `psn_no`) was of a hardship group on the day.
+    fn hardship(&self, asked: impl Iterator<Item = (u32, Option<i32>)>) -> Result<BooleanArray, ArrowError> {
+        let known = get_or_try(&self.identities, || {
+            let batch = &self.claims.identities;
+            let people = self.numbers_of(text(batch, "psn_no")?);
+            let (kinds, begins, ends) =
+                (text(batch, "psn_idet_type")?, time(batch, "begntime")?, time(batch, "endtime")?);
+            let mut known: HashMap<u32, Vec<Identity<'a>>> = HashMap::new();
+            for (row, person) in people.into_iter().enumerate().filter(|(_, person)| *person != 0) {
+                if let Some(kind) = at(kinds, row) {
+                    let until = if ends.is_valid(row) { day_of(ends.value(row)) } else { i32::MAX };
+                    known.entry(person).or_default().push(Identity { kind, from: day_of(begins.value(row)), until });
                 }
-                let (on, of_person) = ((*on)?, last.1);
-                Some(of_person.iter().any(|(kind, from, until)| {
-                    *from <= on
-                        && on <= *until
-                        && groups.is_some_and(|g| !g.valid(&g.candidates(kind), on, Place::default(), false).is_empty())
-                }))
-            })
-            .collect())
+            }
+            Ok(known)
+        })?;
+        let groups = self.setting.identity_groups.as_ref();
+        let grouped = |kind: &str, on: i32| {
+            groups.is_some_and(|g| !g.valid(&g.candidates(kind), on, Place::default(), false).is_empty())
+        };
+        let is = |(person, on): (u32, Option<i32>)| {
+            let on = on?;
+            let of_person = known.get(&person).map(Vec::as_slice).unwrap_or_default();
+            Some(of_person.iter().any(|i| i.from <= on && on <= i.until && grouped(i.kind, on)))
+        };
+        Ok(asked.map(is).collect())
     }
 
     fn fill_column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
@@ -1509,6 +1600,14 @@ impl<'a> Views<'a> {
             _ => Arc::new(rows.iter().map(|r| Some(r.3.as_str())).collect::<StringArray>()),
         })
     }
+}
+
+/// A kind of person that a person is for a time, first and last day.
+#[derive(Debug)]
+struct Identity<'a> {
+    kind: &'a str,
+    from: i32,
+    until: i32,
 }
 
 /// A diagnosis of an encounter.
@@ -1583,14 +1682,6 @@ fn part_of_code(items: &StringArray, name: &str) -> StringArray {
         .collect()
 }
 
-/// A column of texts as an array of texts, whatever way it was read.
-fn spelled_out(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    match Texts::of(column) {
-        Some(Texts::Coded(places, texts)) => take(texts, places, None),
-        _ => Ok(Arc::clone(column)),
-    }
-}
-
 /// 1 or 2; anything else is unknown.
 fn known_sex(gend: Option<&str>) -> Option<&str> {
     gend.filter(|g| matches!(*g, "1" | "2"))
@@ -1632,16 +1723,30 @@ fn scope_amount(batch: &impl Named, total: &str) -> Result<ArrayRef, ArrowError>
 }
 
 /// Age in whole years or days; null where birth is unknown or impossible (before 0 or over 130 years).
-fn ages(births: &Date32Array, days: &[Option<i32>], in_years: bool) -> ArrayRef {
-    let of = |row: usize| -> Option<i64> {
-        let (birth, on) = (births.is_valid(row).then(|| births.value(row))?, days[row]?);
+fn ages(
+    births: impl Iterator<Item = Option<i32>>,
+    days: impl Iterator<Item = Option<i32>>,
+    in_years: bool,
+) -> ArrayRef {
+    let age = |birth: i32, on: i32| {
         let years = calendar::age(birth, on);
-        if on < birth || years > 130 {
-            return None;
-        }
-        Some(i64::from(if in_years { years } else { on - birth }))
+        let possible = on >= birth && years <= 130;
+        possible.then(|| i64::from(if in_years { years } else { on - birth }))
     };
-    Arc::new((0..days.len()).map(of).collect::<Int64Array>())
+    // Rows of one person and day are neighbours.
+    let mut last = None;
+    let of = |(birth, on): (Option<i32>, Option<i32>)| {
+        let asked = (birth?, on?);
+        match last {
+            Some((known, found)) if known == asked => found,
+            _ => {
+                let found = age(asked.0, asked.1);
+                last = Some((asked, found));
+                found
+            }
+        }
+    };
+    Arc::new(births.zip(days).map(of).collect::<Int64Array>())
 }
 
 /// A column of nulls, for what a view cannot know.

@@ -4,9 +4,123 @@
 //! row repeats the one before it (rows of one person, encounter or facility are neighbours).
 
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
-use arrow::array::StringArray;
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, StringArray};
+use arrow::compute::take;
+use arrow::datatypes::Int32Type;
+use arrow::error::ArrowError;
 use hashbrown::{DefaultHashBuilder, HashTable};
+
+/// The texts of a column, as they are or as codes.
+#[derive(Clone, Copy)]
+pub(super) enum Texts<'a> {
+    Plain(&'a StringArray),
+    /// A place in the dictionary a row, and the dictionary.
+    Coded(&'a Int32Array, &'a StringArray),
+}
+
+impl<'a> Texts<'a> {
+    /// The texts of an array; nothing where it has none.
+    pub(super) fn of(array: &'a ArrayRef) -> Option<Texts<'a>> {
+        if let Some(plain) = array.as_string_opt() {
+            return Some(Texts::Plain(plain));
+        }
+        let coded = array.as_dictionary_opt::<Int32Type>()?;
+        Some(Texts::Coded(coded.keys(), coded.values().as_string_opt()?))
+    }
+
+    /// `Some(text)` of a row, unless null.
+    pub(super) fn at(self, row: usize) -> Option<&'a str> {
+        match self {
+            Texts::Plain(texts) => texts.is_valid(row).then(|| texts.value(row)),
+            Texts::Coded(places, texts) => {
+                let place = places.is_valid(row).then(|| places.value(row))?;
+                let place = usize::try_from(place).ok()?;
+                texts.is_valid(place).then(|| texts.value(place))
+            }
+        }
+    }
+
+    /// Whether two rows surely have the same text: they are one entry of the dictionary.
+    pub(super) fn same(self, row: usize, other: usize) -> bool {
+        match self {
+            Texts::Plain(_) => false,
+            Texts::Coded(places, _) => {
+                places.is_valid(row) && places.is_valid(other) && places.value(row) == places.value(other)
+            }
+        }
+    }
+
+    /// Whether no row is null.
+    pub(super) fn all_known(self) -> bool {
+        match self {
+            Texts::Plain(texts) => texts.null_count() == 0,
+            Texts::Coded(places, texts) => places.null_count() == 0 && texts.null_count() == 0,
+        }
+    }
+
+    /// Something for each row, given a way from a text to it that is asked once where a row repeats the one before it, and
+    /// once a text of the dictionary.
+    pub(super) fn each<T: Copy>(self, mut of: impl FnMut(Option<&'a str>) -> T) -> Vec<T> {
+        match self {
+            Texts::Plain(texts) => {
+                let mut last: Option<(Option<&str>, T)> = None;
+                let mut one = |word: Option<&'a str>| match last {
+                    Some((known, made)) if known == word => made,
+                    _ => {
+                        let made = of(word);
+                        last = Some((word, made));
+                        made
+                    }
+                };
+                texts.iter().map(&mut one).collect()
+            }
+            Texts::Coded(places, texts) => {
+                let nothing = of(None);
+                let made: Vec<T> = texts.iter().map(&mut of).collect();
+                let at = |place: i32| usize::try_from(place).ok().and_then(|place| made.get(place)).copied();
+                places.iter().map(|place| place.and_then(at).unwrap_or(nothing)).collect()
+            }
+        }
+    }
+
+    /// The texts that rows have: each entry of the dictionary once, or each run of equal rows.
+    pub(super) fn distinct(self) -> Vec<&'a str> {
+        match self {
+            Texts::Plain(texts) => {
+                let mut found: Vec<&str> = texts.iter().flatten().collect();
+                found.dedup();
+                found
+            }
+            Texts::Coded(places, texts) => {
+                let mut used = vec![false; texts.len()];
+                places.iter().flatten().filter_map(|p| usize::try_from(p).ok()).for_each(|place| used[place] = true);
+                used.iter().zip(texts).filter_map(|(used, word)| word.filter(|_| *used)).collect()
+            }
+        }
+    }
+
+    /// A number for each row, given one for each text that the rows may have; 0 for null.
+    pub(super) fn numbers(self, mut number: impl FnMut(&'a StringArray) -> Vec<u32>) -> Vec<u32> {
+        match self {
+            Texts::Plain(texts) => number(texts),
+            Texts::Coded(places, texts) => {
+                let numbers = number(texts);
+                let of = |place: i32| usize::try_from(place).ok().and_then(|at| numbers.get(at)).copied();
+                places.iter().map(|place| place.and_then(of).unwrap_or(0)).collect()
+            }
+        }
+    }
+}
+
+/// A column of texts as an array of texts, whatever way it was read.
+pub(super) fn spelled_out(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    match Texts::of(column) {
+        Some(Texts::Coded(places, texts)) => take(texts, places, None),
+        _ => Ok(Arc::clone(column)),
+    }
+}
 
 /// Distinct texts, numbered from 1 in the order in which they were first met.
 #[derive(Debug, Default)]
@@ -138,9 +252,9 @@ pub struct RowsBy {
 impl RowsBy {
     /// Rows of a column by its texts, in order; null is in none.
     #[must_use]
-    pub fn new(column: &StringArray) -> RowsBy {
+    pub(super) fn new(column: Texts<'_>) -> RowsBy {
         let mut words = Words::default();
-        let rows = ByNumber::new(&words.numbers(column));
+        let rows = ByNumber::new(&column.numbers(|texts| words.numbers(texts)));
         RowsBy { words, rows }
     }
 
@@ -158,16 +272,7 @@ impl RowsBy {
 
     /// For each row of another column the last row here with its text.
     #[must_use]
-    pub fn last_of_each(&self, column: &StringArray) -> Vec<Option<u32>> {
-        let mut last: (Option<&str>, Option<u32>) = (None, None);
-        column
-            .iter()
-            .map(|word| {
-                if word != last.0 {
-                    last = (word, word.and_then(|word| self.last(word)));
-                }
-                last.1
-            })
-            .collect()
+    pub(super) fn last_of_each(&self, column: Texts<'_>) -> Vec<Option<u32>> {
+        column.each(|word| word.and_then(|word| self.last(word)))
     }
 }

@@ -23,7 +23,7 @@ use crate::aside::Aside;
 use crate::clock::Stopwatch;
 use crate::engine::claims::{Tally as Lines, Traced};
 use crate::engine::{
-    Answers, CODED, Claims, Found, Hit, Memory, Netting, Plan, Scope, Setting, Tables, Views, needed, run,
+    Answers, Claims, Found, Hit, Memory, Netting, Plan, Scope, Setting, Tables, Views, coded, needed, run,
 };
 use crate::findings::{Coverage, Covered, Outcome, RuleFacts, assemble_told, stale};
 use crate::ingest::{self, Dataset, TableSummary, Unit};
@@ -342,8 +342,7 @@ fn run_unit(
     let watch = Stopwatch::start();
     let mut tables = Tables::new();
     for (table, names) in columns {
-        let coded = if *table == Table::FeeDetail { CODED } else { &[] };
-        tables.insert(*table, dataset.read_coded(unit, *table, names, coded)?);
+        tables.insert(*table, dataset.read_coded(unit, *table, names, &coded(*table))?);
     }
     part.spent.read = watch.elapsed();
     let watch = Stopwatch::start();
