@@ -28,9 +28,13 @@ def whole(code):
     return code.ljust({"Z": 20, "0": 15}.get(code[0], 0), "0")
 
 
+# Times of lines whose pairs count by the hour: at, just under and over one and six hours, across midnight, no time of day.
+HOURS = ["00:00:00", "00:30:00", "02:30:00", "08:00:00", "08:59:59", "09:00:00", "13:59:59", "14:00:00", "19:00:00", "20:30:00", "23:30:01"]
+
+
 def codes_of(knowledge):
-    """Full item codes, table by table, and diagnoses that the knowledge tables speak of."""
-    items, diagnoses = {}, set()
+    """Full item codes, table by table, diagnoses that the knowledge tables speak of, and items of pairs that count by the hour."""
+    items, diagnoses, by_hours = {}, set(), set()
     for path in sorted(Path(knowledge).glob("*.csv")):
         if path.stem in NOT_CODES:
             continue
@@ -39,17 +43,21 @@ def codes_of(knowledge):
                 (diagnoses.add if path.stem in OF_DIAGNOSES else items.setdefault(path.stem, set()).add)(row["code"])
                 if row.get("parts"):
                     items.setdefault(path.stem + row["code"], set()).update(row["parts"].split("|"))
+                if "hour" in (row.get("window") or ""):  # few pairs, so that both items of one meet
+                    items.setdefault(path.stem + "by the hour", set()).update((row["code"], row["code_b"]))
+                    by_hours.update((whole(row["code"]), whole(row["code_b"])))
                 for column in ("code_b", "parts", "first_line", "with"):
                     items.setdefault(path.stem, set()).update(c for c in (row.get(column) or "").split("|") if c)
                 diagnoses.update(c for c in (row.get("diagnoses") or "").split("|") if c)
-    return [sorted({whole(c) for c in codes}) for _, codes in sorted(items.items()) if codes], sorted(diagnoses)
+    return [sorted({whole(c) for c in codes}) for _, codes in sorted(items.items()) if codes], sorted(diagnoses), by_hours
 
 
 def make(folder, knowledge, persons, seed):
     """Write the export into `folder`."""
     r = random.Random(seed)
     aside = random.Random(seed + 2)  # a chance of its own: the other columns stay as they were
-    items, diagnoses = codes_of(knowledge)
+    clock = random.Random(seed + 3)  # another
+    items, diagnoses, by_hours = codes_of(knowledge)
     plain_items = ["002501010150000", "002503050010000", "001102000010000", "003106010010000", "XC08CAA252A001010100020",
                    "XA02BCA224E003010100004", "XC08CAB001A001010100020", "ZA01AAG0101010100007"]
     diagnoses = [d if "." in d or len(d) < 3 else d for d in diagnoses] + ["J18.900", "K35.800", "J18.000", "I63.900", "O80.900"]
@@ -143,6 +151,8 @@ def make(folder, knowledge, persons, seed):
                             prd_days=pick(["", "", "7", "8", "14", "28", "84", "85", "60", "61", "3", "4", "0"]) if drug else "", bilg_dept_codg="A03", bilg_dr_codg=pick(["D1", ""]), acord_dept_codg=pick(["A01", "A02", ""]),
                             dscg_tkdrug_flag=pick(["1", "0", ""]) if drug else "", etip_flag=pick(["0"] * 6 + ["1", ""]), matn_fee_flag="0", init_feedetl_sn="",
                             crte_time=maybe(0.8, f"{day + dt.timedelta(days=pick([0, 2, 3, 4]))} 08:00:00"), drug_trac_codg="|".join(f"C{r.randrange(persons * 2):04d}" for _ in range(pick([0, 0, 1, 2]))) if drug else "")
+                if item in by_hours:
+                    line["fee_ocur_time"] = f"{day} {clock.choice(HOURS)}"
                 lines.append(line)
                 if r.random() < 0.15:  # the same once more
                     sn += 1
