@@ -28,13 +28,14 @@ def whole(code):
     return code.ljust({"Z": 20, "0": 15}.get(code[0], 0), "0")
 
 
-# Times of lines whose pairs count by the hour: at, just under and over one and six hours, across midnight, no time of day.
-HOURS = ["00:00:00", "00:30:00", "02:30:00", "08:00:00", "08:59:59", "09:00:00", "13:59:59", "14:00:00", "19:00:00", "20:30:00", "23:30:01"]
+# Lines whose pairs count by the hour: when, and how many seconds later the other item of the pair. Midnight is no time of day.
+HOURS = ["00:00:00", "00:30:00", "02:30:00", "08:00:00", "09:00:00", "13:59:59", "14:00:00", "20:30:00", "23:30:01"]
+APART = [0, 1, 3599, 3600, 3601, -3599, -3600, 7200, 21599, 21600, 21601, -21599, -21600]
 
 
 def codes_of(knowledge):
-    """Full item codes, table by table, diagnoses that the knowledge tables speak of, and items of pairs that count by the hour."""
-    items, diagnoses, by_hours = {}, set(), set()
+    """Full item codes, table by table, diagnoses that the knowledge tables speak of, and partners in pairs that count by the hour."""
+    items, diagnoses, by_hours = {}, set(), {}
     for path in sorted(Path(knowledge).glob("*.csv")):
         if path.stem in NOT_CODES:
             continue
@@ -43,9 +44,10 @@ def codes_of(knowledge):
                 (diagnoses.add if path.stem in OF_DIAGNOSES else items.setdefault(path.stem, set()).add)(row["code"])
                 if row.get("parts"):
                     items.setdefault(path.stem + row["code"], set()).update(row["parts"].split("|"))
-                if "hour" in (row.get("window") or ""):  # few pairs, so that both items of one meet
+                if "hour" in (row.get("window") or ""):
                     items.setdefault(path.stem + "by the hour", set()).update((row["code"], row["code_b"]))
-                    by_hours.update((whole(row["code"]), whole(row["code_b"])))
+                    for one, other in ((row["code"], row["code_b"]), (row["code_b"], row["code"])):
+                        by_hours.setdefault(whole(one), []).append(whole(other))
                 for column in ("code_b", "parts", "first_line", "with"):
                     items.setdefault(path.stem, set()).update(c for c in (row.get(column) or "").split("|") if c)
                 diagnoses.update(c for c in (row.get("diagnoses") or "").split("|") if c)
@@ -152,7 +154,12 @@ def make(folder, knowledge, persons, seed):
                             dscg_tkdrug_flag=pick(["1", "0", ""]) if drug else "", etip_flag=pick(["0"] * 6 + ["1", ""]), matn_fee_flag="0", init_feedetl_sn="",
                             crte_time=maybe(0.8, f"{day + dt.timedelta(days=pick([0, 2, 3, 4]))} 08:00:00"), drug_trac_codg="|".join(f"C{r.randrange(persons * 2):04d}" for _ in range(pick([0, 0, 1, 2]))) if drug else "")
                 if item in by_hours:
-                    line["fee_ocur_time"] = f"{day} {clock.choice(HOURS)}"
+                    at = dt.datetime.fromisoformat(f"{day} {clock.choice(HOURS)}")
+                    line["fee_ocur_time"] = str(at)
+                    if clock.random() < 0.5:
+                        sn += 1
+                        then = at + dt.timedelta(seconds=clock.choice(APART))
+                        lines.append(line | dict(feedetl_sn=f"{sn:09d}", hilist_code=clock.choice(by_hours[item]), fee_ocur_time=str(then)))
                 lines.append(line)
                 if r.random() < 0.15:  # the same once more
                     sn += 1

@@ -149,9 +149,7 @@ impl Knowledge {
                         Cell::Empty
                     }
                 } else {
-                    if column == "window"
-                        && !WINDOWS.contains(&cell)
-                        && !(name == WITH_HOURS && HOURS.contains(&cell))
+                    if column == "window" && !WINDOWS.contains(&cell) && !(name == WITH_HOURS && HOURS.contains(&cell))
                     {
                         let more = if name == WITH_HOURS { ", hour, 6hours" } else { "" };
                         mistakes.push((line, format!("`window` is `{cell}`, wanted one of day, visit{more}")));

@@ -92,7 +92,8 @@ fn six_hours_no_time_of_day(scene: &mut Scene<'_>) {
 /// One near, one of the day before, one without a time of day: only the near one is found.
 fn six_hours_one_of_two_near(scene: &mut Scene<'_>) {
     let stay = birth(scene);
-    let times = [(&FETAL_HEART, -13 * HOUR, 1), (&FETAL_HEART, 0, 1), (&FETAL_HEART, HOUR, 1), (&DELIVERY, 2 * HOUR, 1)];
+    let times =
+        [(&FETAL_HEART, -13 * HOUR, 1), (&FETAL_HEART, 0, 1), (&FETAL_HEART, HOUR, 1), (&DELIVERY, 2 * HOUR, 1)];
     let lines = charged(scene, stay, &times);
     scene.life.settle(stay);
     let amount = scene.inscp(stay, lines[2]);
