@@ -28,9 +28,14 @@ def whole(code):
     return code.ljust({"Z": 20, "0": 15}.get(code[0], 0), "0")
 
 
+# Lines whose pairs count by the hour: when, and how many seconds later the other item of the pair. Midnight is no time of day.
+HOURS = ["00:00:00", "00:30:00", "02:30:00", "08:00:00", "09:00:00", "13:59:59", "14:00:00", "20:30:00", "23:30:01"]
+APART = [0, 1, 3599, 3600, 3601, -3599, -3600, 7200, 21599, 21600, 21601, -21599, -21600]
+
+
 def codes_of(knowledge):
-    """Full item codes, table by table, and diagnoses that the knowledge tables speak of."""
-    items, diagnoses = {}, set()
+    """Full item codes, table by table, diagnoses that the knowledge tables speak of, and partners in pairs that count by the hour."""
+    items, diagnoses, by_hours = {}, set(), {}
     for path in sorted(Path(knowledge).glob("*.csv")):
         if path.stem in NOT_CODES:
             continue
@@ -39,17 +44,22 @@ def codes_of(knowledge):
                 (diagnoses.add if path.stem in OF_DIAGNOSES else items.setdefault(path.stem, set()).add)(row["code"])
                 if row.get("parts"):
                     items.setdefault(path.stem + row["code"], set()).update(row["parts"].split("|"))
+                if "hour" in (row.get("window") or ""):
+                    items.setdefault(path.stem + "by the hour", set()).update((row["code"], row["code_b"]))
+                    for one, other in ((row["code"], row["code_b"]), (row["code_b"], row["code"])):
+                        by_hours.setdefault(whole(one), []).append(whole(other))
                 for column in ("code_b", "parts", "first_line", "with"):
                     items.setdefault(path.stem, set()).update(c for c in (row.get(column) or "").split("|") if c)
                 diagnoses.update(c for c in (row.get("diagnoses") or "").split("|") if c)
-    return [sorted({whole(c) for c in codes}) for _, codes in sorted(items.items()) if codes], sorted(diagnoses)
+    return [sorted({whole(c) for c in codes}) for _, codes in sorted(items.items()) if codes], sorted(diagnoses), by_hours
 
 
 def make(folder, knowledge, persons, seed):
     """Write the export into `folder`."""
     r = random.Random(seed)
     aside = random.Random(seed + 2)  # a chance of its own: the other columns stay as they were
-    items, diagnoses = codes_of(knowledge)
+    clock = random.Random(seed + 3)  # another
+    items, diagnoses, by_hours = codes_of(knowledge)
     plain_items = ["002501010150000", "002503050010000", "001102000010000", "003106010010000", "XC08CAA252A001010100020",
                    "XA02BCA224E003010100004", "XC08CAB001A001010100020", "ZA01AAG0101010100007"]
     diagnoses = [d if "." in d or len(d) < 3 else d for d in diagnoses] + ["J18.900", "K35.800", "J18.000", "I63.900", "O80.900"]
@@ -143,6 +153,13 @@ def make(folder, knowledge, persons, seed):
                             prd_days=pick(["", "", "7", "8", "14", "28", "84", "85", "60", "61", "3", "4", "0"]) if drug else "", bilg_dept_codg="A03", bilg_dr_codg=pick(["D1", ""]), acord_dept_codg=pick(["A01", "A02", ""]),
                             dscg_tkdrug_flag=pick(["1", "0", ""]) if drug else "", etip_flag=pick(["0"] * 6 + ["1", ""]), matn_fee_flag="0", init_feedetl_sn="",
                             crte_time=maybe(0.8, f"{day + dt.timedelta(days=pick([0, 2, 3, 4]))} 08:00:00"), drug_trac_codg="|".join(f"C{r.randrange(persons * 2):04d}" for _ in range(pick([0, 0, 1, 2]))) if drug else "")
+                if item in by_hours:
+                    at = dt.datetime.fromisoformat(f"{day} {clock.choice(HOURS)}")
+                    line["fee_ocur_time"] = str(at)
+                    if clock.random() < 0.5:
+                        sn += 1
+                        then = at + dt.timedelta(seconds=clock.choice(APART))
+                        lines.append(line | dict(feedetl_sn=f"{sn:09d}", hilist_code=clock.choice(by_hours[item]), fee_ocur_time=str(then)))
                 lines.append(line)
                 if r.random() < 0.15:  # the same once more
                     sn += 1

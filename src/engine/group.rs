@@ -287,6 +287,9 @@ pub fn candidate_pairs(
     other: View,
     on: &[String],
 ) -> Result<Vec<(u32, u32)>, ArrowError> {
+    if frame.rows() == 0 {
+        return Ok(Vec::new());
+    }
     let partners = views.rows_of_persons(other)?;
     if partners.is_empty() {
         return Ok(Vec::new());

@@ -105,7 +105,10 @@ pub struct Test {
 /// A compiled `match`.
 #[derive(Debug)]
 pub struct MatchPlan {
-    pub when: Compiled,
+    /// What `when` asks of the row alone: only rows where it is true are paired with others.
+    pub own: Option<Compiled>,
+    /// What it asks of both rows.
+    pub both: Option<Compiled>,
     pub look_back_days: Option<Compiled>,
 }
 
@@ -277,10 +280,9 @@ impl<'a> Compiler<'a> {
             find.needs.iter().filter_map(|e| self.value(e, &mut scope).map(|c| (e.text.clone(), c))).collect();
         let mut matches = Vec::new();
         for found in &find.matches {
-            matches.push(MatchPlan {
-                when: self.boolean(&found.when, &mut scope)?,
-                look_back_days: found.look_back_days.as_ref().and_then(|e| self.value(e, &mut scope)),
-            });
+            let (own, both) = self.parted(&found.when, &found.name, &mut scope)?;
+            let look_back_days = found.look_back_days.as_ref().and_then(|e| self.value(e, &mut scope));
+            matches.push(MatchPlan { own, both, look_back_days });
         }
         let sequence = find.sequence.as_ref().map(|sequence| SequencePlan {
             per: sequence.per.iter().filter_map(|e| self.value(e, &mut scope)).collect(),
@@ -475,6 +477,34 @@ impl<'a> Compiler<'a> {
         Some(compiled)
     }
 
+    /// The `when` of a match in two: the parts joined by `and` that do not name the matched row, and those that do. It is
+    /// true where both are, so asking the first of each row before rows are paired changes no answer.
+    fn parted(
+        &mut self,
+        when: &Expression,
+        name: &str,
+        scope: &mut Scope<'_>,
+    ) -> Option<(Option<Compiled>, Option<Compiled>)> {
+        let whole = self.boolean(when, scope)?;
+        let prefix = format!("{name}.");
+        let (both, own): (Vec<Expr>, Vec<Expr>) = conjuncts(when.substituted(&scope.lets))
+            .into_iter()
+            .partition(|part| names_of(part).iter().any(|n| n.starts_with(&prefix)));
+        let mut halves = Vec::with_capacity(2);
+        for parts in [own, both] {
+            halves.push(match joined_by_and(parts) {
+                Some(ast) => Some(self.compiled(&ast, when, scope)?),
+                None => None,
+            });
+        }
+        // A bare `null` is no condition by itself.
+        if halves.iter().flatten().any(|half| half.data_type != DataType::Boolean) {
+            return Some((None, Some(whole)));
+        }
+        let both = halves.pop().flatten();
+        Some((halves.pop().flatten(), both))
+    }
+
     fn value(&mut self, e: &Expression, scope: &mut Scope<'_>) -> Option<Compiled> {
         let ast = e.substituted(&scope.lets);
         self.compiled(&ast, e, scope)
@@ -546,6 +576,15 @@ fn conjuncts(ast: Expr) -> Vec<Expr> {
         Expr::Nested(inner) => conjuncts(*inner),
         other => vec![other],
     }
+}
+
+/// `and` between parts; nothing where there is none.
+fn joined_by_and(parts: Vec<Expr>) -> Option<Expr> {
+    parts.into_iter().map(|part| Expr::Nested(Box::new(part))).reduce(|left, right| Expr::BinaryOp {
+        left: Box::new(left),
+        op: BinaryOperator::And,
+        right: Box::new(right),
+    })
 }
 
 /// The columns under an expression over aggregates.

@@ -28,7 +28,7 @@ use super::views::{Chosen, Columns, ViewRows, Views};
 use crate::model::views::said;
 use crate::model::{View, day as calendar, money};
 use crate::rules::parameters::{Asked, Parameter, Value};
-use crate::rules::{LinesOf, RuleSet};
+use crate::rules::{LinesOf, Match, RuleSet};
 
 /// Which units a run answers for; everything else is history.
 #[derive(Debug, Clone, Default)]
@@ -407,14 +407,17 @@ impl<'a> Run<'_, 'a> {
         for (number, found) in self.plan.rule.find.matches.iter().enumerate() {
             let plan = &self.plan.matches[number];
             let other: Rc<dyn Columns + 'a> = Rc::new(ViewRows::new(self.views, found.view)?);
-            let pairs = candidate_pairs(self.views, self.view(), &frame, found.view, &found.on)?;
+            let pairs = self.pairs(&frame, plan.own.as_ref(), found)?;
             let mut lefts: Vec<u32> = Vec::new();
             let mut rights: Vec<u32> = Vec::new();
             for chunk in pairs.chunks(PAIRS) {
                 let (left, right): (Vec<u32>, Vec<u32>) = chunk.iter().copied().unzip();
                 let mut joined = frame.select(&UInt32Array::from(left.clone()))?;
                 joined.join(&found.name, Rc::clone(&other), UInt32Array::from(right.clone()));
-                let mut mask = joined.condition(&plan.when)?;
+                let mut mask = match &plan.both {
+                    Some(both) => joined.condition(both)?,
+                    None => BooleanArray::from(vec![true; left.len()]),
+                };
                 if found.view == View::PaidLine {
                     let amounts = joined.column(&format!("{}.inscp_amt", found.name))?;
                     let paid: BooleanArray = amounts
@@ -456,6 +459,23 @@ impl<'a> Run<'_, 'a> {
             frame.join(&found.name, other, UInt32Array::from(first));
         }
         Ok(frame)
+    }
+
+    /// Rows of the frame with the rows of the matched view that agree in the columns of `on`; only rows of which `own`, what
+    /// the match asks of the row alone, is true: there is no need to pair the others.
+    fn pairs(&self, frame: &Frame<'a>, own: Option<&Compiled>, found: &Match) -> Result<Vec<(u32, u32)>, ArrowError> {
+        let paired = |frame: &Frame<'a>| candidate_pairs(self.views, self.view(), frame, found.view, &found.on);
+        let Some(own) = own else { return paired(frame) };
+        let mask = frame.condition(own)?;
+        if mask.true_count() == frame.rows() {
+            return paired(frame);
+        }
+        let rows = positions(&mask);
+        let mut pairs = paired(&frame.select(&rows)?)?;
+        for (left, _) in &mut pairs {
+            *left = rows.value(*left as usize);
+        }
+        Ok(pairs)
     }
 
     fn sequence(&self, frame: Frame<'a>) -> Result<Frame<'a>, ArrowError> {

@@ -181,6 +181,8 @@ fn said(name: &str, column: &str, value: &Value) -> Option<&'static str> {
         ("first_prescription_only", "1") => "是",
         ("window", "day") => "同一天",
         ("window", "visit") => "同一次就诊",
+        ("window", "hour") => "同一次就诊，相差不到 1 小时",
+        ("window", "6hours") => "同一次就诊，相差不到 6 小时",
         ("setting", "inpatient") => "住院",
         ("setting", "outpatient") => "门诊",
         ("setting", "emergency") => "急诊",

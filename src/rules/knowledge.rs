@@ -29,6 +29,12 @@ pub const NUMBERS: &[&str] = &[
 /// Columns that make one code speak of several things at once.
 const DIMENSIONS: &[&str] = &["point", "code_b", "dise_no", "group"];
 
+/// What `window` of a pair may say, and the one table that may say hours: a rule that meets another word would pair whatever
+/// a person was ever charged.
+const WINDOWS: [&str; 2] = ["day", "visit"];
+const HOURS: [&str; 2] = ["hour", "6hours"];
+const WITH_HOURS: &str = "duplicate_pair";
+
 /// A cell of a knowledge row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell {
@@ -131,6 +137,9 @@ impl Knowledge {
                     if column == "source" {
                         mistakes.push((line, "`source` is empty: every row says where it comes from".to_owned()));
                     }
+                    if column == "window" {
+                        mistakes.push((line, "`window` is empty: in which time do both items count?".to_owned()));
+                    }
                     Cell::Empty
                 } else if NUMBERS.contains(&column.as_str()) {
                     if let Ok(number) = cell.parse() {
@@ -140,6 +149,11 @@ impl Knowledge {
                         Cell::Empty
                     }
                 } else {
+                    if column == "window" && !WINDOWS.contains(&cell) && !(name == WITH_HOURS && HOURS.contains(&cell))
+                    {
+                        let more = if name == WITH_HOURS { ", hour, 6hours" } else { "" };
+                        mistakes.push((line, format!("`window` is `{cell}`, wanted one of day, visit{more}")));
+                    }
                     Cell::Text(cell.to_owned())
                 });
             }

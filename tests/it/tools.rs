@@ -187,12 +187,47 @@ fn a_pair_in_six_hours_is_not_a_pair_in_a_day() {
     )
     .unwrap();
     let done = imported(PAIRS, folder.path(), |_| ());
-    assert_eq!((done.table.as_str(), done.added.len(), done.covered), ("duplicate_pair", 2, 1));
+    assert_eq!((done.table.as_str(), done.added.len(), done.covered), ("duplicate_pair", 4, 1));
+    let windows: Vec<&str> = done.added.iter().map(|r| r.values[0].1.as_str()).collect();
+    assert_eq!(windows, ["day", "visit", "6hours", "hour"]);
     assert_eq!(done.unread.len(), 1);
     let why = &done.unread[0].why;
-    assert!(why.contains("`6小时`") && why.contains("one time for all its hours"), "{why}");
+    assert!(why.contains("`12小时`") && why.contains("one (同一小时) and six (6小时)"), "{why}");
+    let again = imported(PAIRS, folder.path(), |_| ());
+    assert_eq!((again.added.len(), again.changed.len(), again.unchanged), (0, 0, 4));
+}
+
+/// BIL102 counts by the day and the visit: its table takes no hours.
+#[test]
+fn a_consumable_within_hours_of_a_service_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let done = imported(PAIRS, folder.path(), |o| o.table = Some("service_consumable_pair".to_owned()));
     let windows: Vec<&str> = done.added.iter().map(|r| r.values[0].1.as_str()).collect();
-    assert_eq!(windows, ["day", "visit"]);
+    assert_eq!(windows, ["day", "day", "visit"]);
+    let whys = whys(&done);
+    assert_eq!(whys.len(), 3, "{whys:?}");
+    for (why, hours) in whys.iter().zip(["6小时", "同一小时", "12小时"]) {
+        assert!(why.2.contains(hours) && why.2.contains("BIL102"), "{why:?}");
+    }
+}
+
+#[test]
+fn a_window_that_no_rule_knows_is_a_mistake_of_the_table() {
+    let read = |name: &str, window: &str| {
+        let head = "code,from,until,code_b,window,source";
+        Knowledge::read(name, &format!("{head}\n001103000010000,2021-05-01,,001109000010,{window},经办默认\n"))
+    };
+    for window in ["day", "visit", "hour", "6hours"] {
+        assert!(read("duplicate_pair", window).is_ok(), "{window}");
+    }
+    for (table, window, said) in [
+        ("duplicate_pair", "6小时", "`window` is `6小时`, wanted one of day, visit, hour, 6hours"),
+        ("duplicate_pair", "", "`window` is empty"),
+        ("service_consumable_pair", "hour", "`window` is `hour`, wanted one of day, visit"),
+    ] {
+        let wrong = read(table, window).unwrap_err();
+        assert!(wrong.len() == 1 && wrong[0].0 == 2 && wrong[0].1.starts_with(said), "{wrong:?}");
+    }
 }
 
 #[test]
@@ -315,7 +350,8 @@ fn every_row_of_a_workbook_holds_from_its_first_day_and_not_before() {
     let own = "code,from,until,code_b,window,source\n001103000010000,2020-01-01,,001109000010,day,经办默认\n";
     fs::write(folder.path().join("duplicate_pair.csv"), own).unwrap();
     every_row_holds(PAIRS, folder.path(), None, "window", |row, _| {
-        (if row.2["时间区间"] == "单日" { "day" } else { "visit" }).to_owned()
+        let said = ["单日", "单次就诊", "同一小时", "6小时"].iter().position(|w| row.2["时间区间"] == *w).unwrap();
+        ["day", "visit", "hour", "6hours"][said].to_owned()
     });
 }
 
@@ -680,6 +716,17 @@ fn write_the_workbooks() {
                     both,
                     "含血氧饱和度",
                 ],
+                &[
+                    "5",
+                    "同一小时",
+                    "持续有创性血压监测",
+                    "003107020020000",
+                    "心电监测",
+                    "003107010220000",
+                    both,
+                    "含心电、压力连续示波",
+                ],
+                &["6", "12小时", "睡眠呼吸监测", "003106040010000", "心电监测", "003107010220000", both, "含心电"],
             ],
         )],
     );

@@ -285,6 +285,7 @@ pub const OXIMETRY: Item = service("003107010280000", "血氧饱和度监测", "
 pub const SPLENECTOMY: Item = service("003309000180000", "脾切除术", "06", 110_000);
 pub const DEVASCULARISATION: Item = service("003310080260000", "门体静脉断流术", "06", 160_000);
 pub const HEART_WATCH: Item = service("003107010220000", "心电监测", "05", 500);
+pub const ARTERY_PRESSURE: Item = service("003107020020000", "持续有创性血压监测", "05", 1000);
 pub const FRUCTOSAMINE: Item = service("002503020020000", "血清果糖胺测定", "04", 3000);
 pub const HBA1C: Item = service("002503020030000", "糖化血红蛋白测定", "04", 6400);
 pub const NURSING_1: Item = service("001201000030000", "Ⅰ级护理", "07", 2000);

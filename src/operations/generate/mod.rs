@@ -174,7 +174,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The rules and names of all recipes, and whether the truth has a finding of it.
+/// The rules and names of the recipes that every export has, and whether the truth has a finding of it.
 #[must_use]
 pub fn recipes() -> Vec<(&'static str, &'static str, bool)> {
     plant::recipes().iter().map(|recipe| (recipe.rule, recipe.name, recipe.hit)).collect()
@@ -286,7 +286,7 @@ fn make(
 fn one_person(options: &Options, facilities: &[Facility], period: Period, number: u64, told: &mut Told) -> Rows {
     let mut chance = Random::stream(options.seed, 1, number);
     let mut life = ordinary::born(number, &mut chance, period);
-    let recipe = match usize::try_from(number).ok().and_then(|number| plant::recipes().get(number)) {
+    let recipe = match plant::recipe_of(number) {
         Some(recipe) => Some(recipe),
         None => chance.chance(PLANTED).then(|| chance.pick(plant::recipes())),
     };

@@ -6,11 +6,13 @@
 //! Not known here: other persons, files, dirt.
 //!
 //! To add a recipe: a function in the file of its rule, a row in the list of that file, or in [`FIRST`]. Person `k` below the
-//! number of recipes lives recipe `k`, so a new row at the end of the last list leaves all others where they are.
+//! number of recipes lives recipe `k`, so a new row at the end of the last list leaves all others where they are. A row in
+//! [`LATER`] leaves small exports as they are, byte for byte: its people come after the first thousand.
 
 mod billing;
 mod charge;
 mod drug;
+mod hours;
 mod identity;
 mod limit;
 mod listing;
@@ -216,7 +218,7 @@ fn whole(number: i64) -> i64 {
     number * ONE
 }
 
-/// All recipes. Their order is part of the generator's promise: the same seed gives the same bytes.
+/// All recipes but the later ones. Their order is part of the generator's promise: the same seed gives the same bytes.
 #[must_use]
 pub fn recipes() -> &'static [Recipe] {
     static RECIPES: LazyLock<Vec<Recipe>> = LazyLock::new(|| {
@@ -224,6 +226,20 @@ pub fn recipes() -> &'static [Recipe] {
         [&first, drug::RECIPES, limit::RECIPES, listing::RECIPES].concat()
     });
     &RECIPES
+}
+
+/// Recipes that only large exports have, and the first person who may live one.
+const LATER: &[Recipe] = hours::RECIPES;
+const LATER_FROM: usize = 1_000;
+/// Of so many persons, the first live the later recipes, each once.
+const LATER_EVERY: usize = 500;
+
+/// The recipe that person `number` lives whatever chance says.
+#[must_use]
+pub fn recipe_of(number: u64) -> Option<&'static Recipe> {
+    let number = usize::try_from(number).ok()?;
+    let later = || number.checked_sub(LATER_FROM).and_then(|at| LATER.get(at % LATER_EVERY));
+    recipes().get(number).or_else(later)
 }
 
 const FIRST: &[Recipe] = &[

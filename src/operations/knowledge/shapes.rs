@@ -57,7 +57,7 @@ pub(super) const SHAPES: &[Shape] = &[
         over: NONE,
         columns: &["code_b", "window"],
         needs: &[Meaning::CodeB, Meaning::Window],
-        values: pair,
+        values: consumable_pair,
     },
     Shape {
         table: "cycle_cap",
@@ -213,28 +213,46 @@ fn first_prescription(texts: &[&str]) -> bool {
 }
 
 fn pair(cells: &Cells, _: &str) -> Result<Vec<String>, String> {
-    let window = cells.get(Meaning::Window);
-    let window = match window {
-        "单日" | "当日" | "同日" | "同一日" | "同一天" | "一日" | "日" => "day",
-        "单次就诊" | "单次住院" | "同次就诊" | "同一次就诊" | "一次就诊" | "就诊" | "住院期间" => {
-            "visit"
-        }
-        "" => return Err("the row does not say in which time both count".to_owned()),
-        // A line of six hours of monitoring carries the time at which it was charged: no table could make a rule say which of
-        // its hours fall into the window.
+    let said = cells.get(Meaning::Window);
+    let window = match said.trim_end_matches("以内").trim_end_matches('内') {
+        "同一小时" | "同小时" | "1小时" | "一小时" => "hour",
+        "6小时" | "六小时" => "6hours",
         hours if hours.contains("小时") => {
             return Err(format!(
-                "the time is `{hours}`: a charged line has one time for all its hours, so nobody can tell which of them fall \
-                 into it; the table says a day (单日) or a visit (单次就诊), and a day would find too much"
+                "the time is `{said}`: of hours the table says one (同一小时) and six (6小时); a longer time would find too \
+                 much, a shorter one too little"
             ));
         }
-        other => {
-            return Err(format!(
-                "the time is `{other}`: the table says a day (单日) or a visit (单次就诊), and a day would find too much"
-            ));
-        }
+        _ => day_or_visit(said)?,
     };
     Ok(vec![code(cells.get(Meaning::CodeB))?, window.to_owned()])
+}
+
+fn consumable_pair(cells: &Cells, _: &str) -> Result<Vec<String>, String> {
+    let window = match cells.get(Meaning::Window) {
+        hours if hours.contains("小时") => {
+            return Err(format!(
+                "the time is `{hours}`: rule BIL102, which asks this table, knows a day (单日) and a visit (单次就诊), no \
+                 hours, and a day would find too much"
+            ));
+        }
+        other => day_or_visit(other)?,
+    };
+    Ok(vec![code(cells.get(Meaning::CodeB))?, window.to_owned()])
+}
+
+/// Within which time both items of a pair count, where it is no number of hours.
+fn day_or_visit(window: &str) -> Result<&'static str, String> {
+    match window {
+        "单日" | "当日" | "同日" | "同一日" | "同一天" | "一日" | "日" => Ok("day"),
+        "单次就诊" | "单次住院" | "同次就诊" | "同一次就诊" | "一次就诊" | "就诊" | "住院期间" => {
+            Ok("visit")
+        }
+        "" => Err("the row does not say in which time both count".to_owned()),
+        other => Err(format!(
+            "the time is `{other}`: the table says a day (单日) or a visit (单次就诊), and a day would find too much"
+        )),
+    }
 }
 
 fn point(cells: &Cells) -> Result<String, String> {
