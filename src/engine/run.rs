@@ -53,6 +53,9 @@ const ONE_DAY: i128 = 100_000_000;
 /// First and last day.
 type Extent = (Option<i32>, Option<i32>);
 
+/// For each unit the reason for which it is not evaluated, if any; nothing where no unit has one.
+type Excused = Option<Vec<Option<u32>>>;
+
 /// Violating and involved net lines.
 type Roles = (Vec<u32>, Vec<u32>);
 
@@ -661,7 +664,7 @@ impl<'a> Run<'_, 'a> {
     }
 
     /// Units of days that the rule does not speak about, by reason: they are history for others, and answered with why.
-    fn not_in_force(&self, units: &Units<'a>) -> Result<(Option<Vec<Option<u32>>>, Vec<String>), ArrowError> {
+    fn not_in_force(&self, units: &Units<'a>) -> Result<(Excused, Vec<String>), ArrowError> {
         let (from, until) = self.plan.rule.in_force;
         let mut because = Vec::new();
         // No line, encounter or stay is earlier than the data; a settlement may be.
