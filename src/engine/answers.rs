@@ -50,8 +50,8 @@ pub struct Count {
 }
 
 impl Count {
-    /// One more unit at a facility.
-    pub fn add(&mut self, facility: u32, answer: Answer) {
+    /// The place of a facility among the counts.
+    fn at(&mut self, facility: u32) -> usize {
         let at = match self.last {
             Some((last, at)) if last == facility => at,
             _ => *self.places.entry(facility).or_insert_with(|| {
@@ -60,6 +60,36 @@ impl Count {
             }),
         };
         self.last = Some((facility, at));
+        at
+    }
+
+    /// A clean unit at each of these facilities.
+    pub fn all_clean(&mut self, facilities: impl Iterator<Item = u32>) {
+        // Units of one encounter are neighbours.
+        let mut run: (u32, u64) = (0, 0);
+        for facility in facilities {
+            if facility != run.0 && run.1 > 0 {
+                let at = self.at(run.0);
+                self.counts[at].1[0] += run.1;
+                run.1 = 0;
+            }
+            run = (facility, run.1 + 1);
+        }
+        if run.1 > 0 {
+            let at = self.at(run.0);
+            self.counts[at].1[0] += run.1;
+        }
+    }
+
+    /// One unit that was counted as clean at a facility is hit.
+    pub fn but_hit(&mut self, facility: u32) {
+        let at = self.at(facility);
+        self.counts[at].1[1] += 1;
+    }
+
+    /// One more unit at a facility.
+    pub fn add(&mut self, facility: u32, answer: Answer) {
+        let at = self.at(facility);
         let [evaluated, hit, not_evaluated] = &mut self.counts[at].1;
         match answer {
             Answer::Clean => *evaluated += 1,

@@ -186,8 +186,7 @@ impl Claims {
         debug_assert!(netting.adds_up(), "netting lost a line: {netting:?}");
 
         let settlement_of = RowsBy::new(texts(&settlements, "setl_id")?);
-        let encounters = remaining(&encounters, &lines, &settlements)?;
-        let encounter_of = RowsBy::new(texts(&encounters, "mdtrt_id")?);
+        let (encounters, encounter_of) = remaining(&encounters, &lines, &settlements)?;
         let persons = get(Table::Person);
         let person_of = RowsBy::new(texts(&persons, "psn_no")?);
         Ok(Claims {
@@ -330,15 +329,14 @@ fn standing_settlements(
     let flags = text(batch, "refd_setl_flag")?;
     let origins = text(batch, "init_setl_id")?;
     let totals = decimal(batch, "medfee_sumamt")?;
-    let by_id: HashMap<&str, usize> = ids.iter().enumerate().filter_map(|(row, id)| id.map(|id| (id, row))).collect();
+    let refunds = |row: &usize| at(flags, *row) == Some("1") || (totals.is_valid(*row) && totals.value(*row) < 0);
+    let refunds: Vec<usize> = (0..batch.num_rows()).filter(refunds).collect();
+    let named: HashSet<&str> = refunds.iter().filter_map(|row| at(origins, *row)).collect();
+    let known = ids.iter().enumerate().filter_map(|(row, id)| id.filter(|id| named.contains(id)).map(|id| (id, row)));
+    let by_id: HashMap<&str, usize> = if named.is_empty() { HashMap::new() } else { known.collect() };
     let mut gone = vec![false; batch.num_rows()];
     let mut removed = HashSet::new();
-    for row in 0..batch.num_rows() {
-        let refund = at(flags, row) == Some("1");
-        let negative = totals.is_valid(row) && totals.value(row) < 0;
-        if !refund && !negative {
-            continue;
-        }
+    for row in refunds {
         gone[row] = true;
         match at(origins, row).and_then(|origin| by_id.get(origin)) {
             Some(&origin) if origin != row => {
@@ -491,19 +489,18 @@ fn reduced(batch: &RecordBatch, left: &HashMap<usize, (i128, Vec<usize>)>) -> Re
         }
         let old = decimal(batch, name)?;
         let DataType::Decimal128(precision, scale) = *old.data_type() else { continue };
-        let mut new: Vec<Option<i128>> = old.iter().collect();
-        for (&row, (remaining, by)) in left {
-            let Some(value) = new[row] else { continue };
-            let in_proportion = |value: i128| half_up(value * remaining, counts.value(row));
-            new[row] = Some(if name == "cnt" {
+        let mut new = old.values().to_vec();
+        for (&row, (remaining, by)) in left.iter().filter(|(row, _)| old.is_valid(**row)) {
+            new[row] = if name == "cnt" {
                 *remaining
             } else if amount && by.iter().all(|&reversal| old.is_valid(reversal)) {
-                value + by.iter().map(|&reversal| -old.value(reversal).abs()).sum::<i128>()
+                old.value(row) + by.iter().map(|&reversal| -old.value(reversal).abs()).sum::<i128>()
             } else {
-                in_proportion(value)
-            });
+                half_up(old.value(row) * remaining, counts.value(row))
+            };
         }
-        columns[place] = Arc::new(Decimal128Array::from(new).with_precision_and_scale(precision, scale)?);
+        let new = Decimal128Array::new(new.into(), old.nulls().cloned());
+        columns[place] = Arc::new(new.with_precision_and_scale(precision, scale)?);
     }
     RecordBatch::try_new(batch.schema(), columns)
 }
@@ -517,7 +514,11 @@ fn half_up(numerator: i128, denominator: i128) -> i128 {
 }
 
 /// Encounters with a net line or a standing settlement: of the others nothing remains, they are no visit and no stay.
-fn remaining(encounters: &RecordBatch, lines: &Kept, settlements: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+fn remaining(
+    encounters: &RecordBatch,
+    lines: &Kept,
+    settlements: &RecordBatch,
+) -> Result<(RecordBatch, RowsBy), ArrowError> {
     let known = RowsBy::new(texts(encounters, "mdtrt_id")?);
     let mut alive = vec![false; encounters.num_rows()];
     for texts in [texts(lines, "mdtrt_id")?, texts(settlements, "mdtrt_id")?] {
@@ -525,5 +526,10 @@ fn remaining(encounters: &RecordBatch, lines: &Kept, settlements: &RecordBatch) 
             known.get(id).iter().for_each(|row| alive[*row as usize] = true);
         }
     }
-    kept(encounters, |row| alive[row])
+    if alive.iter().all(|alive| *alive) {
+        return Ok((encounters.clone(), known));
+    }
+    let encounters = kept(encounters, |row| alive[row])?;
+    let known = RowsBy::new(texts(&encounters, "mdtrt_id")?);
+    Ok((encounters, known))
 }

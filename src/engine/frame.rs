@@ -18,6 +18,7 @@ use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use datafusion::physical_plan::PhysicalExpr;
 
+use super::factor::Factored;
 use super::views::Columns;
 
 /// An expression of a rule, ready to be evaluated over a frame.
@@ -31,6 +32,8 @@ pub struct Compiled {
     pub text: String,
     /// The column, where it is nothing but one.
     pub column: Option<String>,
+    /// The same in parts, where some of it need not be asked of every row.
+    pub factored: Option<Box<Factored>>,
 }
 
 /// Rows with columns under a prefix.
@@ -148,11 +151,41 @@ impl<'a> Frame<'a> {
         if let Some(column) = &compiled.column {
             return self.column(column);
         }
+        if let Some(factored) = &compiled.factored
+            && let Some(results) = self.parts(factored)?
+        {
+            let rest = &factored.rest;
+            let names = rest.schema.fields().iter().take(rest.schema.fields().len() - results.len());
+            let columns: Result<Vec<ArrayRef>, ArrowError> = names.map(|f| self.column(f.name())).collect();
+            return compute(rest, columns?.into_iter().chain(results).collect(), self.rows());
+        }
         let columns: Result<Vec<ArrayRef>, ArrowError> =
             compiled.schema.fields().iter().map(|f| self.column(f.name())).collect();
-        let options = RecordBatchOptions::new().with_row_count(Some(self.rows()));
-        let batch = RecordBatch::try_new_with_options(Arc::clone(&compiled.schema), columns?, &options)?;
-        compute(compiled, &batch)
+        compute(compiled, columns?, self.rows())
+    }
+
+    /// The results of the parts of an expression; nothing where the source has no way to them.
+    fn parts(&self, factored: &Factored) -> Result<Option<Vec<ArrayRef>>, ArrowError> {
+        let mut results = Vec::with_capacity(factored.parts.len());
+        for (level, part) in &factored.parts {
+            // A measure may have a column's name: it is the group's, not the line's.
+            if part.schema.fields().iter().any(|field| self.has_own(field.name())) {
+                return Ok(None);
+            }
+            let name = format!("{level:?} {}", part.text);
+            if let Some(found) = self.gathered.borrow().get(&name) {
+                results.push(Arc::clone(found));
+                continue;
+            }
+            let rows = match &self.rows {
+                Chosen::All(_) => None,
+                Chosen::These(rows) => Some(rows),
+            };
+            let Some(found) = self.source.part(level, part, rows)? else { return Ok(None) };
+            self.gathered.borrow_mut().insert(name, Arc::clone(&found));
+            results.push(found);
+        }
+        Ok(Some(results))
     }
 
     /// The value of a condition for each row.
@@ -196,14 +229,23 @@ impl Columns for Frame<'_> {
     }
 }
 
-fn compute(compiled: &Compiled, batch: &RecordBatch) -> Result<ArrayRef, ArrowError> {
+/// The value of an expression over columns, in the order of its schema.
+///
+/// # Errors
+/// They do not fit together.
+pub fn compute(compiled: &Compiled, columns: Vec<ArrayRef>, rows: usize) -> Result<ArrayRef, ArrowError> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    computed(compiled, &RecordBatch::try_new_with_options(Arc::clone(&compiled.schema), columns, &options)?)
+}
+
+fn computed(compiled: &Compiled, batch: &RecordBatch) -> Result<ArrayRef, ArrowError> {
     let rows = batch.num_rows();
     match compiled.expression.evaluate(batch).and_then(|value| value.into_array(rows)) {
         Ok(values) => Ok(values),
         Err(_) if rows > 1 => {
             let half = rows / 2;
             let (one, other) =
-                (compute(compiled, &batch.slice(0, half))?, compute(compiled, &batch.slice(half, rows - half))?);
+                (computed(compiled, &batch.slice(0, half))?, computed(compiled, &batch.slice(half, rows - half))?);
             concat(&[&one, &other])
         }
         Err(error) => match error.find_root() {

@@ -290,12 +290,14 @@ pub fn candidate_pairs(
     if frame.rows() == 0 {
         return Ok(Vec::new());
     }
-    let partners = views.rows_of_persons(other)?;
+    // By what leaves the fewest partners: an encounter has fewer rows than its person.
+    let by = if on.iter().any(|name| name == "mdtrt_id") { "mdtrt_id" } else { "psn_no" };
+    let partners = views.rows_of(other, by)?;
     if partners.is_empty() {
         return Ok(Vec::new());
     }
-    let left = views.numbers(view, "psn_no")?;
-    let rest: Vec<&String> = on.iter().filter(|name| *name != "psn_no").collect();
+    let left = views.numbers(view, by)?;
+    let rest: Vec<&String> = on.iter().filter(|name| *name != by).collect();
     let both: Vec<(Vec<u64>, Vec<u64>)> = rest
         .iter()
         .map(|name| Ok((whole_column(views, view, name)?, whole_column(views, other, name)?)))

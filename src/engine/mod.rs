@@ -12,6 +12,7 @@ mod absent;
 mod answers;
 pub mod claims;
 mod columns;
+mod factor;
 mod frame;
 mod functions;
 mod group;

@@ -18,6 +18,7 @@ use datafusion::physical_plan::PhysicalExpr;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, ExprWithAlias};
 
+use super::factor::factored;
 use super::frame::Compiled;
 use super::functions;
 use super::lookup::LookUp;
@@ -529,7 +530,10 @@ impl<'a> Compiler<'a> {
         let schema = Arc::new(Schema::new(fields));
         match self.physical(ast, &schema) {
             Ok((expression, data_type)) => {
-                Some(Compiled { schema, expression, data_type, text: ast.to_string(), column })
+                let mut whole =
+                    Compiled { schema, expression, data_type, text: ast.to_string(), column, factored: None };
+                whole.factored = factored(scope.rule.find.view, &whole).unwrap_or_default();
+                Some(whole)
             }
             Err(error) => {
                 let text = error.strip_backtrace();

@@ -19,12 +19,14 @@ use hashbrown::HashMap;
 use rust_decimal::Decimal;
 
 use super::answers::{Answer, Answers, Count};
+use super::claims::texts;
 use super::frame::{Compiled, Frame, positions};
 use super::group::{Grouped, candidate_pairs, cells, cells_of, continues, grouped};
 use super::hit::{Hit, HitLine, show};
 use super::lookup::not_false;
 use super::plan::{Piece, Plan, ROLLING, RollingPlan};
 use super::views::{Chosen, Columns, ViewRows, Views};
+use super::words::Texts;
 use crate::model::views::said;
 use crate::model::{View, day as calendar, money};
 use crate::rules::parameters::{Asked, Parameter, Value};
@@ -108,10 +110,10 @@ type Occasion = (Option<i32>, u32, u32, Option<i64>);
 /// The occasions of the rows of a view, as far as some parameters ask.
 struct Occasions<'v, 'a> {
     views: &'v Views<'a>,
-    days: Option<ArrayRef>,
+    days: Option<Date32Array>,
     regions: Option<Rc<Vec<u32>>>,
     insured: Option<Rc<Vec<u32>>>,
-    levels: Option<ArrayRef>,
+    levels: Option<Int64Array>,
 }
 
 impl<'v, 'a> Occasions<'v, 'a> {
@@ -125,22 +127,23 @@ impl<'v, 'a> Occasions<'v, 'a> {
         let graded = asked("level", |value| value.level.is_some());
         Ok(Occasions {
             views,
-            days: if varying().next().is_some() { Some(views.column(view, view.days().0)?) } else { None },
+            days: match varying().next() {
+                Some(_) => Some(views.column(view, view.days().0)?.as_primitive::<Date32Type>().clone()),
+                None => None,
+            },
             regions: numbers("region", |value| value.region.is_some())?,
             insured: numbers("insutype", |value| value.insutype.is_some())?,
-            levels: if graded { Some(views.column(view, "level")?) } else { None },
+            levels: if graded { Some(views.column(view, "level")?.as_primitive::<Int64Type>().clone()) } else { None },
         })
     }
 
     fn of(&self, row: usize) -> Occasion {
         let number = |of: &Option<Rc<Vec<u32>>>| of.as_ref().map_or(0, |numbers| numbers[row]);
-        let day = self.days.as_ref().map(AsArray::as_primitive::<Date32Type>);
-        let level = self.levels.as_ref().map(AsArray::as_primitive::<Int64Type>);
         (
-            day.and_then(|days| days.is_valid(row).then(|| days.value(row))),
+            self.days.as_ref().and_then(|days| days.is_valid(row).then(|| days.value(row))),
             number(&self.regions),
             number(&self.insured),
-            level.and_then(|levels| levels.is_valid(row).then(|| levels.value(row))),
+            self.levels.as_ref().and_then(|levels| levels.is_valid(row).then(|| levels.value(row))),
         )
     }
 
@@ -239,19 +242,9 @@ impl<'a> Run<'_, 'a> {
         }
     }
 
-    /// The answers of a part of `about` for every row of the view; what speaks of encounters only is asked of them.
+    /// The answers of a part of `about` for every row of the view.
     fn part(&self, frame: &Frame<'a>, part: &Compiled) -> Result<BooleanArray, ArrowError> {
-        let lifted = match self.view() {
-            View::Line | View::PaidLine => self.views.lifted(part.schema.fields().iter().map(|f| f.name().as_str()))?,
-            _ => None,
-        };
-        self.views.mask(self.view(), &part.text, || match lifted {
-            Some(encounters) => {
-                let of_encounters = Frame::new(Rc::new(ViewRows::new(self.views, View::Encounter)?)).condition(part)?;
-                Ok(take(&of_encounters, encounters, None)?.as_boolean().clone())
-            }
-            None => frame.condition(part),
-        })
+        self.views.mask(self.view(), &part.text, || frame.condition(part))
     }
 
     /// Parameters are values of the row's day and place: asked once for each day and place that differ.
@@ -610,6 +603,15 @@ impl<'a> Run<'_, 'a> {
         let lacks = Lacks::of(frame, &self.plan.condition.columns);
         let mut hits: Vec<u32> = Vec::new();
         let mut count = Count::default();
+        if inside.is_none() && silent.is_none() && excused.is_none() && answers.null_count() == 0 {
+            // The common case: every unit has its answer, and next to none is hit.
+            count.all_clean((0..frame.rows()).map(&facilities));
+            hits.extend(positions(&answers).values());
+            for hit in &hits {
+                count.but_hit(facilities(*hit as usize));
+            }
+            return self.told(units, count, &hits, &because, &lacks, found);
+        }
         for row in 0..frame.rows() {
             if inside.as_ref().is_some_and(|inside| !inside.value(row)) {
                 continue;
@@ -628,12 +630,22 @@ impl<'a> Run<'_, 'a> {
             };
             count.add(facilities(row), answer);
         }
-        let lacking = |bits| self.missing(&lacks, bits);
-        count.told(&mut found.answers, |number| self.views.word(number), lacking, &because);
-        if !hits.is_empty() {
-            self.hits(units, &hits, &mut found.hits)?;
-        }
-        Ok(())
+        self.told(units, count, &hits, &because, &lacks, found)
+    }
+
+    /// Adds what was counted, and the hits.
+    fn told(
+        &self,
+        units: &Units<'a>,
+        count: Count,
+        hits: &[u32],
+        because: &[String],
+        lacks: &Lacks<'_>,
+        found: &mut Found,
+    ) -> Result<(), ArrowError> {
+        let lacking = |bits| self.missing(lacks, bits);
+        count.told(&mut found.answers, |number| self.views.word(number), lacking, because);
+        if hits.is_empty() { Ok(()) } else { self.hits(units, hits, &mut found.hits) }
     }
 
     /// Units on which `unless` keeps the rule silent; asked only of those that would be hit or not evaluated.
@@ -927,23 +939,23 @@ impl<'a> Run<'_, 'a> {
         sorted.dedup();
         let amounts = self.views.column(View::Line, "inscp_amt")?;
         let amounts = amounts.as_primitive::<Decimal128Type>();
-        let column = |name: &str| self.views.column(View::Line, name);
+        let column = |name: &str| texts(&self.views.claims.lines, name);
         let people = column("psn_no")?;
         let (ids, serials, settled, places) =
             (column("mdtrt_id")?, column("feedetl_sn")?, column("setl_id")?, column("fixmedins_code")?);
         let items = column("hilist_code")?;
-        let word = |array: &ArrayRef, at: usize| show(array, at);
+        let word = |texts: Texts<'_>, at: usize| texts.at(at).map(str::to_owned);
         sorted
             .into_iter()
             .map(|line| {
                 let at = line as usize;
                 Ok(HitLine {
-                    psn_no: word(&people, at),
-                    mdtrt_id: word(&ids, at).unwrap_or_default(),
-                    feedetl_sn: word(&serials, at).unwrap_or_default(),
-                    setl_id: word(&settled, at),
-                    fixmedins_code: word(&places, at),
-                    hilist_code: word(&items, at),
+                    psn_no: word(people, at),
+                    mdtrt_id: word(ids, at).unwrap_or_default(),
+                    feedetl_sn: word(serials, at).unwrap_or_default(),
+                    setl_id: word(settled, at),
+                    fixmedins_code: word(places, at),
+                    hilist_code: word(items, at),
                     inscp_amt: Decimal::from_i128_with_scale(
                         if amounts.is_valid(at) { amounts.value(at) } else { 0 },
                         2,

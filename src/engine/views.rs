@@ -7,7 +7,6 @@
 
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -22,6 +21,8 @@ use hashbrown::HashMap;
 use rust_decimal::Decimal;
 
 use super::claims::{Claims, at, day, day_of, decimal, text, texts, time};
+use super::factor::Level;
+use super::frame::{Compiled, Frame, compute};
 use super::kept::{Kept, Named};
 use super::lookup::Memory;
 use super::words::{ByNumber, RowsBy, Texts, Words, spelled_out};
@@ -99,6 +100,19 @@ pub trait Columns {
     fn gather(&self, name: &str, rows: &UInt32Array) -> Result<ArrayRef, ArrowError> {
         take(&self.column(name)?, rows, None)
     }
+    /// The value of a part of an expression at some rows, or at all, computed once for each thing of its level; nothing where
+    /// the source has no such level.
+    ///
+    /// # Errors
+    /// A column was not read.
+    fn part(
+        &self,
+        _level: &Level,
+        _part: &Compiled,
+        _rows: Option<&UInt32Array>,
+    ) -> Result<Option<ArrayRef>, ArrowError> {
+        Ok(None)
+    }
 }
 
 /// The column of stays behind a column of lines.
@@ -118,6 +132,9 @@ fn of_stay(name: &str) -> Option<&'static str> {
 /// Something for each column of a view.
 type ByColumn<T> = HashMap<(View, String), T>;
 
+/// Values of a part of an expression, and the place among them of each line's.
+type Shared = (ArrayRef, UInt32Array);
+
 /// The views over one batch of persons.
 pub struct Views<'a> {
     pub claims: &'a Claims,
@@ -129,13 +146,17 @@ pub struct Views<'a> {
     words: RefCell<Words>,
     masks: RefCell<ByColumn<BooleanArray>>,
     chosen: RefCell<ByColumn<Rc<Chosen>>>,
-    rows_of_persons: RefCell<HashMap<View, Rc<ByNumber>>>,
+    parts: RefCell<HashMap<(Level, String), Option<Shared>>>,
+    /// Of each line in a column of codes; of null, one behind the last.
+    places: RefCell<HashMap<String, UInt32Array>>,
+    rows_of: RefCell<ByColumn<Rc<ByNumber>>>,
     rows_of_codes: RefCell<ByColumn<Rc<ByNumber>>>,
     visits: OnceCell<Vec<Visit<'a>>>,
     stays: OnceCell<Vec<Stay>>,
-    fills: OnceCell<Vec<Fill>>,
+    fills: OnceCell<Fills>,
     transfers: OnceCell<Vec<(String, i32, String, String)>>,
     diagnoses: OnceCell<Vec<Diagnosed>>,
+    listed: OnceCell<RowsBy>,
     traces: OnceCell<Vec<(String, u32)>>,
     line_links: OnceCell<Links>,
     line_facilities: OnceCell<Vec<Option<&'a Facility>>>,
@@ -176,11 +197,36 @@ struct Stay {
 /// Lines of one generic in one encounter on one day.
 #[derive(Debug, Clone)]
 struct Fill {
-    lines: Vec<u32>,
+    first: u32,
+    /// Its number among the members.
+    place: u32,
     day: i32,
     /// In 10⁻⁸ days.
     days: Option<i128>,
     fen: i128,
+}
+
+/// All fills, in the order of persons, days, encounters and generics.
+#[derive(Debug)]
+struct Fills {
+    fills: Vec<Fill>,
+    /// A fill's number and a line of it, in the order of lines.
+    members: Vec<(u32, u32)>,
+    /// `members` by fill.
+    lines_of: OnceCell<HashMap<u32, Vec<u32>>>,
+}
+
+impl Fills {
+    fn lines_of(&self, fill: &Fill) -> Vec<u32> {
+        let all = self.lines_of.get_or_init(|| {
+            let mut all: HashMap<u32, Vec<u32>> = HashMap::new();
+            for (place, line) in &self.members {
+                all.entry(*place).or_default().push(*line);
+            }
+            all
+        });
+        all.get(&fill.place).cloned().unwrap_or_default()
+    }
 }
 
 /// For each net line: its encounter, person and settlement.
@@ -240,7 +286,7 @@ pub struct Paid {
 const DAYS_SCALE: u32 = 8;
 
 /// Columns of lines that are computed for them; what is neither here nor in the table is that of the encounter.
-const LINES_OWN: &[&str] = &[
+pub(super) const LINES_OWN: &[&str] = &[
     "day",
     "generic",
     "atc4",
@@ -289,7 +335,9 @@ impl<'a> Views<'a> {
             words: RefCell::default(),
             masks: RefCell::default(),
             chosen: RefCell::default(),
-            rows_of_persons: RefCell::default(),
+            parts: RefCell::default(),
+            places: RefCell::default(),
+            rows_of: RefCell::default(),
             rows_of_codes: RefCell::default(),
             stay_numbers: OnceCell::new(),
             line_stays: OnceCell::new(),
@@ -299,6 +347,7 @@ impl<'a> Views<'a> {
             fills: OnceCell::new(),
             transfers: OnceCell::new(),
             diagnoses: OnceCell::new(),
+            listed: OnceCell::new(),
             traces: OnceCell::new(),
             line_links: OnceCell::new(),
             line_facilities: OnceCell::new(),
@@ -320,7 +369,7 @@ impl<'a> Views<'a> {
             View::Encounter => self.claims.encounters.num_rows(),
             View::Stay => self.stays()?.len(),
             View::Settlement => self.claims.settlements.num_rows(),
-            View::Fill => self.fills()?.len(),
+            View::Fill => self.fills()?.fills.len(),
             View::Transfer => self.transfers()?.len(),
             View::Diagnosis => self.diagnosed()?.len(),
             View::Presence => self.claims.presences.num_rows(),
@@ -373,6 +422,9 @@ impl<'a> Views<'a> {
                 let stays = take(&self.stays_of_lines()?, rows, None)?;
                 take(&self.column(View::Stay, of_stay(name).unwrap_or(name))?, stays.as_primitive::<UInt32Type>(), None)
             }
+            View::Diagnosis if name == "diag_name" && rows.null_count() == 0 => {
+                self.diagnosis_names(rows.values().iter().map(|row| *row as usize))
+            }
             // Long lists: only those that are looked at are made.
             View::Encounter if name == "items" && rows.len() < self.claims.encounters.num_rows() / 2 => {
                 let ids = text(&self.claims.encounters, "mdtrt_id")?;
@@ -420,6 +472,23 @@ impl<'a> Views<'a> {
         let links = self.links()?;
         let all = links.complete && names.all(|name| matches!(self.is_through_encounter(name), Ok(true)));
         Ok(all.then_some(&links.of_encounter))
+    }
+
+    /// A part of an expression for each text that a column of codes may have, null last, and the place of each line's.
+    fn part_of_codes(&self, name: &str, part: &Compiled) -> Result<Option<Shared>, ArrowError> {
+        let column = self.claims.lines.named(name).and_then(Texts::of);
+        let Some(Texts::Coded(places, texts)) = column else { return Ok(None) };
+        let all: ArrayRef = Arc::new(texts.iter().chain(std::iter::once(None)).collect::<StringArray>());
+        let values = compute(part, vec![all], texts.len() + 1)?;
+        let known = self.places.borrow().get(name).cloned();
+        let places = known.unwrap_or_else(|| {
+            let null = u32::try_from(texts.len()).unwrap_or(u32::MAX);
+            let place = |place: Option<i32>| place.and_then(|place| u32::try_from(place).ok()).unwrap_or(null);
+            let made = UInt32Array::from_iter_values(places.iter().map(place));
+            self.places.borrow_mut().insert(name.to_owned(), made.clone());
+            made
+        });
+        Ok(Some((values, places)))
     }
 
     /// What the worker keeps from unit to unit.
@@ -514,17 +583,18 @@ impl<'a> Views<'a> {
         batch.has(name).then_some(batch)
     }
 
-    /// Rows of a view by the number of their person.
+    /// Rows of a view by the number of their person or encounter, in order.
     ///
     /// # Errors
-    /// The view has no `psn_no`, or it was not read.
-    pub fn rows_of_persons(&self, view: View) -> Result<Rc<ByNumber>, ArrowError> {
+    /// The view has no such column, or it was not read.
+    pub fn rows_of(&self, view: View, name: &str) -> Result<Rc<ByNumber>, ArrowError> {
         let view = if view == View::PaidLine { View::Line } else { view };
-        if let Some(found) = self.rows_of_persons.borrow().get(&view) {
+        let key = (view, name.to_owned());
+        if let Some(found) = self.rows_of.borrow().get(&key) {
             return Ok(Rc::clone(found));
         }
-        let made = Rc::new(ByNumber::new(&self.numbers(view, "psn_no")?));
-        self.rows_of_persons.borrow_mut().insert(view, Rc::clone(&made));
+        let made = Rc::new(ByNumber::new(&self.numbers(view, name)?));
+        self.rows_of.borrow_mut().insert(key, Rc::clone(&made));
         Ok(made)
     }
 
@@ -611,7 +681,10 @@ impl<'a> Views<'a> {
     pub fn members(&self, view: View, row: u32) -> Result<Vec<u32>, ArrowError> {
         Ok(match view {
             View::Line | View::PaidLine => vec![row],
-            View::Fill => self.fills()?[row as usize].lines.clone(),
+            View::Fill => {
+                let fills = self.fills()?;
+                fills.lines_of(&fills.fills[row as usize])
+            }
             View::Trace => vec![self.traces()?[row as usize].1],
             _ => Vec::new(),
         })
@@ -708,9 +781,8 @@ impl<'a> Views<'a> {
             let (person_gend, person_brdy) = (text(persons, "gend")?, day(persons, "brdy")?);
             let (person_region, person_insu) = (text(persons, "insu_admdvs")?, text(persons, "insutype")?);
             let person_of = claims.person_of.last_of_each(Texts::Plain(people));
-            let listed = &claims.diagnoses;
-            let (coded, flags) = (text(listed, "diag_code")?, text(listed, "maindiag_flag")?);
-            let listed = RowsBy::new(texts(listed, "mdtrt_id")?);
+            let (coded, flags) = (text(&claims.diagnoses, "diag_code")?, text(&claims.diagnoses, "maindiag_flag")?);
+            let listed = self.listed_diagnoses()?;
             let mut settings: HashMap<(&str, i32), Option<&'a str>> = HashMap::new();
             let mut visits = Vec::with_capacity(batch.num_rows());
             let mut codes: Vec<&str> = Vec::new();
@@ -844,56 +916,71 @@ impl<'a> Views<'a> {
         })
     }
 
-    fn fills(&self) -> Result<&Vec<Fill>, ArrowError> {
+    fn fills(&self) -> Result<&Fills, ArrowError> {
         get_or_try(&self.fills, || {
             let lines = &self.claims.lines;
-            let (ids, codes_of, kinds) =
-                (texts(lines, "mdtrt_id")?, texts(lines, "hilist_code")?, texts(lines, "list_type")?);
-            let settings = self.column(View::Line, "setting")?;
-            let settings = as_text(&settings)?;
+            let (ids, items) = (texts(lines, "mdtrt_id")?, texts(lines, "hilist_code")?);
+            let drug = texts(lines, "list_type")?.each(|kind| kind.map(|kind| kind.starts_with('1')));
+            let places = self.settings_of_lines(|setting| matches!(setting, "outpatient" | "pharmacy"))?;
             let amounts = self.column(View::Line, "inscp_amt")?;
             let amounts = as_decimal(&amounts)?;
             let supplies = self.column(View::Line, "days")?;
             let supplies = as_decimal(&supplies)?;
             let (encounters, generics) = (self.numbers(View::Line, "mdtrt_id")?, self.numbers(View::Line, "generic")?);
             let times = time(lines, "fee_ocur_time")?;
-            let mut place_of: HashMap<(u32, u32, i32), usize> = HashMap::new();
+            let mut place_of: HashMap<(u32, u32, i32), u32> = HashMap::new();
             let mut fills: Vec<Fill> = Vec::new();
-            for row in 0..lines.num_rows() {
-                let drug = kinds.at(row).map(|k| k.starts_with('1'));
-                let place = at(settings, row).map(|s| matches!(s, "outpatient" | "pharmacy"));
-                let paid = amounts.is_valid(row).then(|| amounts.value(row) > 0);
-                let all = [drug, place, paid];
+            // Line and its fill, in the order of lines.
+            let mut members: Vec<(u32, u32)> = Vec::new();
+            for line in 0..lines.num_rows() {
+                let paid = amounts.is_valid(line).then(|| amounts.value(line) > 0);
+                let all = [drug[line], places[line], paid];
                 if all.contains(&Some(false)) {
                     continue;
                 }
                 // Whether it belongs here is not known: the fill it would belong to is not evaluated.
                 let unknown = all.contains(&None);
-                let day = day_of(times.value(row));
-                let place = *place_of.entry((encounters[row], generics[row], day)).or_insert_with(|| {
-                    fills.push(Fill { lines: Vec::new(), day, days: Some(0), fen: 0 });
-                    fills.len() - 1
+                let day = day_of(times.value(line));
+                let at = u32::try_from(line).map_err(|e| ArrowError::ComputeError(e.to_string()))?;
+                let place = *place_of.entry((encounters[line], generics[line], day)).or_insert_with(|| {
+                    fills.push(Fill { first: at, place: 0, day, days: Some(0), fen: 0 });
+                    u32::try_from(fills.len() - 1).unwrap_or(u32::MAX)
                 });
-                let fill = &mut fills[place];
+                let fill = &mut fills[place as usize];
+                fill.place = place;
                 fill.days = fill
                     .days
-                    .zip((!unknown && supplies.is_valid(row)).then(|| supplies.value(row)))
+                    .zip((!unknown && supplies.is_valid(line)).then(|| supplies.value(line)))
                     .map(|(a, b)| a + b);
                 if !unknown {
-                    fill.fen += amounts.value(row);
+                    fill.fen += amounts.value(line);
                 }
-                fill.lines.push(u32::try_from(row).map_err(|e| ArrowError::ComputeError(e.to_string()))?);
+                members.push((place, at));
             }
-            let generic = |fill: &Fill| codes_of.at(fill.lines[0] as usize).map(codes::generic);
+            let generic = |fill: &Fill| items.at(fill.first as usize).map(codes::generic);
             // Lines are in the order of persons, so numbers given in that order are too.
             let people = self.persons_in_order()?;
-            let order = |fill: &Fill| {
-                let line = fill.lines[0] as usize;
-                (people[line], fill.day, ids.at(line))
-            };
-            fills.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| generic(a).cmp(&generic(b))));
-            Ok(fills)
+            let order = |fill: &Fill| (people[fill.first as usize], fill.day);
+            fills.sort_by(|a, b| {
+                order(a)
+                    .cmp(&order(b))
+                    .then_with(|| ids.at(a.first as usize).cmp(&ids.at(b.first as usize)))
+                    .then_with(|| generic(a).cmp(&generic(b)))
+            });
+            let lines_of = OnceCell::new();
+            Ok(Fills { fills, members, lines_of })
         })
+    }
+
+    /// For each line whether a test holds for its care setting; nothing where the setting is unknown.
+    fn settings_of_lines(&self, test: impl Fn(&str) -> bool) -> Result<Vec<Option<bool>>, ArrowError> {
+        let links = self.links()?;
+        if links.complete {
+            let of_encounters: Vec<Option<bool>> = self.visits()?.iter().map(|v| v.setting.map(&test)).collect();
+            return Ok(links.encounter.iter().map(|e| e.and_then(|e| of_encounters[e as usize])).collect());
+        }
+        let settings = self.column(View::Line, "setting")?;
+        Ok(as_text(&settings)?.iter().map(|setting| setting.map(&test)).collect())
     }
 
     /// The place of each line's person among the persons of the lines, which come in their order.
@@ -912,16 +999,13 @@ impl<'a> Views<'a> {
         get_or_try(&self.transfers, || {
             let batch = &self.claims.encounters;
             let (people, facilities) = (text(batch, "psn_no")?, text(batch, "fixmedins_code")?);
-            let mut by_person: BTreeMap<&str, Vec<&Stay>> = BTreeMap::new();
-            for stay in self.stays()? {
-                if let Some(person) = at(people, stay.parts[0] as usize) {
-                    by_person.entry(person).or_default().push(stay);
-                }
-            }
+            let person = |stay: &Stay| at(people, stay.parts[0] as usize);
             let mut found = Vec::new();
-            for (person, stays) in by_person {
+            // Stays are in the order of persons.
+            for stays in self.stays()?.chunk_by(|a, b| person(a) == person(b)).filter(|stays| stays.len() > 1) {
+                let Some(person) = person(&stays[0]) else { continue };
                 for left in stays.iter().filter(|s| !s.open) {
-                    for entered in &stays {
+                    for entered in stays {
                         let (from, to) =
                             (at(facilities, left.parts[0] as usize), at(facilities, entered.parts[0] as usize));
                         if let (Some(from), Some(to)) = (from, to)
@@ -1342,22 +1426,14 @@ impl<'a> Views<'a> {
     /// Encounter and diagnosis code, each once, in the order of encounters; the main one first.
     fn diagnosed(&self) -> Result<&Vec<Diagnosed>, ArrowError> {
         get_or_try(&self.diagnoses, || {
-            let batch = &self.claims.diagnoses;
-            let (ids, codes, names) = (text(batch, "mdtrt_id")?, text(batch, "diag_code")?, text(batch, "diag_name")?);
-            let named: HashMap<(&str, &str), &str> = (0..batch.num_rows())
-                .filter_map(|row| Some(((at(ids, row)?, at(codes, row)?), at(names, row)?)))
-                .collect();
-            let encounters = text(&self.claims.encounters, "mdtrt_id")?;
             let mut found = Vec::new();
-            for (row, visit) in (0u32..).zip(self.visits()?) {
-                let id = encounters.value(row as usize);
-                for code in visit.diagnoses.iter().flat_map(|d| d.split('|')) {
-                    found.push(Diagnosed {
-                        encounter: row,
-                        code: code.to_owned(),
-                        name: named.get(&(id, code)).map(|n| (*n).to_owned()),
-                        main: visit.main_diagnosis == Some(code),
-                    });
+            for (encounter, visit) in (0u32..).zip(self.visits()?) {
+                let Some(all) = visit.diagnoses.as_deref() else { continue };
+                let mut from = 0;
+                for code in all.split('|') {
+                    let main = visit.main_diagnosis == Some(code);
+                    found.push(Diagnosed { encounter, from, until: from + code.len(), main });
+                    from += code.len() + 1;
                 }
             }
             Ok(found)
@@ -1365,10 +1441,11 @@ impl<'a> Views<'a> {
     }
 
     fn diagnosis_column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
-        let rows = self.diagnosed()?;
+        let (rows, visits) = (self.diagnosed()?, self.visits()?);
+        let code = |d: &Diagnosed| visits[d.encounter as usize].diagnoses.as_deref().map(|all| &all[d.from..d.until]);
         Ok(match name {
-            "diag_code" => Arc::new(rows.iter().map(|d| Some(d.code.as_str())).collect::<StringArray>()),
-            "diag_name" => Arc::new(rows.iter().map(|d| d.name.as_deref()).collect::<StringArray>()),
+            "diag_code" => Arc::new(rows.iter().map(code).collect::<StringArray>()),
+            "diag_name" => self.diagnosis_names(0..rows.len())?,
             "is_main" => Arc::new(rows.iter().map(|d| Some(d.main)).collect::<BooleanArray>()),
             _ => {
                 let name = if name == "day" { "begin_day" } else { name };
@@ -1376,6 +1453,26 @@ impl<'a> Views<'a> {
                 take(&self.column(View::Encounter, name)?, &encounters, None)?
             }
         })
+    }
+
+    /// The name that the diagnosis table has for some of the diagnoses.
+    fn diagnosis_names(&self, chosen: impl Iterator<Item = usize>) -> Result<ArrayRef, ArrowError> {
+        let (rows, visits, listed) = (self.diagnosed()?, self.visits()?, self.listed_diagnoses()?);
+        let (codes, names) = (text(&self.claims.diagnoses, "diag_code")?, text(&self.claims.diagnoses, "diag_name")?);
+        let ids = text(&self.claims.encounters, "mdtrt_id")?;
+        let name = |at_row: usize| {
+            let d = &rows[at_row];
+            let code = &visits[d.encounter as usize].diagnoses.as_deref()?[d.from..d.until];
+            let of_encounter = listed.get(at(ids, d.encounter as usize)?).iter().rev().map(|row| *row as usize);
+            let mut named = of_encounter.filter(|row| at(codes, *row) == Some(code));
+            named.find_map(|row| at(names, row))
+        };
+        Ok(Arc::new(chosen.map(name).collect::<StringArray>()))
+    }
+
+    /// Rows of the diagnosis table by encounter.
+    fn listed_diagnoses(&self) -> Result<&RowsBy, ArrowError> {
+        get_or_try(&self.listed, || Ok(RowsBy::new(texts(&self.claims.diagnoses, "mdtrt_id")?)))
     }
 
     fn presence_column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
@@ -1575,7 +1672,7 @@ impl<'a> Views<'a> {
     }
 
     fn fill_column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
-        let fills = self.fills()?;
+        let fills = &self.fills()?.fills;
         Ok(match name {
             "day" => Arc::new(fills.iter().map(|f| Some(f.day)).collect::<Date32Array>()),
             "days" => {
@@ -1585,8 +1682,8 @@ impl<'a> Views<'a> {
                 fills.iter().map(|f| Some(f.fen)).collect::<Decimal128Array>().with_precision_and_scale(16, 2)?,
             ),
             _ => {
-                let first: UInt32Array = fills.iter().map(|f| Some(f.lines[0])).collect();
-                take(&self.column(View::Line, name)?, &first, None)?
+                let first: UInt32Array = fills.iter().map(|f| Some(f.first)).collect();
+                self.gather(View::Line, name, &first)?
             }
         })
     }
@@ -1614,8 +1711,9 @@ struct Identity<'a> {
 #[derive(Debug)]
 struct Diagnosed {
     encounter: u32,
-    code: String,
-    name: Option<String>,
+    /// Where its code is in the encounter's list.
+    from: usize,
+    until: usize,
     main: bool,
 }
 
@@ -1647,6 +1745,41 @@ impl Columns for ViewRows<'_> {
 
     fn gather(&self, name: &str, rows: &UInt32Array) -> Result<ArrayRef, ArrowError> {
         self.views.gather(self.view, name, rows)
+    }
+
+    fn part(&self, level: &Level, part: &Compiled, rows: Option<&UInt32Array>) -> Result<Option<ArrayRef>, ArrowError> {
+        if !matches!(self.view, View::Line | View::PaidLine) {
+            return Ok(None);
+        }
+        let key = (level.clone(), part.text.clone());
+        let known = self.views.parts.borrow().get(&key).cloned();
+        let shared = if let Some(shared) = known {
+            shared
+        } else {
+            let made = match level {
+                Level::Code(name) => self.views.part_of_codes(name, part)?,
+                Level::Encounter => self.part_of_encounters(part)?,
+            };
+            self.views.parts.borrow_mut().insert(key, made.clone());
+            made
+        };
+        let Some((values, places)) = shared else { return Ok(None) };
+        let result = match rows {
+            Some(rows) => take(&values, take(&places, rows, None)?.as_primitive::<UInt32Type>(), None)?,
+            None => take(&values, &places, None)?,
+        };
+        Ok(Some(result))
+    }
+}
+
+impl ViewRows<'_> {
+    /// A part of an expression for each encounter, and the encounter of each line.
+    fn part_of_encounters(&self, part: &Compiled) -> Result<Option<Shared>, ArrowError> {
+        let Some(places) = self.views.lifted(part.schema.fields().iter().map(|f| f.name().as_str()))? else {
+            return Ok(None);
+        };
+        let encounters = Frame::new(Rc::new(ViewRows::new(&self.views, View::Encounter)?));
+        Ok(Some((encounters.evaluate(part)?, places.clone())))
     }
 }
 
