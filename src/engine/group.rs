@@ -276,7 +276,7 @@ fn aggregate(
     }
 }
 
-/// Rows of the frame with the rows of another view that agree in some columns; in order of both.
+/// Rows of the frame with the rows of another view that agree in some columns and are allowed; in order of both.
 ///
 /// # Errors
 /// A column was not read.
@@ -286,6 +286,7 @@ pub fn candidate_pairs(
     frame: &Frame<'_>,
     other: View,
     on: &[String],
+    allowed: Option<&BooleanArray>,
 ) -> Result<Vec<(u32, u32)>, ArrowError> {
     if frame.rows() == 0 {
         return Ok(Vec::new());
@@ -313,7 +314,8 @@ pub fn candidate_pairs(
                 .iter()
                 .zip(&texts)
                 .all(|((mine, theirs), text)| known(mine[source], *text) && mine[source] == theirs[partner as usize]);
-            if agree {
+            let partner_row = partner as usize;
+            if agree && allowed.is_none_or(|mask| mask.is_valid(partner_row) && mask.value(partner_row)) {
                 pairs.push((row, partner));
             }
         }

@@ -108,8 +108,10 @@ pub struct Test {
 pub struct MatchPlan {
     /// What `when` asks of the row alone: only rows where it is true are paired with others.
     pub own: Option<Compiled>,
-    /// What it asks of both rows.
-    pub both: Option<Compiled>,
+    /// What it asks of the other row alone.
+    pub theirs: Vec<Compiled>,
+    /// What it asks of both rows, one after another of the pairs that are left.
+    pub both: Vec<Compiled>,
     pub look_back_days: Option<Compiled>,
 }
 
@@ -281,9 +283,9 @@ impl<'a> Compiler<'a> {
             find.needs.iter().filter_map(|e| self.value(e, &mut scope).map(|c| (e.text.clone(), c))).collect();
         let mut matches = Vec::new();
         for found in &find.matches {
-            let (own, both) = self.parted(&found.when, &found.name, &mut scope)?;
-            let look_back_days = found.look_back_days.as_ref().and_then(|e| self.value(e, &mut scope));
-            matches.push(MatchPlan { own, both, look_back_days });
+            let mut plan = self.parted(&found.when, &found.name, &mut scope)?;
+            plan.look_back_days = found.look_back_days.as_ref().and_then(|e| self.value(e, &mut scope));
+            matches.push(plan);
         }
         let sequence = find.sequence.as_ref().map(|sequence| SequencePlan {
             per: sequence.per.iter().filter_map(|e| self.value(e, &mut scope)).collect(),
@@ -478,32 +480,33 @@ impl<'a> Compiler<'a> {
         Some(compiled)
     }
 
-    /// The `when` of a match in two: the parts joined by `and` that do not name the matched row, and those that do. It is
-    /// true where both are, so asking the first of each row before rows are paired changes no answer.
-    fn parted(
-        &mut self,
-        when: &Expression,
-        name: &str,
-        scope: &mut Scope<'_>,
-    ) -> Option<(Option<Compiled>, Option<Compiled>)> {
+    /// The `when` of a match in its parts joined by `and`: those of the row alone, of the matched row alone, of both. It is
+    /// true where all are, so asking the first two before rows are paired changes no answer.
+    fn parted(&mut self, when: &Expression, name: &str, scope: &mut Scope<'_>) -> Option<MatchPlan> {
         let whole = self.boolean(when, scope)?;
         let prefix = format!("{name}.");
-        let (both, own): (Vec<Expr>, Vec<Expr>) = conjuncts(when.substituted(&scope.lets))
-            .into_iter()
-            .partition(|part| names_of(part).iter().any(|n| n.starts_with(&prefix)));
-        let mut halves = Vec::with_capacity(2);
-        for parts in [own, both] {
-            halves.push(match joined_by_and(parts) {
-                Some(ast) => Some(self.compiled(&ast, when, scope)?),
-                None => None,
-            });
+        let mut own = Vec::new();
+        let (mut theirs, mut both) = (Vec::new(), Vec::new());
+        for part in conjuncts(when.substituted(&scope.lets)) {
+            let names = names_of(&part);
+            let of_theirs = names.iter().filter(|n| n.starts_with(&prefix)).count();
+            if of_theirs == 0 {
+                own.push(part);
+            } else if of_theirs == names.len() {
+                theirs.push(self.compiled(&part, when, scope)?);
+            } else {
+                both.push(self.compiled(&part, when, scope)?);
+            }
         }
+        let own = match joined_by_and(own) {
+            Some(ast) => Some(self.compiled(&ast, when, scope)?),
+            None => None,
+        };
         // A bare `null` is no condition by itself.
-        if halves.iter().flatten().any(|half| half.data_type != DataType::Boolean) {
-            return Some((None, Some(whole)));
+        if own.iter().chain(&theirs).chain(&both).any(|part| part.data_type != DataType::Boolean) {
+            return Some(MatchPlan { own: None, theirs: Vec::new(), both: vec![whole], look_back_days: None });
         }
-        let both = halves.pop().flatten();
-        Some((halves.pop().flatten(), both))
+        Some(MatchPlan { own, theirs, both, look_back_days: None })
     }
 
     fn value(&mut self, e: &Expression, scope: &mut Scope<'_>) -> Option<Compiled> {

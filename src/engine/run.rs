@@ -24,7 +24,7 @@ use super::frame::{Compiled, Frame, positions};
 use super::group::{Grouped, candidate_pairs, cells, cells_of, continues, grouped};
 use super::hit::{Hit, HitLine, show};
 use super::lookup::not_false;
-use super::plan::{Piece, Plan, ROLLING, RollingPlan};
+use super::plan::{MatchPlan, Piece, Plan, ROLLING, RollingPlan};
 use super::views::{Chosen, Columns, ViewRows, Views};
 use super::words::Texts;
 use crate::model::views::said;
@@ -60,6 +60,11 @@ type Excused = Option<Vec<Option<u32>>>;
 
 /// Violating and involved net lines.
 type Roles = (Vec<u32>, Vec<u32>);
+
+/// Whether a view's rows are fee lines.
+fn is_of_lines(view: View) -> bool {
+    matches!(view, View::Line | View::PaidLine | View::RawLine)
+}
 
 /// Pairs that one `match` looks at in one go: about 4 million rows of a few columns.
 const PAIRS: usize = 1 << 20;
@@ -403,30 +408,32 @@ impl<'a> Run<'_, 'a> {
         for (number, found) in self.plan.rule.find.matches.iter().enumerate() {
             let plan = &self.plan.matches[number];
             let other: Rc<dyn Columns + 'a> = Rc::new(ViewRows::new(self.views, found.view)?);
-            let pairs = self.pairs(&frame, plan.own.as_ref(), found)?;
+            let pairs = self.pairs(&frame, plan, found, &other)?;
             let mut lefts: Vec<u32> = Vec::new();
             let mut rights: Vec<u32> = Vec::new();
             for chunk in pairs.chunks(PAIRS) {
-                let (left, right): (Vec<u32>, Vec<u32>) = chunk.iter().copied().unzip();
-                let mut joined = frame.select(&UInt32Array::from(left.clone()))?;
-                joined.join(&found.name, Rc::clone(&other), UInt32Array::from(right.clone()));
-                let mut mask = match &plan.both {
-                    Some(both) => joined.condition(both)?,
-                    None => BooleanArray::from(vec![true; left.len()]),
-                };
+                let (mut left, mut right): (Vec<u32>, Vec<u32>) = chunk.iter().copied().unzip();
+                let of_lines = is_of_lines(found.view);
+                for part in plan.theirs.iter().filter(|_| of_lines).chain(&plan.both) {
+                    if left.is_empty() {
+                        break;
+                    }
+                    let mut joined = frame.select(&UInt32Array::from(left.clone()))?;
+                    joined.join(&found.name, Rc::clone(&other), UInt32Array::from(right.clone()));
+                    let those = positions(&joined.condition(part)?);
+                    if those.len() < left.len() {
+                        left = those.values().iter().map(|at| left[*at as usize]).collect();
+                        right = those.values().iter().map(|at| right[*at as usize]).collect();
+                    }
+                }
                 if found.view == View::PaidLine {
-                    let amounts = joined.column(&format!("{}.inscp_amt", found.name))?;
-                    let paid: BooleanArray = amounts
-                        .as_primitive::<Decimal128Type>()
-                        .iter()
-                        .map(|a| Some(a.is_some_and(|a| a > 0)))
-                        .collect();
-                    mask = arrow::compute::and_kleene(&mask, &paid)?;
+                    let amounts = self.views.column(View::Line, "inscp_amt")?;
+                    let amounts = amounts.as_primitive::<Decimal128Type>();
+                    let paid = |line: u32| amounts.is_valid(line as usize) && amounts.value(line as usize) > 0;
+                    (left, right) = left.into_iter().zip(right).filter(|(_, line)| paid(*line)).unzip();
                 }
-                for at in positions(&mask).values() {
-                    lefts.push(left[*at as usize]);
-                    rights.push(right[*at as usize]);
-                }
+                lefts.extend(left);
+                rights.extend(right);
             }
             if found.each {
                 frame = frame.select(&UInt32Array::from(lefts))?;
@@ -457,11 +464,32 @@ impl<'a> Run<'_, 'a> {
         Ok(frame)
     }
 
-    /// Rows of the frame with the rows of the matched view that agree in the columns of `on`; only rows of which `own`, what
-    /// the match asks of the row alone, is true: there is no need to pair the others.
-    fn pairs(&self, frame: &Frame<'a>, own: Option<&Compiled>, found: &Match) -> Result<Vec<(u32, u32)>, ArrowError> {
-        let paired = |frame: &Frame<'a>| candidate_pairs(self.views, self.view(), frame, found.view, &found.on);
-        let Some(own) = own else { return paired(frame) };
+    /// Rows of the frame with the rows of the matched view that agree in the columns of `on`; only rows of which all is true
+    /// that the match asks of them alone: there is no need to pair the others.
+    fn pairs(
+        &self,
+        frame: &Frame<'a>,
+        plan: &MatchPlan,
+        found: &Match,
+        other: &Rc<dyn Columns + 'a>,
+    ) -> Result<Vec<(u32, u32)>, ArrowError> {
+        let mut allowed: Option<BooleanArray> = None;
+        // Few pairs of lines are left as a rule, and a unit has many lines.
+        if !plan.theirs.is_empty() && !is_of_lines(found.view) {
+            let mut theirs = Frame::new(Rc::clone(other));
+            theirs.join(&found.name, Rc::clone(other), (0..u32::try_from(other.rows()).unwrap_or(u32::MAX)).collect());
+            for part in &plan.theirs {
+                let answers = theirs.condition(part)?;
+                allowed = Some(match allowed {
+                    Some(known) => arrow::compute::and_kleene(&known, &answers)?,
+                    None => answers,
+                });
+            }
+        }
+        let paired = |frame: &Frame<'a>| {
+            candidate_pairs(self.views, self.view(), frame, found.view, &found.on, allowed.as_ref())
+        };
+        let Some(own) = &plan.own else { return paired(frame) };
         let mask = frame.condition(own)?;
         if mask.true_count() == frame.rows() {
             return paired(frame);
@@ -922,8 +950,8 @@ impl<'a> Run<'_, 'a> {
     fn paid_lines(&self, whose: LinesOf, id: &str) -> Result<Vec<u32>, ArrowError> {
         let lines = match whose {
             LinesOf::Stay => self.views.lines_of_stay(id)?,
-            LinesOf::Encounter => self.views.lines_of_encounter(id)?.to_vec(),
-            LinesOf::Settlement => self.views.lines_of_settlement(id)?.to_vec(),
+            LinesOf::Encounter => self.views.lines_of_encounter(id)?,
+            LinesOf::Settlement => self.views.lines_of_settlement(id)?,
         };
         let amounts = self.views.column(View::Line, "inscp_amt")?;
         let amounts = amounts.as_primitive::<Decimal128Type>();

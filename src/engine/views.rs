@@ -163,8 +163,6 @@ pub struct Views<'a> {
     deaths: OnceCell<HashMap<u32, i32>>,
     identities: OnceCell<HashMap<u32, Vec<Identity<'a>>>>,
     fund_pay: OnceCell<HashMap<u32, Option<i128>>>,
-    lines_by_encounter: OnceCell<RowsBy>,
-    lines_by_settlement: OnceCell<RowsBy>,
     stay_numbers: OnceCell<Vec<Option<u32>>>,
     line_stays: OnceCell<UInt32Array>,
     paid: OnceCell<Paid>,
@@ -354,8 +352,6 @@ impl<'a> Views<'a> {
             deaths: OnceCell::new(),
             identities: OnceCell::new(),
             fund_pay: OnceCell::new(),
-            lines_by_encounter: OnceCell::new(),
-            lines_by_settlement: OnceCell::new(),
         }
     }
 
@@ -694,20 +690,21 @@ impl<'a> Views<'a> {
     ///
     /// # Errors
     /// A column was not read.
-    pub fn lines_of_encounter(&self, mdtrt_id: &str) -> Result<&[u32], ArrowError> {
-        let lines = &self.claims.lines;
-        let index = get_or_try(&self.lines_by_encounter, || Ok(RowsBy::new(texts(lines, "mdtrt_id")?)))?;
-        Ok(index.get(mdtrt_id))
+    pub fn lines_of_encounter(&self, mdtrt_id: &str) -> Result<Vec<u32>, ArrowError> {
+        self.lines_by("mdtrt_id", mdtrt_id)
     }
 
     /// Net lines of a settlement.
     ///
     /// # Errors
     /// A column was not read.
-    pub fn lines_of_settlement(&self, setl_id: &str) -> Result<&[u32], ArrowError> {
-        let lines = &self.claims.lines;
-        let index = get_or_try(&self.lines_by_settlement, || Ok(RowsBy::new(texts(lines, "setl_id")?)))?;
-        Ok(index.get(setl_id))
+    pub fn lines_of_settlement(&self, setl_id: &str) -> Result<Vec<u32>, ArrowError> {
+        self.lines_by("setl_id", setl_id)
+    }
+
+    fn lines_by(&self, name: &str, id: &str) -> Result<Vec<u32>, ArrowError> {
+        let rows = self.rows_of(View::Line, name)?;
+        Ok(self.number_of(id).map(|number| rows.of(number).to_vec()).unwrap_or_default())
     }
 
     /// Net lines of the joined stay that begins with this encounter.
@@ -718,11 +715,11 @@ impl<'a> Views<'a> {
         let ids = text(&self.claims.encounters, "mdtrt_id")?;
         let Some(row) = self.claims.encounter_of.last(first_mdtrt_id) else { return Ok(Vec::new()) };
         let Some(stay) = self.stay_numbers()?[row as usize] else {
-            return Ok(self.lines_of_encounter(first_mdtrt_id)?.to_vec());
+            return self.lines_of_encounter(first_mdtrt_id);
         };
         let mut lines = Vec::new();
         for &part in &self.stays()?[stay as usize].parts {
-            lines.extend_from_slice(self.lines_of_encounter(ids.value(part as usize))?);
+            lines.extend(self.lines_of_encounter(ids.value(part as usize))?);
         }
         Ok(lines)
     }
