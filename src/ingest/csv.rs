@@ -235,25 +235,26 @@ impl Chunks {
     }
 
     fn read_more(&mut self) -> std::io::Result<()> {
-        let mut buffer = vec![0; CHUNK];
-        let length = fill(&mut self.file, &mut buffer)?;
+        // What is not transcoded is read to where it stays.
+        let mut raw = if self.transcoder.is_some() { Vec::new() } else { std::mem::take(&mut self.held) };
+        let before = raw.len();
+        raw.reserve_exact(CHUNK);
+        let length = (&mut self.file).take(CHUNK as u64).read_to_end(&mut raw)?;
         self.ended = length < CHUNK;
-        buffer.truncate(length);
         if let Some(hasher) = &mut self.hasher {
-            hasher.update(&buffer);
+            hasher.update(&raw[before..]);
         }
         let mark = if self.begun { 0 } else { self.shape.mark.min(length) };
         self.begun = true;
+        raw.drain(before..before + mark);
         match &mut self.transcoder {
             Some(decoder) => {
-                let bytes = &buffer[mark..];
-                let room = decoder.max_utf8_buffer_length(bytes.len()).unwrap_or(bytes.len() * 3 + 16);
+                let room = decoder.max_utf8_buffer_length(raw.len()).unwrap_or(raw.len() * 3 + 16);
                 let mut text = vec![0; room];
-                let (_, _, written, _) = decoder.decode_to_utf8(bytes, &mut text, self.ended);
+                let (_, _, written, _) = decoder.decode_to_utf8(&raw, &mut text, self.ended);
                 self.held.extend_from_slice(&text[..written]);
             }
-            None if self.held.is_empty() && mark == 0 => self.held = buffer,
-            None => self.held.extend_from_slice(&buffer[mark..]),
+            None => self.held = raw,
         }
         Ok(())
     }
@@ -362,8 +363,7 @@ fn decode(bytes: Vec<u8>, encoding: Encoding) -> (String, Vec<(usize, &'static s
             Err(e) => by_line(&e.into_bytes(), |line| std::str::from_utf8(line).ok().map(Cow::Borrowed)),
         },
         Encoding::Gb18030 => {
-            let lines = || bytes.split(|&b| b == b'\n');
-            if !lines().any(is_chinese_utf8)
+            if !lines(&bytes).any(is_chinese_utf8)
                 && let Some(text) = GB18030.decode_without_bom_handling_and_without_replacement(&bytes)
             {
                 return (text.into_owned(), Vec::new());
@@ -431,31 +431,21 @@ fn split(
     let mut unescaped = String::new();
     let bytes = block.text.as_bytes();
     let length = bytes.len();
-    let quotes = bytes.contains(&b'"');
     let nuls = bytes.contains(&0);
+    let mut marks = Marks::new(bytes, [delimiter, b'\n', b'"']);
     let mut troubles = troubles.iter().peekable();
     let mut line = first_line;
     let mut at = 0;
     let mut rows = Vec::new();
-    let mut cells: Vec<(u32, u32)> = Vec::with_capacity(length / 8);
+    let mut cells: Vec<(u32, u32)> = Vec::with_capacity(length / 5);
     while at < length {
         let first = cells.len();
-        let (mut next, mut lines, mut broken) = match if quotes { Some(record_end(bytes, at, delimiter)) } else { None }
-        {
-            Some(End::At { next, lines }) => (next, lines, false),
-            None => (line_end(bytes, at), 1, false),
-            Some(End::Unclosed) => (line_end(bytes, at), 1, true),
-        };
-        let mut found = 0;
-        if !broken {
-            let tailed;
-            (found, tailed) = fields(&block.text, at, next, delimiter, &mut cells, &mut unescaped);
-            // A quote that runs over lines, and then leaves the wrong number of cells or closes within a cell, was not
-            // meant as one.
-            if lines > 1 && (tailed || wanted.is_some_and(|w| w != found)) {
-                (next, lines, broken) = (line_end(bytes, at), 1, true);
-            }
-        }
+        let Record { next, lines, mut found, broken } = plain_record(&mut marks, at, &mut cells).unwrap_or_else(|| {
+            cells.truncate(first);
+            let record = quoted_record(&block.text, at, delimiter, wanted, &mut cells, &mut unescaped);
+            marks.go_to(record.next);
+            record
+        });
         let mut trouble = broken.then_some("unclosed quote");
         while let Some(&&(position, reason)) = troubles.peek() {
             if position >= next {
@@ -487,6 +477,138 @@ fn split(
     block.cells = cells;
     block.rows = rows;
     block
+}
+
+/// A record that was split.
+struct Record {
+    /// The position after it and its line end.
+    next: usize,
+    lines: u64,
+    /// Cells in it.
+    found: usize,
+    /// Its first line alone, for a quote opens in it and does not close as it should.
+    broken: bool,
+}
+
+/// Splits the record at `from`, where the marks are, when there is no quote in it.
+fn plain_record(marks: &mut Marks<'_, 3>, from: usize, cells: &mut Vec<(u32, u32)>) -> Option<Record> {
+    let bytes = marks.bytes;
+    let mut found = 0;
+    let mut begin = from;
+    loop {
+        let (mut end, next, last) = match marks.next() {
+            Some(at) => match bytes[at] {
+                b'"' => return None,
+                byte => (at, at + 1, byte == b'\n'),
+            },
+            None => (bytes.len(), bytes.len(), true),
+        };
+        if last && end > begin && bytes[end - 1] == b'\r' {
+            end -= 1;
+        }
+        found += 1;
+        if found <= MOST_CELLS {
+            cells.push((offset(begin), offset(end)));
+        }
+        if last {
+            return Some(Record { next, lines: 1, found, broken: false });
+        }
+        begin = next;
+    }
+}
+
+/// Splits the record at `at` with all that quotes can mean.
+fn quoted_record(
+    text: &str,
+    at: usize,
+    delimiter: u8,
+    wanted: Option<usize>,
+    cells: &mut Vec<(u32, u32)>,
+    unescaped: &mut String,
+) -> Record {
+    if let End::At { next, lines } = record_end(text.as_bytes(), at, delimiter) {
+        let (found, tailed) = fields(text, at, next, delimiter, cells, unescaped);
+        // A quote that runs over lines, and then leaves the wrong number of cells or closes within a cell, was not meant
+        // as one.
+        if lines == 1 || !(tailed || wanted.is_some_and(|w| w != found)) {
+            return Record { next, lines, found, broken: false };
+        }
+    }
+    Record { next: line_end(text.as_bytes(), at), lines: 1, found: 0, broken: true }
+}
+
+/// Walks over those bytes that are one of a few, eight bytes at a time. They are ASCII and not NUL.
+struct Marks<'a, const N: usize> {
+    bytes: &'a [u8],
+    /// Each of the few, eight times.
+    wanted: [u64; N],
+    /// Where the eight bytes at hand begin.
+    at: usize,
+    /// The highest bit of each byte that is one of the few and was not handed out.
+    found: u64,
+}
+
+impl<'a, const N: usize> Marks<'a, N> {
+    fn new(bytes: &'a [u8], wanted: [u8; N]) -> Self {
+        let mut marks = Marks { bytes, wanted: wanted.map(|byte| u64::from_le_bytes([byte; 8])), at: 0, found: 0 };
+        marks.go_to(0);
+        marks
+    }
+
+    /// The next one is the first at or after this position.
+    fn go_to(&mut self, position: usize) {
+        self.at = position & !7;
+        self.found = self.look() & (u64::MAX << (8 * (position & 7)));
+    }
+
+    #[inline]
+    fn look(&self) -> u64 {
+        const LOW: u64 = u64::from_le_bytes([0x7f; 8]);
+        let word = match self.bytes.get(self.at..self.at + 8) {
+            Some(word) => word.try_into().expect("eight bytes"),
+            None => {
+                let rest = self.bytes.get(self.at..).unwrap_or_default();
+                let mut word = [0; 8];
+                word[..rest.len()].copy_from_slice(rest);
+                word
+            }
+        };
+        let word = u64::from_le_bytes(word);
+        // A byte that equals is 0 after the exclusive or, and only then its highest bit stays 0.
+        let others = self.wanted.iter().fold(u64::MAX, |others, wanted| {
+            let differs = word ^ wanted;
+            others & (((differs & LOW) + LOW) | differs)
+        });
+        !others & !LOW
+    }
+}
+
+impl<const N: usize> Iterator for Marks<'_, N> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        while self.found == 0 {
+            self.at += 8;
+            if self.at >= self.bytes.len() {
+                return None;
+            }
+            self.found = self.look();
+        }
+        let position = self.at + self.found.trailing_zeros() as usize / 8;
+        self.found &= self.found - 1;
+        Some(position)
+    }
+}
+
+/// The lines of the bytes, without their ends.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut begin = 0;
+    Marks::new(bytes, [b'\n']).chain([bytes.len()]).map(move |end| {
+        let line = &bytes[begin..end];
+        begin = end + 1;
+        line
+    })
 }
 
 /// Line ends in the bytes; counted in runs that the compiler can count sixteen at a time.
