@@ -356,7 +356,9 @@ pub(super) fn write(bytes: &[u8], bucket: usize, dataset: &Path, progress: &dyn 
                 (payload.slice(), payload.rest())
             }
         };
-        rows.push(found.into_iter().map(|record| whose(record.payload)).map(|(p, row)| (people.number(p), row)).collect());
+        rows.push(
+            found.into_iter().map(|record| whose(record.payload)).map(|(p, row)| (people.number(p), row)).collect(),
+        );
     }
     let (persons, ranks) = people.ranked();
     let placed: Vec<Vec<Placed<'_>>> =
@@ -415,8 +417,7 @@ fn place<'a>(table: Table, rows: Vec<(u32, &'a [u8])>, ranks: &[u32]) -> Vec<Pla
         Table::Settlement => Some(("setl_time", ["setl_id", "psn_no"])),
         _ => None,
     };
-    let order =
-        order.map(|(time, ids)| (table.position(time).expect("a column of the table"), Names::of(table, ids)));
+    let order = order.map(|(time, ids)| (table.position(time).expect("a column of the table"), Names::of(table, ids)));
     let mut placed: Vec<Placed<'a>> = rows
         .into_iter()
         .map(|(person, row)| {

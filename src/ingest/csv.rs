@@ -90,7 +90,7 @@ impl Shape {
         let text = match encoding {
             Encoding::Utf16Le => UTF_16LE.decode_without_bom_handling(&sample[mark..]).0.into_owned(),
             Encoding::Utf16Be => UTF_16BE.decode_without_bom_handling(&sample[mark..]).0.into_owned(),
-            _ => decode(sample[mark..].to_vec(), encoding).0,
+            _ => decode(&sample[mark..], encoding).0,
         };
         Ok(Shape { encoding, delimiter: delimiter_of(&text, whole), mark })
     }
@@ -338,11 +338,31 @@ fn record_end(bytes: &[u8], from: usize, delimiter: u8) -> End {
     End::At { next: bytes.len(), lines }
 }
 
+/// Bytes of a part of a chunk, about: with its cells it fits into a processor's own cache.
+const PART: usize = 1 << 17;
+
+/// As [`parse`], one part of the chunk after the other where its lines are its records.
+pub(super) fn parse_parts(chunk: Chunk, shape: Shape, wanted: Option<usize>, mut take: impl FnMut(&mut Block)) {
+    if chunk.oversized || chunk.bytes.contains(&b'"') {
+        take(&mut parse(chunk, shape, wanted));
+        return;
+    }
+    let mut first_line = chunk.first_line;
+    let mut rest = chunk.bytes.as_slice();
+    while !rest.is_empty() {
+        let (part, others) = rest.split_at(line_end(rest, PART.min(rest.len())));
+        let (text, troubles) = decode(part, shape.encoding);
+        take(&mut split(text, &troubles, first_line, shape.delimiter, wanted));
+        first_line += line_ends(part);
+        rest = others;
+    }
+}
+
 /// Decodes a chunk and splits it into cells. `wanted`: how many cells the header has.
 pub(super) fn parse(chunk: Chunk, shape: Shape, wanted: Option<usize>) -> Block {
     let first_line = chunk.first_line;
     let oversized = chunk.oversized;
-    let (text, troubles) = decode(chunk.bytes, shape.encoding);
+    let (text, troubles) = decode(&chunk.bytes, shape.encoding);
     if oversized {
         let mut block = Block::default();
         block.push_cell(excerpt(text.trim_end_matches('\u{fffd}')));
@@ -356,23 +376,23 @@ const UNDECODABLE: &str = "undecodable bytes";
 const FOREIGN_UTF8: &str = "undecodable bytes: UTF-8 in a file of GB18030";
 
 /// A text and the positions of its lines that are not of the encoding.
-fn decode(bytes: Vec<u8>, encoding: Encoding) -> (String, Vec<(usize, &'static str)>) {
+fn decode(bytes: &[u8], encoding: Encoding) -> (String, Vec<(usize, &'static str)>) {
     match encoding {
-        Encoding::Utf8 => match String::from_utf8(bytes) {
-            Ok(text) => (text, Vec::new()),
-            Err(e) => by_line(&e.into_bytes(), |line| std::str::from_utf8(line).ok().map(Cow::Borrowed)),
+        Encoding::Utf8 => match std::str::from_utf8(bytes) {
+            Ok(text) => (text.to_owned(), Vec::new()),
+            Err(_) => by_line(bytes, |line| std::str::from_utf8(line).ok().map(Cow::Borrowed)),
         },
         Encoding::Gb18030 => {
-            if !lines(&bytes).any(is_chinese_utf8)
-                && let Some(text) = GB18030.decode_without_bom_handling_and_without_replacement(&bytes)
+            if !has_chinese_utf8(bytes)
+                && let Some(text) = GB18030.decode_without_bom_handling_and_without_replacement(bytes)
             {
                 return (text.into_owned(), Vec::new());
             }
-            by_line(&bytes, |line| GB18030.decode_without_bom_handling_and_without_replacement(line))
+            by_line(bytes, |line| GB18030.decode_without_bom_handling_and_without_replacement(line))
         }
         Encoding::Utf16Le | Encoding::Utf16Be => {
             // Already UTF-8 by the time it is cut into chunks; a replacement tells of a broken pair.
-            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let text = String::from_utf8_lossy(bytes).into_owned();
             let mut troubles = Vec::new();
             if text.contains('\u{fffd}') {
                 let mut at = 0;
@@ -393,6 +413,20 @@ fn is_chinese_utf8(line: &[u8]) -> bool {
     !line.is_ascii()
         && std::str::from_utf8(line)
             .is_ok_and(|text| text.chars().filter(|c| ('\u{4e00}'..='\u{9fff}').contains(c)).count() >= 2)
+}
+
+/// Whether any line is.
+fn has_chinese_utf8(mut bytes: &[u8]) -> bool {
+    while let Err(error) = std::str::from_utf8(bytes) {
+        // The line in which it stops being UTF-8 is not; whole lines before it may be.
+        let valid = error.valid_up_to();
+        let before = bytes[..valid].iter().rposition(|&b| b == b'\n').unwrap_or(0);
+        if lines(&bytes[..before]).any(is_chinese_utf8) {
+            return true;
+        }
+        bytes = &bytes[line_end(bytes, valid)..];
+    }
+    lines(bytes).any(is_chinese_utf8)
 }
 
 fn by_line<'a>(
@@ -537,14 +571,17 @@ fn quoted_record(
     Record { next: line_end(text.as_bytes(), at), lines: 1, found: 0, broken: true }
 }
 
-/// Walks over those bytes that are one of a few, eight bytes at a time. They are ASCII and not NUL.
+/// Bytes looked at together: as many as a word has bits.
+const LOOK: usize = 64;
+
+/// Walks over those bytes that are one of a few. They are ASCII and not NUL.
 struct Marks<'a, const N: usize> {
     bytes: &'a [u8],
     /// Each of the few, eight times.
     wanted: [u64; N],
-    /// Where the eight bytes at hand begin.
+    /// Where the bytes at hand begin.
     at: usize,
-    /// The highest bit of each byte that is one of the few and was not handed out.
+    /// A bit for each of them that is one of the few and was not handed out.
     found: u64,
 }
 
@@ -557,29 +594,39 @@ impl<'a, const N: usize> Marks<'a, N> {
 
     /// The next one is the first at or after this position.
     fn go_to(&mut self, position: usize) {
-        self.at = position & !7;
-        self.found = self.look() & (u64::MAX << (8 * (position & 7)));
+        let within = position % LOOK;
+        self.at = position - within;
+        self.found = self.look() & (u64::MAX << within);
+    }
+
+    fn look(&self) -> u64 {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        match rest.first_chunk() {
+            Some(bytes) => self.look_at(bytes),
+            None => {
+                let mut bytes = [0; LOOK];
+                bytes[..rest.len()].copy_from_slice(rest);
+                self.look_at(&bytes)
+            }
+        }
     }
 
     #[inline]
-    fn look(&self) -> u64 {
+    fn look_at(&self, bytes: &[u8; LOOK]) -> u64 {
         const LOW: u64 = u64::from_le_bytes([0x7f; 8]);
-        let word = match self.bytes.get(self.at..self.at + 8) {
-            Some(word) => word.try_into().expect("eight bytes"),
-            None => {
-                let rest = self.bytes.get(self.at..).unwrap_or_default();
-                let mut word = [0; 8];
-                word[..rest.len()].copy_from_slice(rest);
-                word
-            }
-        };
-        let word = u64::from_le_bytes(word);
-        // A byte that equals is 0 after the exclusive or, and only then its highest bit stays 0.
-        let others = self.wanted.iter().fold(u64::MAX, |others, wanted| {
-            let differs = word ^ wanted;
-            others & (((differs & LOW) + LOW) | differs)
-        });
-        !others & !LOW
+        // Brings the lowest bits of eight bytes together in the highest byte.
+        const TOGETHER: u64 = 0x0102_0408_1020_4080;
+        let (words, _) = bytes.as_chunks();
+        words.iter().rev().fold(0, |found, word| {
+            let word = u64::from_le_bytes(*word);
+            // A byte that equals is 0 after the exclusive or, and only then its highest bit stays 0.
+            let others = self.wanted.iter().fold(u64::MAX, |others, wanted| {
+                let differs = word ^ wanted;
+                others & (((differs & LOW) + LOW) | differs)
+            });
+            let bits = ((!others & !LOW) >> 7).wrapping_mul(TOGETHER) >> 56;
+            found << 8 | bits
+        })
     }
 }
 
@@ -589,13 +636,13 @@ impl<const N: usize> Iterator for Marks<'_, N> {
     #[inline]
     fn next(&mut self) -> Option<usize> {
         while self.found == 0 {
-            self.at += 8;
+            self.at += LOOK;
             if self.at >= self.bytes.len() {
                 return None;
             }
             self.found = self.look();
         }
-        let position = self.at + self.found.trailing_zeros() as usize / 8;
+        let position = self.at + self.found.trailing_zeros() as usize;
         self.found &= self.found - 1;
         Some(position)
     }
@@ -617,7 +664,7 @@ fn line_ends(bytes: &[u8]) -> u64 {
 }
 
 fn line_end(bytes: &[u8], from: usize) -> usize {
-    bytes[from..].iter().position(|&b| b == b'\n').map_or(bytes.len(), |at| from + at + 1)
+    Marks::new(&bytes[from..], [b'\n']).next().map_or(bytes.len(), |at| from + at + 1)
 }
 
 /// Splits the record at `from..until` into cells; how many there are, and whether text follows a closing quote. Cells with doubled quotes go to `unescaped`, whose

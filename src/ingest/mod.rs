@@ -270,10 +270,11 @@ impl Job {
                 return Ok(false);
             };
             let bytes = piece.bytes();
-            let mut block = piece.rows();
-            let computed = mapping::evaluate(&source.expressions, &mut block);
             intake.begin_chunk();
-            intake.take(&block, origin, &computed);
+            piece.rows(|block| {
+                let computed = mapping::evaluate(&source.expressions, block);
+                intake.take(block, origin, &computed);
+            });
             self.people.take(&mut intake.people, false)?;
             self.keys.take(&mut intake.keys, false)?;
             let mut complaints = complaints.lock().map_err(|_| failed())?;

@@ -197,9 +197,7 @@ fn is_plain(writing: Writing, bytes: &[u8]) -> bool {
     let found = bytes.iter().fold(0, |found, &byte| found | signs::OF[usize::from(byte)]);
     let untold = match writing {
         Writing::Prose => found & signs::CONTROL != 0 || !is_trimmed(bytes) || looks_floated(bytes),
-        Writing::Code => {
-            found & signs::MENDABLE != 0 || (found & signs::POINT != 0 && looks_floated(bytes))
-        }
+        Writing::Code => found & signs::MENDABLE != 0 || (found & signs::POINT != 0 && looks_floated(bytes)),
         Writing::Number => found & (signs::MENDABLE | signs::POINT) != 0,
         Writing::TwoDigits | Writing::Sex => found & (signs::MENDABLE | signs::POINT) != 0 || bytes.len() == 1,
     };
