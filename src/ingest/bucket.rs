@@ -153,7 +153,7 @@ pub(super) fn assign(bytes: &[u8], buckets: usize) -> Outcome {
     out
 }
 
-/// Some text columns of a table, looked up once for many rows.
+/// Some columns of a table, looked up once for many rows.
 struct Names<const N: usize> {
     table: Table,
     /// Their positions, ascending.
@@ -171,10 +171,15 @@ impl<const N: usize> Names<N> {
         Names { table, positions, order }
     }
 
-    /// The texts of a packed row.
-    fn in_row<'a>(&self, row: &'a [u8]) -> [&'a [u8]; N] {
+    /// Their values in a packed row.
+    fn pick<'a>(&self, row: &'a [u8]) -> [Packed<'a>; N] {
         let values = pick(self.table, row, self.positions);
-        self.order.map(|at| values[at].text())
+        self.order.map(|at| values[at])
+    }
+
+    /// Their texts in a packed row.
+    fn in_row<'a>(&self, row: &'a [u8]) -> [&'a [u8]; N] {
+        self.pick(row).map(Packed::text)
     }
 }
 
@@ -411,22 +416,22 @@ impl<'a> People<'a> {
 }
 
 fn place<'a>(table: Table, rows: Vec<(u32, &'a [u8])>, ranks: &[u32]) -> Vec<Placed<'a>> {
-    let order: Option<(&str, [&str; 2])> = match table {
-        Table::FeeDetail => Some(("fee_ocur_time", ["mdtrt_id", "feedetl_sn"])),
-        Table::Encounter => Some(("begntime", ["mdtrt_id", "psn_no"])),
-        Table::Settlement => Some(("setl_time", ["setl_id", "psn_no"])),
+    let order = match table {
+        Table::FeeDetail => Some(["fee_ocur_time", "mdtrt_id", "feedetl_sn"]),
+        Table::Encounter => Some(["begntime", "mdtrt_id", "psn_no"]),
+        Table::Settlement => Some(["setl_time", "setl_id", "psn_no"]),
         _ => None,
     };
-    let order = order.map(|(time, ids)| (table.position(time).expect("a column of the table"), Names::of(table, ids)));
+    let order = order.map(|columns| Names::of(table, columns));
     let mut placed: Vec<Placed<'a>> = rows
         .into_iter()
         .map(|(person, row)| {
             let (time, ids) = match &order {
-                Some((position, ids)) => {
-                    let [Packed::Number(time)] = pick(table, row, [*position]) else {
+                Some(order) => {
+                    let [Packed::Number(time), one, other] = order.pick(row) else {
                         unreachable!("times of the order are required")
                     };
-                    (time, ids.in_row(row))
+                    (time, [one.text(), other.text()])
                 }
                 None => (0, [[].as_slice(); 2]),
             };

@@ -11,7 +11,7 @@
 use std::cmp::Ordering;
 use std::sync::LazyLock;
 
-use super::values::{Plain, Reading, Value, WIDEST};
+use super::values::{Reading, Value, WIDEST};
 use crate::model::{Kind, Table};
 
 pub(super) const MICROSECONDS: i64 = 1_000_000;
@@ -159,17 +159,19 @@ impl Packer {
                 continue;
             }
             let begin = out.len();
-            match reading.plain(position, text) {
-                Some(Plain::Text(text)) => put_text(out, text),
-                Some(Plain::Number(number)) => put_signed(out, number),
-                None => match reading.read(position, text) {
+            if form.texts >> position & 1 == 1 && reading.is_plain_text(position, text) {
+                put_text(out, text.as_bytes());
+            } else if let Some(number) = reading.plain_number(position, text) {
+                put_signed(out, number);
+            } else {
+                match reading.read(position, text) {
                     Ok(Value::Null) => continue,
                     Ok(Value::Text(text)) => put_text(out, text.as_bytes()),
                     Ok(Value::Decimal(units)) => put_signed(out, units),
                     Ok(Value::Day(day)) => put_signed(out, i64::from(day)),
                     Ok(Value::Time(time)) => put_signed(out, time / MICROSECONDS),
                     Err(_) => return false,
-                },
+                }
             }
             self.begins[position] = begin;
             bits |= 1_u64 << position;

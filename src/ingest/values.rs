@@ -120,15 +120,6 @@ pub(super) struct Reading {
     columns: Vec<(Kind, Writing)>,
 }
 
-/// A value that is written as most are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Plain<'a> {
-    /// The bytes of a text.
-    Text(&'a [u8]),
-    /// Units of the last digit, days, or seconds since 1970-01-01 00:00:00.
-    Number(i64),
-}
-
 impl Reading {
     pub(super) fn of(table: Table) -> &'static Reading {
         static READINGS: LazyLock<Vec<Reading>> = LazyLock::new(|| {
@@ -144,24 +135,31 @@ impl Reading {
         parse_written(kind, writing, text)
     }
 
-    /// The same value as [`Reading::read`] has, where the text is written as most are; `None` says nothing.
-    #[inline]
-    pub(super) fn plain<'a>(&self, position: usize, text: &'a str) -> Option<Plain<'a>> {
-        let (kind, writing) = self.columns[position];
+    /// Whether [`Reading::read`] has this text, which is not empty, as it stands: `false` says nothing.
+    pub(super) fn is_plain_text(&self, position: usize, text: &str) -> bool {
+        match self.columns[position] {
+            (Kind::Text, writing) => is_plain(writing, text.as_bytes()),
+            (Kind::Flag, _) => matches!(text.as_bytes(), [b'0'..=b'9']),
+            _ => false,
+        }
+    }
+
+    /// The number that [`Reading::read`] has, where it is written as most are: units of the last digit, days, or seconds
+    /// since 1970-01-01 00:00:00. `None` says nothing.
+    pub(super) fn plain_number(&self, position: usize, text: &str) -> Option<i64> {
         let bytes = text.as_bytes();
-        match kind {
-            Kind::Text => is_plain(writing, bytes).then_some(Plain::Text(bytes)),
-            Kind::Flag => matches!(bytes, [b'0'..=b'9']).then_some(Plain::Text(bytes)),
-            Kind::Money => plain_decimal(bytes, 2).map(Plain::Number),
-            Kind::Price => plain_decimal(bytes, 6).map(Plain::Number),
-            Kind::Quantity => plain_decimal(bytes, 4).map(Plain::Number),
-            Kind::Degree => plain_decimal(bytes, 8).map(Plain::Number),
-            Kind::Day => iso_civil(bytes)?.ok().map(|(day, _)| Plain::Number(i64::from(day))),
+        match self.columns[position].0 {
+            Kind::Money => plain_decimal(bytes, 2),
+            Kind::Price => plain_decimal(bytes, 6),
+            Kind::Quantity => plain_decimal(bytes, 4),
+            Kind::Degree => plain_decimal(bytes, 8),
+            Kind::Day => iso_civil(bytes)?.ok().map(|(day, _)| i64::from(day)),
             Kind::Time => {
                 let (day, second) = iso_civil(bytes)?.ok()?;
                 let plain = crate::model::day::OF_SERVICE.contains(&day);
-                plain.then_some(Plain::Number(i64::from(day) * 86_400 + i64::from(second)))
+                plain.then_some(i64::from(day) * 86_400 + i64::from(second))
             }
+            Kind::Text | Kind::Flag => None,
         }
     }
 }
@@ -192,16 +190,19 @@ mod signs {
 }
 
 /// Whether a text, not empty, is its own value: nothing to trim, no word for nothing, nothing to mend, nothing wrong.
-#[inline]
 fn is_plain(writing: Writing, bytes: &[u8]) -> bool {
     let found = bytes.iter().fold(0, |found, &byte| found | signs::OF[usize::from(byte)]);
-    let untold = match writing {
-        Writing::Prose => found & signs::CONTROL != 0 || !is_trimmed(bytes) || looks_floated(bytes),
-        Writing::Code => found & signs::MENDABLE != 0 || (found & signs::POINT != 0 && looks_floated(bytes)),
-        Writing::Number => found & (signs::MENDABLE | signs::POINT) != 0,
-        Writing::TwoDigits | Writing::Sex => found & (signs::MENDABLE | signs::POINT) != 0 || bytes.len() == 1,
+    let (wrong, shortest) = match writing {
+        Writing::Prose => (signs::CONTROL, 1),
+        Writing::Code => (signs::MENDABLE, 1),
+        Writing::Number => (signs::MENDABLE | signs::POINT, 1),
+        Writing::TwoDigits | Writing::Sex => (signs::MENDABLE | signs::POINT, 2),
     };
-    !untold && bytes.len() <= LONGEST_CELL && !matches!(bytes, b"-" | b"\\N" | b"NULL" | b"null")
+    found & wrong == 0
+        && (bytes.len() > 4 || (bytes.len() >= shortest && !matches!(bytes, b"-" | b"\\N" | b"NULL" | b"null")))
+        // Without these signs it can neither be trimmed nor be a float.
+        && (found & (signs::MENDABLE | signs::POINT) == 0 || (is_trimmed(bytes) && !looks_floated(bytes)))
+        && bytes.len() <= LONGEST_CELL
 }
 
 /// Whether a text plainly begins and ends with something to see: ASCII, a Chinese character, a full-width sign.
