@@ -354,16 +354,17 @@ pub(super) fn write(bytes: &[u8], bucket: usize, dataset: &Path, progress: &dyn 
             found = settle(table, found, &mut out);
         }
         let own = table.position("psn_no").map(|position| Names { table, positions: [position], order: [0] });
-        let whose = |payload| match &own {
-            Some(own) => (own.in_row(payload)[0], payload),
-            None => {
-                let mut payload = Unpacker::new(payload);
+        let mut mine = Vec::with_capacity(found.len());
+        for record in found {
+            let (person, row) = if let Some(own) = &own {
+                (own.in_row(record.payload)[0], record.payload)
+            } else {
+                let mut payload = Unpacker::new(record.payload);
                 (payload.slice(), payload.rest())
-            }
-        };
-        rows.push(
-            found.into_iter().map(|record| whose(record.payload)).map(|(p, row)| (people.number(p), row)).collect(),
-        );
+            };
+            mine.push((people.number(person), row));
+        }
+        rows.push(mine);
     }
     let (persons, ranks) = people.ranked();
     let placed: Vec<Vec<Placed<'_>>> =

@@ -342,7 +342,7 @@ fn record_end(bytes: &[u8], from: usize, delimiter: u8) -> End {
 const PART: usize = 1 << 17;
 
 /// As [`parse`], one part of the chunk after the other where its lines are its records.
-pub(super) fn parse_parts(chunk: Chunk, shape: Shape, wanted: Option<usize>, mut take: impl FnMut(&mut Block)) {
+pub(super) fn parse_parts(chunk: &Chunk, shape: Shape, wanted: Option<usize>, mut take: impl FnMut(&mut Block)) {
     if chunk.oversized || chunk.bytes.contains(&b'"') {
         take(&mut parse(chunk, shape, wanted));
         return;
@@ -359,7 +359,7 @@ pub(super) fn parse_parts(chunk: Chunk, shape: Shape, wanted: Option<usize>, mut
 }
 
 /// Decodes a chunk and splits it into cells. `wanted`: how many cells the header has.
-pub(super) fn parse(chunk: Chunk, shape: Shape, wanted: Option<usize>) -> Block {
+pub(super) fn parse(chunk: &Chunk, shape: Shape, wanted: Option<usize>) -> Block {
     let first_line = chunk.first_line;
     let oversized = chunk.oversized;
     let (text, troubles) = decode(&chunk.bytes, shape.encoding);
@@ -601,14 +601,12 @@ impl<'a, const N: usize> Marks<'a, N> {
 
     fn look(&self) -> u64 {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        match rest.first_chunk() {
-            Some(bytes) => self.look_at(bytes),
-            None => {
-                let mut bytes = [0; LOOK];
-                bytes[..rest.len()].copy_from_slice(rest);
-                self.look_at(&bytes)
-            }
+        if let Some(bytes) = rest.first_chunk() {
+            return self.look_at(bytes);
         }
+        let mut bytes = [0; LOOK];
+        bytes[..rest.len()].copy_from_slice(rest);
+        self.look_at(&bytes)
     }
 
     #[inline]

@@ -148,8 +148,7 @@ impl Intake {
     /// Takes in every row of the block that stands below the header. `computed` are the mapping's expressions over it.
     pub(super) fn take(&mut self, block: &Block, origin: Origin<'_>, computed: &[StringArray]) {
         let wanted = origin.header.cells.len();
-        let plans: Vec<(&Plan, Option<Vec<(usize, usize)>>)> =
-            origin.plans.iter().map(|plan| (plan, plan.only_cells())).collect();
+        let plans: Vec<_> = origin.plans.iter().map(|plan| (plan, plan.only_cells())).collect();
         for (index, row) in block.rows.iter().enumerate() {
             if row.number <= origin.header.row {
                 continue;

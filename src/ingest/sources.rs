@@ -73,7 +73,7 @@ impl Piece {
     /// Hands out its rows.
     pub(super) fn rows(self, mut take: impl FnMut(&mut Block)) {
         match self {
-            Piece::Chunk(chunk, shape, wanted) => parse_parts(chunk, shape, Some(wanted), take),
+            Piece::Chunk(chunk, shape, wanted) => parse_parts(&chunk, shape, Some(wanted), take),
             Piece::Block(mut block, _) => take(&mut block),
         }
     }
@@ -359,7 +359,7 @@ fn look_into(
             let Some(chunk) = chunks.next().map_err(|e| Error::at(path, "read", &e))? else {
                 return refuse("is empty: wanted a header and rows");
             };
-            let mut preview = parse(chunk, shape, None);
+            let mut preview = parse(&chunk, shape, None);
             preview.rows.truncate(PREVIEW);
             if let Some(wide) = preview.rows.first().filter(|r| r.found as usize > super::rows::MOST_CELLS) {
                 return refuse(&format!(
