@@ -9,23 +9,26 @@
 //! Nothing here depends on the order of records: groups are compared as a whole and rows sorted by all they hold.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
+use std::hash::BuildHasher;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use hashbrown::{HashMap, HashSet};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::datatypes::{Decimal128Type, TimestampMicrosecondType};
+use hashbrown::hash_table::{Entry, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::Error;
+use super::columns::batch;
 use super::dataset::{Unit, bucket_folder, bucket_of, bucket_schema};
 use super::intake::{CHARGED, Ledger, SPLIT, amount_of, put_record};
-use super::packed::{Unpacker, compare, pick, put_text, text_of, unpack};
+use super::packed::{Packed, Unpacker, compare, pick, put_text, text_of};
 use super::spill::Complaints;
-use super::values::{TableBuilder, Value, empty_row};
 use crate::model::Table;
 use crate::progress::Progress;
 
@@ -52,7 +55,7 @@ impl Record<'_> {
 /// Records by table, and the pairs (encounter, person).
 struct Records<'a> {
     tables: Vec<Vec<Record<'a>>>,
-    charged: Vec<(&'a str, &'a str)>,
+    charged: Vec<(&'a [u8], &'a [u8])>,
 }
 
 fn records(bytes: &[u8]) -> Records<'_> {
@@ -65,7 +68,7 @@ fn records(bytes: &[u8]) -> Records<'_> {
         let payload = bytes.slice();
         if tag == CHARGED {
             let mut pair = Unpacker::new(payload);
-            records.charged.push((pair.text(), pair.text()));
+            records.charged.push((pair.slice(), pair.slice()));
         } else {
             records.tables[usize::from(tag & !SPLIT)].push(Record { tag, file, row, payload });
         }
@@ -92,14 +95,16 @@ pub(super) fn assign(bytes: &[u8], buckets: usize) -> Outcome {
     let mut records = records(bytes);
     let mut take = |table: Table| std::mem::take(&mut records.tables[table as usize]);
 
-    let mut persons: HashMap<&str, &str> = HashMap::new();
+    let mut persons: HashMap<&[u8], &[u8]> = HashMap::new();
+    let ids = Names::of(Table::Encounter, ["mdtrt_id", "psn_no"]);
     for record in settle(Table::Encounter, take(Table::Encounter), &mut out) {
-        let [encounter, person] = texts(Table::Encounter, record.payload, ["mdtrt_id", "psn_no"]);
+        let [encounter, person] = ids.in_row(record.payload);
         persons.insert(encounter, person);
         put_record(&mut out.people[bucket_of(person, buckets)], record.tag, record.file, record.row, record.payload);
     }
+    let ids = Names::of(Table::Settlement, ["psn_no"]);
     for record in settle(Table::Settlement, take(Table::Settlement), &mut out) {
-        let [person] = texts(Table::Settlement, record.payload, ["psn_no"]);
+        let [person] = ids.in_row(record.payload);
         put_record(&mut out.people[bucket_of(person, buckets)], record.tag, record.file, record.row, record.payload);
     }
     for record in settle(Table::Facility, take(Table::Facility), &mut out) {
@@ -107,9 +112,15 @@ pub(super) fn assign(bytes: &[u8], buckets: usize) -> Outcome {
     }
     let mut payload = Vec::new();
     for table in [Table::Diagnosis, Table::Operation, Table::Presence, Table::SpecialCase] {
+        let mut found = take(table);
+        if found.iter().any(Record::is_split) {
+            // Of the lines that say the same, the first one is complained of.
+            found.sort_unstable_by_key(|record| (record.file, record.row));
+        }
+        let ids = Names::of(table, ["mdtrt_id"]);
         let mut lost = HashSet::new();
-        for record in take(table) {
-            let [encounter] = texts(table, record.payload, ["mdtrt_id"]);
+        for record in found {
+            let [encounter] = ids.in_row(record.payload);
             let Some(person) = persons.get(encounter) else {
                 // Split off a flat file it stands on every line; it is one row all the same.
                 let counts = out.ledger.of(table);
@@ -120,6 +131,7 @@ pub(super) fn assign(bytes: &[u8], buckets: usize) -> Outcome {
                     counts.read.rows += 1;
                 }
                 counts.quarantined.rows += 1;
+                let encounter = text_of(encounter);
                 out.complaints.add(record.file, record.row, "mdtrt_id", "no encounter with this mdtrt_id", encounter);
                 continue;
             };
@@ -129,7 +141,7 @@ pub(super) fn assign(bytes: &[u8], buckets: usize) -> Outcome {
             put_record(&mut out.people[bucket_of(person, buckets)], record.tag, record.file, record.row, &payload);
         }
     }
-    let charged: BTreeSet<(&str, &str)> = records.charged.iter().copied().collect();
+    let charged: HashSet<(&[u8], &[u8])> = records.charged.iter().copied().collect();
     for (encounter, person) in charged {
         if persons.get(encounter).is_some_and(|of| *of != person) {
             payload.clear();
@@ -141,48 +153,82 @@ pub(super) fn assign(bytes: &[u8], buckets: usize) -> Outcome {
     out
 }
 
-/// The texts of some columns of a packed row.
-fn texts<'a, const N: usize>(table: Table, payload: &'a [u8], names: [&str; N]) -> [&'a str; N] {
-    let positions = names.map(|name| table.position(name).expect("a column of the table"));
-    let mut sorted = positions;
-    sorted.sort_unstable();
-    let values = pick(table, payload, sorted);
-    positions.map(|p| {
-        let at = sorted.iter().position(|&s| s == p).expect("the same positions");
-        text_of(&values[at])
-    })
+/// Some columns of a table, looked up once for many rows.
+struct Names<const N: usize> {
+    table: Table,
+    /// Their positions, ascending.
+    positions: [usize; N],
+    /// Which of the positions each column has.
+    order: [usize; N],
 }
 
-/// Columns that name a row within a bucket. For fee lines the person is one of them, so that what is found does not
-/// depend on which persons share a bucket.
-fn key_of(table: Table, payload: &[u8]) -> Option<[&str; 3]> {
-    match table {
-        Table::FeeDetail => Some(texts(table, payload, ["psn_no", "mdtrt_id", "feedetl_sn"])),
-        _ => match table.key() {
-            [only] => Some([texts(table, payload, [only])[0], "", ""]),
-            _ => None,
-        },
+impl<const N: usize> Names<N> {
+    fn of(table: Table, names: [&str; N]) -> Self {
+        let unsorted = names.map(|name| table.position(name).expect("a column of the table"));
+        let mut positions = unsorted;
+        positions.sort_unstable();
+        let order = unsorted.map(|p| positions.iter().position(|&s| s == p).expect("the same positions"));
+        Names { table, positions, order }
+    }
+
+    /// Their values in a packed row.
+    fn pick<'a>(&self, row: &'a [u8]) -> [Packed<'a>; N] {
+        let values = pick(self.table, row, self.positions);
+        self.order.map(|at| values[at])
+    }
+
+    /// Their texts in a packed row.
+    fn in_row<'a>(&self, row: &'a [u8]) -> [&'a [u8]; N] {
+        self.pick(row).map(Packed::text)
+    }
+}
+
+/// What names a row within a bucket.
+enum Key {
+    /// For fee lines the person is part of it, so that what is found does not depend on which persons share a bucket.
+    Line(Names<3>),
+    Id(Names<1>),
+    /// All it holds.
+    Whole,
+}
+
+impl Key {
+    fn of(table: Table) -> Key {
+        match table {
+            Table::FeeDetail => Key::Line(Names::of(table, ["psn_no", "mdtrt_id", "feedetl_sn"])),
+            _ => match table.key() {
+                [only] => Key::Id(Names::of(table, [only])),
+                _ => Key::Whole,
+            },
+        }
+    }
+
+    fn in_row<'a>(&self, row: &'a [u8]) -> [&'a [u8]; 3] {
+        match self {
+            Key::Line(names) => names.in_row(row),
+            Key::Id(names) => [names.in_row(row)[0], &[], &[]],
+            Key::Whole => [row, &[], &[]],
+        }
     }
 }
 
 /// Rows there once. Of rows that are equal in everything the first stays; rows that differ under one key all go.
 fn settle<'a>(table: Table, rows: Vec<Record<'a>>, out: &mut Outcome) -> Vec<Record<'a>> {
+    let key = Key::of(table);
     let mut clashes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    if table.key().is_empty() {
-        let mut first: HashMap<&[u8], usize> = HashMap::with_capacity(rows.len());
-        for (i, row) in rows.iter().enumerate() {
-            let at = *first.entry(row.payload).or_insert(i);
-            if at != i {
+    let hasher = DefaultHashBuilder::default();
+    let mut first: HashTable<(u64, usize)> = HashTable::with_capacity(rows.len());
+    for (i, row) in rows.iter().enumerate() {
+        let own = key.in_row(row.payload);
+        let hash = hasher.hash_one(own);
+        let same = |&(other, at): &(u64, usize)| other == hash && key.in_row(rows[at].payload) == own;
+        match first.entry(hash, same, |&(hash, _)| hash) {
+            Entry::Occupied(entry) => {
+                let at = entry.get().1;
                 clashes.entry(at).or_insert_with(|| vec![at]).push(i);
             }
-        }
-    } else {
-        let mut first: HashMap<[&str; 3], usize> = HashMap::with_capacity(rows.len());
-        for (i, row) in rows.iter().enumerate() {
-            let key = key_of(table, row.payload).expect("the table has a key");
-            let at = *first.entry(key).or_insert(i);
-            if at != i {
-                clashes.entry(at).or_insert_with(|| vec![at]).push(i);
+            Entry::Vacant(entry) => {
+                entry.insert((hash, i));
             }
         }
     }
@@ -199,7 +245,7 @@ fn settle<'a>(table: Table, rows: Vec<Record<'a>>, out: &mut Outcome) -> Vec<Rec
             }
             continue;
         }
-        let key = key_of(table, first.payload).expect("rows without a key do not differ");
+        let key = key.in_row(first.payload).map(text_of);
         let mut distinct = HashSet::new();
         for &i in &group {
             gone.insert(i);
@@ -233,17 +279,16 @@ fn settle<'a>(table: Table, rows: Vec<Record<'a>>, out: &mut Outcome) -> Vec<Rec
 }
 
 fn cents_of(table: Table, payload: &[u8]) -> i64 {
-    match amount_of(table).map(|position| pick(table, payload, [position])) {
-        Some([Value::Decimal(cents)]) => cents,
-        _ => 0,
-    }
+    let amount = amount_of(table).map(|position| pick(table, payload, [position]));
+    amount.and_then(|[cents]| cents.number()).unwrap_or(0)
 }
 
 /// A row in its place.
 struct Placed<'a> {
     person: u32,
+    /// Seconds since 1970-01-01 00:00:00.
     time: i64,
-    ids: [&'a str; 2],
+    ids: [&'a [u8]; 2],
     row: &'a [u8],
 }
 
@@ -275,11 +320,12 @@ fn writer(path: &Path, table: Table) -> Result<ArrowWriter<File>, Error> {
 pub(super) fn write(bytes: &[u8], bucket: usize, dataset: &Path, progress: &dyn Progress) -> Result<Outcome, Error> {
     let mut out = Outcome::default();
     let mut records = records(bytes);
-    let strangers: HashSet<(&str, &str)> = records.charged.iter().copied().collect();
+    let strangers: HashSet<(&[u8], &[u8])> = records.charged.iter().copied().collect();
     if !strangers.is_empty() {
         for table in [Table::FeeDetail, Table::Settlement] {
+            let ids = Names::of(table, ["mdtrt_id", "psn_no"]);
             records.tables[table as usize].retain(|record| {
-                let [encounter, person] = texts(table, record.payload, ["mdtrt_id", "psn_no"]);
+                let [encounter, person] = ids.in_row(record.payload);
                 if !strangers.contains(&(encounter, person)) {
                     return true;
                 }
@@ -290,7 +336,7 @@ pub(super) fn write(bytes: &[u8], bucket: usize, dataset: &Path, progress: &dyn 
                     record.row,
                     "psn_no",
                     "psn_no differs from its encounter's",
-                    &format!("{person} ({encounter})"),
+                    &format!("{} ({})", text_of(person), text_of(encounter)),
                 );
                 false
             });
@@ -298,8 +344,8 @@ pub(super) fn write(bytes: &[u8], bucket: usize, dataset: &Path, progress: &dyn 
     }
 
     // Whose row, and the row itself without the person put before it.
-    let mut rows: Vec<Vec<(&str, &[u8])>> = Vec::with_capacity(OF_PERSONS.len());
-    let mut persons: BTreeSet<&str> = BTreeSet::new();
+    let mut people = People::default();
+    let mut rows: Vec<Vec<(u32, &[u8])>> = Vec::with_capacity(OF_PERSONS.len());
     for table in OF_PERSONS {
         progress.go_on()?;
         let mut found = std::mem::take(&mut records.tables[table as usize]);
@@ -307,33 +353,23 @@ pub(super) fn write(bytes: &[u8], bucket: usize, dataset: &Path, progress: &dyn 
         if !matches!(table, Table::Encounter | Table::Settlement) {
             found = settle(table, found, &mut out);
         }
-        let own: Vec<(&str, &[u8])> = found
-            .into_iter()
-            .map(|record| {
-                if table.position("psn_no").is_some() {
-                    (texts(table, record.payload, ["psn_no"])[0], record.payload)
-                } else {
-                    let mut payload = Unpacker::new(record.payload);
-                    (payload.text(), payload.rest())
-                }
-            })
-            .collect();
-        rows.push(own);
-    }
-    let mut ranks: HashMap<&str, u32> = HashMap::new();
-    for (person, _) in rows.iter().flatten() {
-        if !ranks.contains_key(person) {
-            ranks.insert(person, 0);
-            persons.insert(person);
+        let own = table.position("psn_no").map(|position| Names { table, positions: [position], order: [0] });
+        let mut mine = Vec::with_capacity(found.len());
+        for record in found {
+            let (person, row) = if let Some(own) = &own {
+                (own.in_row(record.payload)[0], record.payload)
+            } else {
+                let mut payload = Unpacker::new(record.payload);
+                (payload.slice(), payload.rest())
+            };
+            mine.push((people.number(person), row));
         }
+        rows.push(mine);
     }
-    for (rank, person) in (0_u32..).zip(&persons) {
-        ranks.insert(person, rank);
-    }
+    let (persons, ranks) = people.ranked();
     let placed: Vec<Vec<Placed<'_>>> =
         OF_PERSONS.into_iter().zip(rows).map(|(table, rows)| place(table, rows, &ranks)).collect();
 
-    let persons: Vec<&str> = persons.into_iter().collect();
     let cuts = cuts(persons.len(), &placed);
     if persons.is_empty() {
         return Ok(out);
@@ -347,26 +383,60 @@ pub(super) fn write(bytes: &[u8], bucket: usize, dataset: &Path, progress: &dyn 
     Ok(out)
 }
 
-fn place<'a>(table: Table, rows: Vec<(&'a str, &'a [u8])>, ranks: &HashMap<&str, u32>) -> Vec<Placed<'a>> {
-    let order: Option<(&str, [&str; 2])> = match table {
-        Table::FeeDetail => Some(("fee_ocur_time", ["mdtrt_id", "feedetl_sn"])),
-        Table::Encounter => Some(("begntime", ["mdtrt_id", "psn_no"])),
-        Table::Settlement => Some(("setl_time", ["setl_id", "psn_no"])),
+/// The persons of a bucket, numbered as they are met.
+#[derive(Default)]
+struct People<'a> {
+    numbers: HashMap<&'a [u8], u32>,
+    /// Rows of a person mostly stand together.
+    last: Option<(&'a [u8], u32)>,
+}
+
+impl<'a> People<'a> {
+    fn number(&mut self, person: &'a [u8]) -> u32 {
+        if let Some((last, number)) = self.last
+            && last == person
+        {
+            return number;
+        }
+        let next = u32::try_from(self.numbers.len()).expect("persons of one bucket");
+        let number = *self.numbers.entry(person).or_insert(next);
+        self.last = Some((person, number));
+        number
+    }
+
+    /// The persons in order, and the place in it of each number.
+    fn ranked(self) -> (Vec<&'a str>, Vec<u32>) {
+        let mut order: Vec<(&[u8], u32)> = self.numbers.into_iter().collect();
+        order.sort_unstable();
+        let mut ranks = vec![0; order.len()];
+        for (rank, (_, number)) in (0..).zip(&order) {
+            ranks[*number as usize] = rank;
+        }
+        (order.into_iter().map(|(person, _)| text_of(person)).collect(), ranks)
+    }
+}
+
+fn place<'a>(table: Table, rows: Vec<(u32, &'a [u8])>, ranks: &[u32]) -> Vec<Placed<'a>> {
+    let order = match table {
+        Table::FeeDetail => Some(["fee_ocur_time", "mdtrt_id", "feedetl_sn"]),
+        Table::Encounter => Some(["begntime", "mdtrt_id", "psn_no"]),
+        Table::Settlement => Some(["setl_time", "setl_id", "psn_no"]),
         _ => None,
     };
-    let order = order.map(|(time, ids)| (table.position(time).expect("a column of the table"), ids));
+    let order = order.map(|columns| Names::of(table, columns));
     let mut placed: Vec<Placed<'a>> = rows
         .into_iter()
         .map(|(person, row)| {
-            let (time, ids) = match order {
-                Some((position, ids)) => {
-                    let [time] = pick(table, row, [position]);
-                    let Value::Time(time) = time else { unreachable!("times of the order are required") };
-                    (time, texts(table, row, ids))
+            let (time, ids) = match &order {
+                Some(order) => {
+                    let [Packed::Number(time), one, other] = order.pick(row) else {
+                        unreachable!("times of the order are required")
+                    };
+                    (time, [one.text(), other.text()])
                 }
-                None => (0, [""; 2]),
+                None => (0, [[].as_slice(); 2]),
             };
-            Placed { person: ranks[person], time, ids, row }
+            Placed { person: ranks[person as usize], time, ids, row }
         })
         .collect();
     placed.sort_unstable_by(|a, b| {
@@ -425,16 +495,11 @@ fn write_table(
     let mut file = writer(&path, table)?;
     let mut groups = 0;
     let mut rest = rows;
-    let mut values = empty_row();
-    let amount = amount_of(table);
-    let days: Vec<usize> = match table {
-        Table::FeeDetail => vec!["fee_ocur_time"],
-        Table::Encounter => vec!["begntime", "endtime"],
-        _ => vec![],
-    }
-    .into_iter()
-    .filter_map(|column| table.position(column))
-    .collect();
+    let days: &[&str] = match table {
+        Table::FeeDetail => &["fee_ocur_time"],
+        Table::Encounter => &["begntime", "endtime"],
+        _ => &[],
+    };
     for (unit, bounds) in cuts.windows(2).enumerate() {
         let (mine, others) = rest.split_at(rest.partition_point(|row| row.person < bounds[1]));
         rest = others;
@@ -443,27 +508,14 @@ fn write_table(
             continue;
         }
         progress.go_on()?;
-        let mut builder = TableBuilder::new(table);
-        for row in mine {
-            unpack(table, row.row, &mut values);
-            builder.push_values(&values);
-            let cents = match amount.map(|position| &values[position]) {
-                Some(Value::Decimal(cents)) => *cents,
-                _ => 0,
-            };
-            out.ledger.of(table).audited.add(cents);
-            for &position in &days {
-                if let Value::Time(time) = values[position] {
-                    let day = i32::try_from(time.div_euclid(DAY)).expect("years are bounded");
-                    if crate::model::day::OPEN_END.contains(&day) {
-                        continue;
-                    }
-                    let (first, last) = out.days.unwrap_or((day, day));
-                    out.days = Some((first.min(day), last.max(day)));
-                }
-            }
+        let mut batch = batch(table, mine.iter().map(|row| row.row));
+        let amounts = amount_of(table).map(|position| batch.column(position).as_primitive::<Decimal128Type>());
+        let cents = amounts.map_or(0, |amounts| amounts.iter().flatten().sum());
+        out.ledger.of(table).audited.add_all(mine.len(), cents);
+        for day in days {
+            let times = batch.column_by_name(day).expect("a column of the table");
+            out.days = joined(out.days, days_of(times));
         }
-        let mut batch = builder.finish();
         if table.position("psn_no").is_none() {
             let psn_no: StringArray = mine.iter().map(|row| Some(persons[row.person as usize])).collect();
             let mut columns: Vec<ArrayRef> = vec![Arc::new(psn_no)];
@@ -483,20 +535,32 @@ fn write_table(
     Ok(())
 }
 
+/// The first and last day of some times; services that have no end yet do not count.
+fn days_of(times: &dyn Array) -> Option<(i32, i32)> {
+    let days = times.as_primitive::<TimestampMicrosecondType>().iter().flatten().map(|time| {
+        let day = i32::try_from(time.div_euclid(DAY)).expect("years are bounded");
+        (day, day)
+    });
+    days.filter(|(day, _)| !crate::model::day::OPEN_END.contains(day)).fold(None, |all, day| joined(all, Some(day)))
+}
+
+/// The days of both.
+pub(super) fn joined(a: Option<(i32, i32)>, b: Option<(i32, i32)>) -> Option<(i32, i32)> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        (a, b) => a.or(b),
+    }
+}
+
 /// Writes the facility table, sorted by its key.
 pub(super) fn write_facilities(mut rows: Vec<Vec<u8>>, dataset: &Path) -> Result<(), Error> {
     rows.sort_unstable_by(|a, b| compare(Table::Facility, a, b));
     let path = dataset.join("facility.parquet");
     let failed = |e: parquet::errors::ParquetError| Error::at(&path, "write", &e);
     let mut file = writer(&path, Table::Facility)?;
-    let mut builder = TableBuilder::new(Table::Facility);
-    for row in &rows {
-        let mut values = empty_row();
-        unpack(Table::Facility, row, &mut values);
-        builder.push_values(&values);
-    }
-    if !builder.is_empty() {
-        file.write(&builder.finish()).map_err(failed)?;
+    if !rows.is_empty() {
+        let batch = batch(Table::Facility, rows.iter().map(Vec::as_slice));
+        file.write(&batch).map_err(failed)?;
     }
     file.close().map_err(failed)?;
     Ok(())

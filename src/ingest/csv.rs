@@ -90,7 +90,7 @@ impl Shape {
         let text = match encoding {
             Encoding::Utf16Le => UTF_16LE.decode_without_bom_handling(&sample[mark..]).0.into_owned(),
             Encoding::Utf16Be => UTF_16BE.decode_without_bom_handling(&sample[mark..]).0.into_owned(),
-            _ => decode(sample[mark..].to_vec(), encoding).0,
+            _ => decode(&sample[mark..], encoding).0,
         };
         Ok(Shape { encoding, delimiter: delimiter_of(&text, whole), mark })
     }
@@ -235,25 +235,26 @@ impl Chunks {
     }
 
     fn read_more(&mut self) -> std::io::Result<()> {
-        let mut buffer = vec![0; CHUNK];
-        let length = fill(&mut self.file, &mut buffer)?;
+        // What is not transcoded is read to where it stays.
+        let mut raw = if self.transcoder.is_some() { Vec::new() } else { std::mem::take(&mut self.held) };
+        let before = raw.len();
+        raw.reserve_exact(CHUNK);
+        let length = (&mut self.file).take(CHUNK as u64).read_to_end(&mut raw)?;
         self.ended = length < CHUNK;
-        buffer.truncate(length);
         if let Some(hasher) = &mut self.hasher {
-            hasher.update(&buffer);
+            hasher.update(&raw[before..]);
         }
         let mark = if self.begun { 0 } else { self.shape.mark.min(length) };
         self.begun = true;
+        raw.drain(before..before + mark);
         match &mut self.transcoder {
             Some(decoder) => {
-                let bytes = &buffer[mark..];
-                let room = decoder.max_utf8_buffer_length(bytes.len()).unwrap_or(bytes.len() * 3 + 16);
+                let room = decoder.max_utf8_buffer_length(raw.len()).unwrap_or(raw.len() * 3 + 16);
                 let mut text = vec![0; room];
-                let (_, _, written, _) = decoder.decode_to_utf8(bytes, &mut text, self.ended);
+                let (_, _, written, _) = decoder.decode_to_utf8(&raw, &mut text, self.ended);
                 self.held.extend_from_slice(&text[..written]);
             }
-            None if self.held.is_empty() && mark == 0 => self.held = buffer,
-            None => self.held.extend_from_slice(&buffer[mark..]),
+            None => self.held = raw,
         }
         Ok(())
     }
@@ -337,11 +338,31 @@ fn record_end(bytes: &[u8], from: usize, delimiter: u8) -> End {
     End::At { next: bytes.len(), lines }
 }
 
+/// Bytes of a part of a chunk, about: with its cells it fits into a processor's own cache.
+const PART: usize = 1 << 17;
+
+/// As [`parse`], one part of the chunk after the other where its lines are its records.
+pub(super) fn parse_parts(chunk: &Chunk, shape: Shape, wanted: Option<usize>, mut take: impl FnMut(&mut Block)) {
+    if chunk.oversized || chunk.bytes.contains(&b'"') {
+        take(&mut parse(chunk, shape, wanted));
+        return;
+    }
+    let mut first_line = chunk.first_line;
+    let mut rest = chunk.bytes.as_slice();
+    while !rest.is_empty() {
+        let (part, others) = rest.split_at(line_end(rest, PART.min(rest.len())));
+        let (text, troubles) = decode(part, shape.encoding);
+        take(&mut split(text, &troubles, first_line, shape.delimiter, wanted));
+        first_line += line_ends(part);
+        rest = others;
+    }
+}
+
 /// Decodes a chunk and splits it into cells. `wanted`: how many cells the header has.
-pub(super) fn parse(chunk: Chunk, shape: Shape, wanted: Option<usize>) -> Block {
+pub(super) fn parse(chunk: &Chunk, shape: Shape, wanted: Option<usize>) -> Block {
     let first_line = chunk.first_line;
     let oversized = chunk.oversized;
-    let (text, troubles) = decode(chunk.bytes, shape.encoding);
+    let (text, troubles) = decode(&chunk.bytes, shape.encoding);
     if oversized {
         let mut block = Block::default();
         block.push_cell(excerpt(text.trim_end_matches('\u{fffd}')));
@@ -355,24 +376,23 @@ const UNDECODABLE: &str = "undecodable bytes";
 const FOREIGN_UTF8: &str = "undecodable bytes: UTF-8 in a file of GB18030";
 
 /// A text and the positions of its lines that are not of the encoding.
-fn decode(bytes: Vec<u8>, encoding: Encoding) -> (String, Vec<(usize, &'static str)>) {
+fn decode(bytes: &[u8], encoding: Encoding) -> (String, Vec<(usize, &'static str)>) {
     match encoding {
-        Encoding::Utf8 => match String::from_utf8(bytes) {
-            Ok(text) => (text, Vec::new()),
-            Err(e) => by_line(&e.into_bytes(), |line| std::str::from_utf8(line).ok().map(Cow::Borrowed)),
+        Encoding::Utf8 => match std::str::from_utf8(bytes) {
+            Ok(text) => (text.to_owned(), Vec::new()),
+            Err(_) => by_line(bytes, |line| std::str::from_utf8(line).ok().map(Cow::Borrowed)),
         },
         Encoding::Gb18030 => {
-            let lines = || bytes.split(|&b| b == b'\n');
-            if !lines().any(is_chinese_utf8)
-                && let Some(text) = GB18030.decode_without_bom_handling_and_without_replacement(&bytes)
+            if !has_chinese_utf8(bytes)
+                && let Some(text) = GB18030.decode_without_bom_handling_and_without_replacement(bytes)
             {
                 return (text.into_owned(), Vec::new());
             }
-            by_line(&bytes, |line| GB18030.decode_without_bom_handling_and_without_replacement(line))
+            by_line(bytes, |line| GB18030.decode_without_bom_handling_and_without_replacement(line))
         }
         Encoding::Utf16Le | Encoding::Utf16Be => {
             // Already UTF-8 by the time it is cut into chunks; a replacement tells of a broken pair.
-            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let text = String::from_utf8_lossy(bytes).into_owned();
             let mut troubles = Vec::new();
             if text.contains('\u{fffd}') {
                 let mut at = 0;
@@ -393,6 +413,20 @@ fn is_chinese_utf8(line: &[u8]) -> bool {
     !line.is_ascii()
         && std::str::from_utf8(line)
             .is_ok_and(|text| text.chars().filter(|c| ('\u{4e00}'..='\u{9fff}').contains(c)).count() >= 2)
+}
+
+/// Whether any line is.
+fn has_chinese_utf8(mut bytes: &[u8]) -> bool {
+    while let Err(error) = std::str::from_utf8(bytes) {
+        // The line in which it stops being UTF-8 is not; whole lines before it may be.
+        let valid = error.valid_up_to();
+        let before = bytes[..valid].iter().rposition(|&b| b == b'\n').unwrap_or(0);
+        if lines(&bytes[..before]).any(is_chinese_utf8) {
+            return true;
+        }
+        bytes = &bytes[line_end(bytes, valid)..];
+    }
+    lines(bytes).any(is_chinese_utf8)
 }
 
 fn by_line<'a>(
@@ -431,31 +465,21 @@ fn split(
     let mut unescaped = String::new();
     let bytes = block.text.as_bytes();
     let length = bytes.len();
-    let quotes = bytes.contains(&b'"');
     let nuls = bytes.contains(&0);
+    let mut marks = Marks::new(bytes, [delimiter, b'\n', b'"']);
     let mut troubles = troubles.iter().peekable();
     let mut line = first_line;
     let mut at = 0;
     let mut rows = Vec::new();
-    let mut cells: Vec<(u32, u32)> = Vec::with_capacity(length / 8);
+    let mut cells: Vec<(u32, u32)> = Vec::with_capacity(length / 5);
     while at < length {
         let first = cells.len();
-        let (mut next, mut lines, mut broken) = match if quotes { Some(record_end(bytes, at, delimiter)) } else { None }
-        {
-            Some(End::At { next, lines }) => (next, lines, false),
-            None => (line_end(bytes, at), 1, false),
-            Some(End::Unclosed) => (line_end(bytes, at), 1, true),
-        };
-        let mut found = 0;
-        if !broken {
-            let tailed;
-            (found, tailed) = fields(&block.text, at, next, delimiter, &mut cells, &mut unescaped);
-            // A quote that runs over lines, and then leaves the wrong number of cells or closes within a cell, was not
-            // meant as one.
-            if lines > 1 && (tailed || wanted.is_some_and(|w| w != found)) {
-                (next, lines, broken) = (line_end(bytes, at), 1, true);
-            }
-        }
+        let Record { next, lines, mut found, broken } = plain_record(&mut marks, at, &mut cells).unwrap_or_else(|| {
+            cells.truncate(first);
+            let record = quoted_record(&block.text, at, delimiter, wanted, &mut cells, &mut unescaped);
+            marks.go_to(record.next);
+            record
+        });
         let mut trouble = broken.then_some("unclosed quote");
         while let Some(&&(position, reason)) = troubles.peek() {
             if position >= next {
@@ -489,13 +513,156 @@ fn split(
     block
 }
 
+/// A record that was split.
+struct Record {
+    /// The position after it and its line end.
+    next: usize,
+    lines: u64,
+    /// Cells in it.
+    found: usize,
+    /// Its first line alone, for a quote opens in it and does not close as it should.
+    broken: bool,
+}
+
+/// Splits the record at `from`, where the marks are, when there is no quote in it.
+fn plain_record(marks: &mut Marks<'_, 3>, from: usize, cells: &mut Vec<(u32, u32)>) -> Option<Record> {
+    let bytes = marks.bytes;
+    let mut found = 0;
+    let mut begin = from;
+    loop {
+        let (mut end, next, last) = match marks.next() {
+            Some(at) => match bytes[at] {
+                b'"' => return None,
+                byte => (at, at + 1, byte == b'\n'),
+            },
+            None => (bytes.len(), bytes.len(), true),
+        };
+        if last && end > begin && bytes[end - 1] == b'\r' {
+            end -= 1;
+        }
+        found += 1;
+        if found <= MOST_CELLS {
+            cells.push((offset(begin), offset(end)));
+        }
+        if last {
+            return Some(Record { next, lines: 1, found, broken: false });
+        }
+        begin = next;
+    }
+}
+
+/// Splits the record at `at` with all that quotes can mean.
+fn quoted_record(
+    text: &str,
+    at: usize,
+    delimiter: u8,
+    wanted: Option<usize>,
+    cells: &mut Vec<(u32, u32)>,
+    unescaped: &mut String,
+) -> Record {
+    if let End::At { next, lines } = record_end(text.as_bytes(), at, delimiter) {
+        let (found, tailed) = fields(text, at, next, delimiter, cells, unescaped);
+        // A quote that runs over lines, and then leaves the wrong number of cells or closes within a cell, was not meant
+        // as one.
+        if lines == 1 || !(tailed || wanted.is_some_and(|w| w != found)) {
+            return Record { next, lines, found, broken: false };
+        }
+    }
+    Record { next: line_end(text.as_bytes(), at), lines: 1, found: 0, broken: true }
+}
+
+/// Bytes looked at together: as many as a word has bits.
+const LOOK: usize = 64;
+
+/// Walks over those bytes that are one of a few. They are ASCII and not NUL.
+struct Marks<'a, const N: usize> {
+    bytes: &'a [u8],
+    /// Each of the few, eight times.
+    wanted: [u64; N],
+    /// Where the bytes at hand begin.
+    at: usize,
+    /// A bit for each of them that is one of the few and was not handed out.
+    found: u64,
+}
+
+impl<'a, const N: usize> Marks<'a, N> {
+    fn new(bytes: &'a [u8], wanted: [u8; N]) -> Self {
+        let mut marks = Marks { bytes, wanted: wanted.map(|byte| u64::from_le_bytes([byte; 8])), at: 0, found: 0 };
+        marks.go_to(0);
+        marks
+    }
+
+    /// The next one is the first at or after this position.
+    fn go_to(&mut self, position: usize) {
+        let within = position % LOOK;
+        self.at = position - within;
+        self.found = self.look() & (u64::MAX << within);
+    }
+
+    fn look(&self) -> u64 {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        if let Some(bytes) = rest.first_chunk() {
+            return self.look_at(bytes);
+        }
+        let mut bytes = [0; LOOK];
+        bytes[..rest.len()].copy_from_slice(rest);
+        self.look_at(&bytes)
+    }
+
+    #[inline]
+    fn look_at(&self, bytes: &[u8; LOOK]) -> u64 {
+        const LOW: u64 = u64::from_le_bytes([0x7f; 8]);
+        // Brings the lowest bits of eight bytes together in the highest byte.
+        const TOGETHER: u64 = 0x0102_0408_1020_4080;
+        let (words, _) = bytes.as_chunks();
+        words.iter().rev().fold(0, |found, word| {
+            let word = u64::from_le_bytes(*word);
+            // A byte that equals is 0 after the exclusive or, and only then its highest bit stays 0.
+            let others = self.wanted.iter().fold(u64::MAX, |others, wanted| {
+                let differs = word ^ wanted;
+                others & (((differs & LOW) + LOW) | differs)
+            });
+            let bits = ((!others & !LOW) >> 7).wrapping_mul(TOGETHER) >> 56;
+            found << 8 | bits
+        })
+    }
+}
+
+impl<const N: usize> Iterator for Marks<'_, N> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        while self.found == 0 {
+            self.at += LOOK;
+            if self.at >= self.bytes.len() {
+                return None;
+            }
+            self.found = self.look();
+        }
+        let position = self.at + self.found.trailing_zeros() as usize;
+        self.found &= self.found - 1;
+        Some(position)
+    }
+}
+
+/// The lines of the bytes, without their ends.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut begin = 0;
+    Marks::new(bytes, [b'\n']).chain([bytes.len()]).map(move |end| {
+        let line = &bytes[begin..end];
+        begin = end + 1;
+        line
+    })
+}
+
 /// Line ends in the bytes; counted in runs that the compiler can count sixteen at a time.
 fn line_ends(bytes: &[u8]) -> u64 {
     bytes.chunks(240).map(|run| u64::from(run.iter().fold(0_u8, |n, &b| n + u8::from(b == b'\n')))).sum()
 }
 
 fn line_end(bytes: &[u8], from: usize) -> usize {
-    bytes[from..].iter().position(|&b| b == b'\n').map_or(bytes.len(), |at| from + at + 1)
+    Marks::new(&bytes[from..], [b'\n']).next().map_or(bytes.len(), |at| from + at + 1)
 }
 
 /// Splits the record at `from..until` into cells; how many there are, and whether text follows a closing quote. Cells with doubled quotes go to `unescaped`, whose

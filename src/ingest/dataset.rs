@@ -69,6 +69,12 @@ impl Tally {
         self.sum.0 += i128::from(cents);
     }
 
+    /// Rows that sum to so many cents.
+    pub(super) fn add_all(&mut self, rows: usize, cents: i128) {
+        self.rows += rows as u64;
+        self.sum.0 += cents;
+    }
+
     /// All rows of another tally.
     pub(super) fn merge(&mut self, other: Tally) {
         self.rows += other.rows;
@@ -177,9 +183,9 @@ mod day_text {
 
 /// The bucket of a person (or of another key): the same on every machine and in every version of a dataset.
 #[must_use]
-pub fn bucket_of(key: &str, buckets: usize) -> usize {
+pub fn bucket_of(key: impl AsRef<[u8]>, buckets: usize) -> usize {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in key.bytes() {
+    for &byte in key.as_ref() {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     }
     // FNV's low bits are weak for short keys: fold the high ones in.

@@ -48,6 +48,15 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// Its columns as positions in the table and in the row, when that is all there is to them.
+    pub(super) fn only_cells(&self) -> Option<Vec<(usize, usize)>> {
+        let cell = |(position, from): &(usize, From)| match from {
+            From::Cell(cell) => Some((*position, *cell)),
+            _ => None,
+        };
+        self.columns.iter().map(cell).collect()
+    }
+
     /// Names of the columns that it fills.
     pub(super) fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.columns.iter().map(|(position, _)| self.table.columns()[*position].name)

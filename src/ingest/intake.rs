@@ -4,19 +4,20 @@
 //! is a row of, and is either packed or complained of. Goes in: a [`Block`] and the [`Plan`]s of its file. Comes out: bytes
 //! for the buckets, complaints, counts. Not known here: other chunks, keys, duplicates.
 //!
-//! Cost: about 0.6 µs a fee line of twenty columns, no allocation beyond the buckets' buffers.
+//! No allocation beyond the buckets' buffers, which are kept from chunk to chunk.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use arrow::array::{Array, StringArray};
 
 use super::dataset::{TableSummary, bucket_of};
 use super::header::{From, Header, Plan};
-use super::packed::{pack, put_number, put_text, text_of};
+use super::packed::{Packer, put_number, put_text};
 use super::rows::{Block, Row};
 use super::spill::Complaints;
-use super::values::{BadCell, Value, empty_row, parse_cell, read_row};
+use super::values::{BadCell, Value, bad_cells, parse_cell};
 use crate::model::{Kind, Table};
 
 /// Tag of a record that says: this person is charged in this encounter.
@@ -51,10 +52,43 @@ impl Ledger {
 
 /// Position of the amount that is summed, for tables that have one.
 pub(super) fn amount_of(table: Table) -> Option<usize> {
-    match table {
-        Table::FeeDetail => table.position("det_item_fee_sumamt"),
-        Table::Settlement => table.position("medfee_sumamt"),
-        _ => None,
+    Places::of(table).amount
+}
+
+/// Positions of the columns that say where a row goes, by table.
+struct Places {
+    /// The column that names its partition or bucket.
+    goes_by: usize,
+    encounter: Option<usize>,
+    person: Option<usize>,
+    amount: Option<usize>,
+}
+
+impl Places {
+    fn of(table: Table) -> &'static Places {
+        static PLACES: LazyLock<Vec<Places>> = LazyLock::new(|| {
+            let places = |table: Table| {
+                let goes_by = match table {
+                    Table::FeeDetail | Table::Person | Table::Identity => "psn_no",
+                    Table::Settlement => "setl_id",
+                    Table::Facility => "fixmedins_code",
+                    _ => "mdtrt_id",
+                };
+                let amount = match table {
+                    Table::FeeDetail => table.position("det_item_fee_sumamt"),
+                    Table::Settlement => table.position("medfee_sumamt"),
+                    _ => None,
+                };
+                Places {
+                    goes_by: table.position(goes_by).expect("a column of the table"),
+                    encounter: table.position("mdtrt_id"),
+                    person: table.position("psn_no"),
+                    amount,
+                }
+            };
+            Table::ALL.into_iter().map(places).collect()
+        });
+        &PLACES[table as usize]
     }
 }
 
@@ -80,8 +114,12 @@ pub(super) struct Intake {
     pub ledger: Ledger,
     /// Totals rows and repeated headers.
     pub set_aside: u64,
-    scratch: Vec<u8>,
-    last_charged: (String, String),
+    packer: Packer,
+    /// The person of the last row that went to a person's bucket, and the bucket.
+    last_person: (Vec<u8>, usize),
+    /// Encounter and person, packed.
+    last_charged: Vec<u8>,
+    charged: Vec<u8>,
     seen: HashSet<Vec<u8>>,
 }
 
@@ -94,15 +132,23 @@ impl Intake {
             complaints: Complaints::default(),
             ledger: Ledger::default(),
             set_aside: 0,
-            scratch: Vec::new(),
-            last_charged: (String::new(), String::new()),
+            packer: Packer::new(),
+            last_person: (Vec::new(), bucket_of("", buckets)),
+            last_charged: Vec::new(),
+            charged: Vec::new(),
             seen: HashSet::new(),
         }
+    }
+
+    /// The next block is of another chunk: what is said once a chunk is said anew.
+    pub(super) fn begin_chunk(&mut self) {
+        self.seen.clear();
     }
 
     /// Takes in every row of the block that stands below the header. `computed` are the mapping's expressions over it.
     pub(super) fn take(&mut self, block: &Block, origin: Origin<'_>, computed: &[StringArray]) {
         let wanted = origin.header.cells.len();
+        let plans: Vec<_> = origin.plans.iter().map(|plan| (plan, plan.only_cells())).collect();
         for (index, row) in block.rows.iter().enumerate() {
             if row.number <= origin.header.row {
                 continue;
@@ -117,8 +163,14 @@ impl Intake {
             } else if !block.fixed && is_ragged(block, row, wanted) {
                 self.refuse_whole(block, row, origin, &format!("found {} cells, wanted {wanted}", row.found));
             } else {
-                for plan in origin.plans {
-                    self.take_row(block, row, index, origin, plan, computed);
+                for (plan, cells) in &plans {
+                    if !is_of(plan, block, row, index, computed) {
+                        continue;
+                    }
+                    match cells {
+                        Some(cells) => self.take_cells(block, row, origin, plan, cells),
+                        None => self.take_row(block, row, index, origin, plan, computed),
+                    }
                 }
             }
         }
@@ -135,6 +187,20 @@ impl Intake {
         self.complaints.add(origin.file, row.number, "", reason, &whole(block, row));
     }
 
+    /// A row whose columns are cells of the file, as they are: positions in the table and in the row.
+    fn take_cells(&mut self, block: &Block, row: &Row, origin: Origin<'_>, plan: &Plan, cells: &[(usize, usize)]) {
+        let texts = || cells.iter().map(|&(position, cell)| (position, block.cell(row, cell)));
+        if self.packer.pack(plan.table, texts()) {
+            self.route(plan, origin, row.number);
+            return;
+        }
+        let bad = bad_cells(plan.table, texts());
+        self.refuse(block, row, origin, plan, &bad, |position| {
+            texts().find(|(p, _)| *p == position).map(|(_, text)| Cow::Borrowed(text))
+        });
+    }
+
+    /// A row of which a mapping says more than which column is which.
     fn take_row(
         &mut self,
         block: &Block,
@@ -157,31 +223,7 @@ impl Intake {
                 }
             })
         };
-        if let Some(filter) = plan.filter
-            && (computed[filter].is_null(index) || computed[filter].value(index) != "true")
-        {
-            return;
-        }
-        if plan.only_with.is_some_and(|cell| is_nothing(block.cell(row, cell))) {
-            return;
-        }
         let table = plan.table;
-        let mut values = empty_row();
-        let only_cells = plan.columns.iter().all(|(_, from)| matches!(from, From::Cell(_)));
-        if only_cells {
-            let cells = plan.columns.iter().map(|(position, from)| {
-                let From::Cell(cell) = from else { unreachable!("all are cells") };
-                (*position, block.cell(row, *cell))
-            });
-            match read_row(table, cells, &mut values) {
-                Ok(()) => self.route(table, plan.split, origin, row.number, &values),
-                Err(bad) => self.refuse(block, row, origin, plan, &bad, |p| {
-                    let (_, from) = plan.columns.iter().find(|(position, _)| *position == p)?;
-                    text_from(from)
-                }),
-            }
-            return;
-        }
         let mut unmapped = Vec::new();
         let texts: Vec<(usize, Cow<'_, str>)> = plan
             .columns
@@ -199,23 +241,17 @@ impl Intake {
                 (*position, found)
             })
             .collect();
-        let read = read_row(table, texts.iter().map(|(p, t)| (*p, t.as_ref())), &mut values);
-        match read {
-            Ok(()) if unmapped.is_empty() => self.route(table, plan.split, origin, row.number, &values),
-            read => {
-                let bad: Vec<BadCell> = match read {
-                    Ok(()) => unmapped,
-                    Err(bad) => {
-                        let known: Vec<&str> = unmapped.iter().map(|b| b.column).collect();
-                        let more: Vec<BadCell> = bad.into_iter().filter(|b| !known.contains(&b.column)).collect();
-                        unmapped.into_iter().chain(more).collect()
-                    }
-                };
-                self.refuse(block, row, origin, plan, &bad, |p| {
-                    texts.iter().find(|(position, _)| *position == p).map(|(_, t)| Cow::Borrowed(t.as_ref()))
-                });
-            }
+        let cells = || texts.iter().map(|(p, t)| (*p, t.as_ref()));
+        if self.packer.pack(table, cells()) && unmapped.is_empty() {
+            self.route(plan, origin, row.number);
+            return;
         }
+        let known: Vec<&str> = unmapped.iter().map(|b| b.column).collect();
+        let more = bad_cells(table, cells()).into_iter().filter(|b| !known.contains(&b.column));
+        let bad: Vec<BadCell> = unmapped.iter().cloned().chain(more).collect();
+        self.refuse(block, row, origin, plan, &bad, |p| {
+            texts.iter().find(|(position, _)| *position == p).map(|(_, t)| Cow::Borrowed(t.as_ref()))
+        });
     }
 
     /// A row with bad cells.
@@ -240,7 +276,7 @@ impl Intake {
             // The same bad cells on every line of an encounter are one bad row.
             let mut mark = vec![table as u8];
             for (position, _) in &plan.columns {
-                put_text(&mut mark, &text(*position).unwrap_or_default());
+                put_text(&mut mark, text(*position).unwrap_or_default().as_bytes());
             }
             if !self.seen.insert(mark) {
                 return;
@@ -273,65 +309,54 @@ impl Intake {
         }
     }
 
-    fn route(
-        &mut self,
-        table: Table,
-        split: bool,
-        origin: Origin<'_>,
-        row: u64,
-        values: &[Value<'_>; super::values::WIDEST],
-    ) {
-        self.scratch.clear();
-        pack(table, values, &mut self.scratch);
+    /// Sends the packed row on its way.
+    fn route(&mut self, plan: &Plan, origin: Origin<'_>, row: u64) {
+        let Plan { table, split, .. } = *plan;
+        let places = Places::of(table);
+        let packed = self.packer.row();
         if split {
             // An encounter stands on each of its lines: it goes on its way once a chunk.
             let mut mark = vec![table as u8];
-            mark.extend_from_slice(&self.scratch);
+            mark.extend_from_slice(packed);
             if !self.seen.insert(mark) {
                 return;
             }
         } else {
-            let cents = match amount_of(table).map(|p| &values[p]) {
-                Some(Value::Decimal(cents)) => *cents,
-                _ => 0,
-            };
-            self.ledger.of(table).read.add(cents);
+            let cents = places.amount.and_then(|position| self.packer.number(position));
+            self.ledger.of(table).read.add(cents.unwrap_or(0));
         }
         let tag = table as u8 | if split { SPLIT } else { 0 };
-        let text = |name: &str| table.position(name).map_or("", |p| own_text(&values[p]));
+        let goes_by = self.packer.text(places.goes_by);
         let out = match table {
             Table::FeeDetail | Table::Person | Table::Identity => {
-                &mut self.people[bucket_of(text("psn_no"), self.buckets)]
+                // The rows of a person mostly stand together.
+                if self.last_person.0 != goes_by {
+                    self.last_person = (goes_by.to_vec(), bucket_of(goes_by, self.buckets));
+                }
+                &mut self.people[self.last_person.1]
             }
-            Table::Settlement => &mut self.keys[bucket_of(text("setl_id"), self.buckets)],
-            Table::Facility => &mut self.keys[bucket_of(text("fixmedins_code"), self.buckets)],
-            Table::Encounter | Table::Diagnosis | Table::Operation | Table::Presence | Table::SpecialCase => {
-                &mut self.keys[bucket_of(text("mdtrt_id"), self.buckets)]
-            }
+            _ => &mut self.keys[bucket_of(goes_by, self.buckets)],
         };
-        put_record(out, tag, origin.file, row, &self.scratch);
+        put_record(out, tag, origin.file, row, packed);
         if origin.encounters && matches!(table, Table::FeeDetail | Table::Settlement) {
-            let (encounter, person) = (text("mdtrt_id"), text("psn_no"));
+            let text = |position: Option<usize>| position.map_or(&[][..], |p| self.packer.text(p));
+            let (encounter, person) = (text(places.encounter), text(places.person));
+            self.charged.clear();
+            put_text(&mut self.charged, encounter);
+            put_text(&mut self.charged, person);
             // The lines of an encounter mostly stand together: say it once.
-            if self.last_charged.0 != encounter || self.last_charged.1 != person {
-                self.scratch.clear();
-                put_text(&mut self.scratch, encounter);
-                put_text(&mut self.scratch, person);
-                put_record(&mut self.keys[bucket_of(encounter, self.buckets)], CHARGED, 0, 0, &self.scratch);
-                self.last_charged.0.clear();
-                self.last_charged.0.push_str(encounter);
-                self.last_charged.1.clear();
-                self.last_charged.1.push_str(person);
+            if self.last_charged != self.charged {
+                put_record(&mut self.keys[bucket_of(encounter, self.buckets)], CHARGED, 0, 0, &self.charged);
+                std::mem::swap(&mut self.last_charged, &mut self.charged);
             }
         }
     }
 }
 
-fn own_text<'a>(value: &'a Value<'_>) -> &'a str {
-    match value {
-        Value::Text(text) => text,
-        other => text_of(other),
-    }
+/// Whether the row is one of the plan's.
+fn is_of(plan: &Plan, block: &Block, row: &Row, index: usize, computed: &[StringArray]) -> bool {
+    plan.filter.is_none_or(|filter| !computed[filter].is_null(index) && computed[filter].value(index) == "true")
+        && !plan.only_with.is_some_and(|cell| is_nothing(block.cell(row, cell)))
 }
 
 /// Writes a record: tag, file, row, payload.

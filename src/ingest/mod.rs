@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! files ─ sources ─ csv │ xlsx │ parquet ─ rows ─ intake ─ spill by key ─ bucket::assign ─ spill by person ─ bucket::write ─ dataset
-//!          header │ mapping                         └────────── complaints ──────────────────────────────── quarantine.csv
+//!          header │ mapping               values ─ packed └── complaints ──────────────────────────────── quarantine.csv
 //! ```
 //! Every row that is read is in the end audited, quarantined with a reason, or a duplicate of an audited one; rows and cents
 //! add up, or the ingest fails. Memory is that of some chunks while reading and of one bucket a thread afterwards. The
@@ -18,6 +18,7 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 mod bucket;
+mod columns;
 mod csv;
 pub mod dataset;
 mod error;
@@ -45,7 +46,7 @@ use crate::model::Table;
 use crate::progress::Progress;
 use intake::{Intake, Ledger, Origin};
 use mapping::Mapping;
-use sources::{Format, Piece, Source, Sources};
+use sources::{Format, Source, Sources};
 use spill::{Complaints, Spill};
 
 /// Input bytes of a bucket, about.
@@ -251,46 +252,55 @@ impl Job {
         Ok(())
     }
 
-    /// Reads a file: while one batch of pieces is worked on by all threads, the next is cut.
+    /// Reads a file: each thread takes the next piece of it when it is done with the one before.
     fn read(&mut self, file: u32, source: &Source, encounters: bool, progress: &dyn Progress) -> Result<(), Error> {
         let mut pieces = source.open()?;
         let origin = Origin { file, header: &source.header, plans: &source.layout.plans, encounters };
-        let at_once = rayon::current_num_threads();
         let before = self.ledger.clone();
-        let mut next_batch = || -> Result<Vec<Piece>, Error> {
-            let mut batch = Vec::with_capacity(at_once);
-            while batch.len() < at_once {
-                match pieces.next(&source.path)? {
-                    Some(piece) => batch.push(piece),
-                    None => break,
-                }
-            }
-            Ok(batch)
-        };
-        let buckets = self.buckets;
-        let take = |piece: Piece| -> Intake {
-            let mut intake = Intake::new(buckets);
-            let mut block = piece.rows();
-            let computed = mapping::evaluate(&source.expressions, &mut block);
-            intake.take(&block, origin, &computed);
-            intake
-        };
-        let mut batch = next_batch()?;
-        while !batch.is_empty() {
+        let failed = || Error::new("a thread of this job has failed");
+        // None: a thread met an error, so the others need not go on.
+        let feed = Mutex::new(Some(&mut pieces));
+        let complaints = Mutex::new(&mut self.complaints);
+        let take_some = |intake: &mut Intake| -> Result<bool, Error> {
             progress.go_on()?;
-            let bytes = batch.iter().map(Piece::bytes).sum();
-            let (taken, following) =
-                rayon::join(|| batch.into_par_iter().map(take).collect::<Vec<Intake>>(), &mut next_batch);
-            for intake in taken {
-                self.people.take(intake.people)?;
-                self.keys.take(intake.keys)?;
-                self.complaints.merge(intake.complaints);
-                self.ledger.merge(&intake.ledger);
-                self.set_aside += intake.set_aside;
-            }
-            self.complaints.spill(&self.complaints_folder, false)?;
+            let Some(piece) = (match feed.lock().map_err(|_| failed())?.as_mut() {
+                Some(pieces) => pieces.next(&source.path)?,
+                None => None,
+            }) else {
+                return Ok(false);
+            };
+            let bytes = piece.bytes();
+            intake.begin_chunk();
+            piece.rows(|block| {
+                let computed = mapping::evaluate(&source.expressions, block);
+                intake.take(block, origin, &computed);
+            });
+            self.people.take(&mut intake.people, false)?;
+            self.keys.take(&mut intake.keys, false)?;
+            let mut complaints = complaints.lock().map_err(|_| failed())?;
+            complaints.merge(std::mem::take(&mut intake.complaints));
+            complaints.spill(&self.complaints_folder, false)?;
             progress.advance(bytes);
-            batch = following?;
+            Ok(true)
+        };
+        let take_all = || -> Result<Intake, Error> {
+            let mut intake = Intake::new(self.buckets);
+            while take_some(&mut intake)? {}
+            self.people.take(&mut intake.people, true)?;
+            self.keys.take(&mut intake.keys, true)?;
+            Ok(intake)
+        };
+        let taken = rayon::broadcast(|_| {
+            take_all().inspect_err(|_| {
+                if let Ok(mut feed) = feed.lock() {
+                    *feed = None;
+                }
+            })
+        });
+        for intake in taken {
+            let intake = intake?;
+            self.ledger.merge(&intake.ledger);
+            self.set_aside += intake.set_aside;
         }
         let sha256 = source.sha256(pieces, progress)?;
         let tables: BTreeSet<Table> = source.layout.plans.iter().filter(|p| !p.split).map(|p| p.table).collect();
@@ -310,8 +320,7 @@ impl Job {
     /// Step one over all partitions by key. Returns the facilities.
     fn assign_all(&mut self, progress: &dyn Progress) -> Result<Vec<Vec<u8>>, Error> {
         progress.begin("assign", self.keys.bytes());
-        let people = Mutex::new(&mut self.people);
-        let keys = &self.keys;
+        let (people, keys) = (&self.people, &self.keys);
         let buckets = self.buckets;
         let rest: Vec<bucket::Outcome> = (0..buckets)
             .into_par_iter()
@@ -321,8 +330,7 @@ impl Job {
                 let length = bytes.len() as u64;
                 let mut outcome = bucket::assign(&bytes, buckets);
                 drop(bytes);
-                let records = std::mem::take(&mut outcome.people);
-                people.lock().map_err(|_| Error::new("a thread of this job has failed"))?.take(records)?;
+                people.take(&mut std::mem::take(&mut outcome.people), true)?;
                 progress.advance(length);
                 Ok(outcome)
             })
@@ -358,10 +366,7 @@ impl Job {
             self.complaints.merge(outcome.complaints);
             self.ledger.merge(&outcome.ledger);
             self.complaints.spill(&self.complaints_folder, false)?;
-            days = match (days, outcome.days) {
-                (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-                (a, b) => a.or(b),
-            };
+            days = bucket::joined(days, outcome.days);
         }
         progress.end();
         Ok((units, days))

@@ -1,19 +1,20 @@
 //! A row in as few bytes as it takes, for the way from the reader to its bucket.
 //!
 //! Equal rows have equal bytes and unequal rows unequal ones, so that a duplicate is seen by comparing bytes. A line of
-//! fees takes about 150 bytes. Goes in: the values of a row. Comes out: bytes, and values again. The form lives as long as
-//! one run and is nobody's interface: no version, no checks beyond those of slices.
+//! fees takes about 150 bytes. Goes in: the texts of a row ([`Packer`]). Comes out: bytes, and values again ([`Walk`],
+//! [`pick`]; `columns` reads whole rows). The form lives as long as one run and is nobody's interface: no version, no checks
+//! beyond those of slices. Deliberately unknown here: how a value is spelled, which is for `values`.
 //!
 //! Form: a bit per column (1: not null), then the values that are there, in the order of the columns: a text as length
 //! and bytes, everything else as a zigzag varint, times in seconds.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::sync::LazyLock;
 
-use super::values::{RowValues, Value};
+use super::values::{Reading, Value, WIDEST};
 use crate::model::{Kind, Table};
 
-const MICROSECONDS: i64 = 1_000_000;
+pub(super) const MICROSECONDS: i64 = 1_000_000;
 
 pub(super) fn put_number(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
@@ -23,9 +24,9 @@ pub(super) fn put_number(out: &mut Vec<u8>, mut number: u64) {
     out.push((number & 0x7f) as u8);
 }
 
-pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
+pub(super) fn put_text(out: &mut Vec<u8>, text: &[u8]) {
     put_number(out, text.len() as u64);
-    out.extend_from_slice(text.as_bytes());
+    out.extend_from_slice(text);
 }
 
 fn put_signed(out: &mut Vec<u8>, number: i64) {
@@ -70,7 +71,7 @@ impl<'a> Unpacker<'a> {
         }
     }
 
-    fn signed(&mut self) -> i64 {
+    pub(super) fn signed(&mut self) -> i64 {
         let number = self.number();
         (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
     }
@@ -83,70 +84,188 @@ impl<'a> Unpacker<'a> {
     }
 
     pub(super) fn text(&mut self) -> &'a str {
-        std::str::from_utf8(self.slice()).expect("written from a text")
+        text_of(self.slice())
     }
 }
 
-/// Writes a row.
-pub(super) fn pack(table: Table, values: &RowValues<'_>, out: &mut Vec<u8>) {
-    let columns = table.columns();
-    let bits = out.len();
-    out.resize(bits + columns.len().div_ceil(8), 0);
-    for (i, value) in values.iter().enumerate().take(columns.len()) {
-        match value {
-            Value::Null => continue,
-            Value::Text(text) => put_text(out, text),
-            Value::Decimal(units) => put_signed(out, *units),
-            Value::Day(day) => put_signed(out, i64::from(*day)),
-            Value::Time(time) => put_signed(out, time / MICROSECONDS),
+/// Bytes that were written from a text, as a text.
+pub(super) fn text_of(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("written from a text")
+}
+
+/// What the form has to know of a table; a bit a column.
+struct Form {
+    columns: usize,
+    texts: u64,
+    required: u64,
+}
+
+impl Form {
+    fn of(table: Table) -> &'static Form {
+        static FORMS: LazyLock<Vec<Form>> = LazyLock::new(|| {
+            let bits = |table: Table, wanted: fn(&crate::model::Column) -> bool| -> u64 {
+                table.columns().iter().enumerate().map(|(i, c)| u64::from(wanted(c)) << i).sum()
+            };
+            let form = |table: Table| Form {
+                columns: table.columns().len(),
+                texts: bits(table, |c| matches!(c.kind, Kind::Text | Kind::Flag)),
+                required: bits(table, |c| c.required),
+            };
+            Table::ALL.into_iter().map(form).collect()
+        });
+        &FORMS[table as usize]
+    }
+
+    /// Bytes of the bits at the beginning of a row.
+    fn head(&self) -> usize {
+        self.columns.div_ceil(8)
+    }
+}
+
+/// Parts a packed row into its bits and its values.
+pub(super) fn open(table: Table, packed: &[u8]) -> (u64, Unpacker<'_>) {
+    let (head, values) = packed.split_at(Form::of(table).head());
+    let mut bits = [0; 8];
+    bits[..head.len()].copy_from_slice(head);
+    (u64::from_le_bytes(bits), Unpacker::new(values))
+}
+
+/// Packs rows one after the other.
+#[derive(Debug)]
+pub(super) struct Packer {
+    bytes: Vec<u8>,
+    /// Where each value of the row begins; 0: it is null.
+    begins: [usize; WIDEST],
+}
+
+impl Packer {
+    pub(super) fn new() -> Self {
+        Packer { bytes: Vec::new(), begins: [0; WIDEST] }
+    }
+
+    /// Packs a row: positions in [`Table::columns`], ascending, and texts. Whether it could: if not, a cell is bad or a
+    /// required one is empty, and there is no row.
+    #[must_use]
+    pub(super) fn pack<'t>(&mut self, table: Table, cells: impl IntoIterator<Item = (usize, &'t str)>) -> bool {
+        let form = Form::of(table);
+        let reading = Reading::of(table);
+        let out = &mut self.bytes;
+        out.clear();
+        out.resize(form.head(), 0);
+        self.begins[..form.columns].fill(0);
+        let mut bits = 0;
+        for (position, text) in cells {
+            if text.is_empty() {
+                continue;
+            }
+            let begin = out.len();
+            if form.texts >> position & 1 == 1 && reading.is_plain_text(position, text) {
+                put_text(out, text.as_bytes());
+            } else if let Some(number) = reading.plain_number(position, text) {
+                put_signed(out, number);
+            } else {
+                match reading.read(position, text) {
+                    Ok(Value::Null) => continue,
+                    Ok(Value::Text(text)) => put_text(out, text.as_bytes()),
+                    Ok(Value::Decimal(units)) => put_signed(out, units),
+                    Ok(Value::Day(day)) => put_signed(out, i64::from(day)),
+                    Ok(Value::Time(time)) => put_signed(out, time / MICROSECONDS),
+                    Err(_) => return false,
+                }
+            }
+            self.begins[position] = begin;
+            bits |= 1_u64 << position;
         }
-        out[bits + i / 8] |= 1 << (i % 8);
+        out[..form.head()].copy_from_slice(&bits.to_le_bytes()[..form.head()]);
+        bits & form.required == form.required
+    }
+
+    /// The row.
+    pub(super) fn row(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Its text at a position; nothing where it is null.
+    pub(super) fn text(&self, position: usize) -> &[u8] {
+        match self.begins[position] {
+            0 => &[],
+            begin => Unpacker::new(&self.bytes[begin..]).slice(),
+        }
+    }
+
+    /// Its number at a position.
+    pub(super) fn number(&self, position: usize) -> Option<i64> {
+        match self.begins[position] {
+            0 => None,
+            begin => Some(Unpacker::new(&self.bytes[begin..]).signed()),
+        }
+    }
+}
+
+/// A value of a packed row. Its kind is the column's: a number is units of the last digit, days, or seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Packed<'a> {
+    Null,
+    Text(&'a [u8]),
+    Number(i64),
+}
+
+impl<'a> Packed<'a> {
+    /// The text, if it is one.
+    pub(super) fn text(self) -> &'a [u8] {
+        match self {
+            Packed::Text(text) => text,
+            _ => &[],
+        }
+    }
+
+    /// The number, if it is one.
+    pub(super) fn number(self) -> Option<i64> {
+        match self {
+            Packed::Number(number) => Some(number),
+            _ => None,
+        }
     }
 }
 
 /// Walks over the values of a packed row.
 struct Walk<'a> {
-    table: Table,
-    bits: &'a [u8],
+    columns: usize,
+    texts: u64,
+    bits: u64,
     next: usize,
     values: Unpacker<'a>,
 }
 
 impl<'a> Walk<'a> {
     fn new(table: Table, packed: &'a [u8]) -> Self {
-        let (bits, values) = packed.split_at(table.columns().len().div_ceil(8));
-        Walk { table, bits, next: 0, values: Unpacker::new(values) }
+        let form = Form::of(table);
+        let (bits, values) = open(table, packed);
+        Walk { columns: form.columns, texts: form.texts, bits, next: 0, values }
     }
 }
 
 impl<'a> Iterator for Walk<'a> {
-    type Item = Value<'a>;
+    type Item = Packed<'a>;
 
-    fn next(&mut self) -> Option<Value<'a>> {
+    fn next(&mut self) -> Option<Packed<'a>> {
         let i = self.next;
-        let column = self.table.columns().get(i)?;
-        self.next += 1;
-        if self.bits[i / 8] & (1 << (i % 8)) == 0 {
-            return Some(Value::Null);
+        if i >= self.columns {
+            return None;
         }
-        Some(match column.kind {
-            Kind::Text | Kind::Flag => Value::Text(Cow::Borrowed(self.values.text())),
-            Kind::Day => Value::Day(i32::try_from(self.values.signed()).expect("written from 32 bits")),
-            Kind::Time => Value::Time(self.values.signed() * MICROSECONDS),
-            Kind::Money | Kind::Price | Kind::Quantity | Kind::Degree => Value::Decimal(self.values.signed()),
+        self.next += 1;
+        Some(if self.bits >> i & 1 == 0 {
+            Packed::Null
+        } else if self.texts >> i & 1 == 1 {
+            Packed::Text(self.values.slice())
+        } else {
+            Packed::Number(self.values.signed())
         })
     }
 }
 
-/// Reads a row back.
-pub(super) fn unpack<'a>(table: Table, packed: &'a [u8], values: &mut RowValues<'a>) {
-    for (slot, value) in values.iter_mut().zip(Walk::new(table, packed)) {
-        *slot = value;
-    }
-}
-
 /// The values at some positions, which must ascend.
-pub(super) fn pick<const N: usize>(table: Table, packed: &[u8], positions: [usize; N]) -> [Value<'_>; N] {
+pub(super) fn pick<const N: usize>(table: Table, packed: &[u8], positions: [usize; N]) -> [Packed<'_>; N] {
     let mut walk = Walk::new(table, packed);
     let mut at = 0;
     positions.map(|position| {
@@ -158,27 +277,5 @@ pub(super) fn pick<const N: usize>(table: Table, packed: &[u8], positions: [usiz
 
 /// Compares two rows of a table column by column, nulls first.
 pub(super) fn compare(table: Table, a: &[u8], b: &[u8]) -> Ordering {
-    let (mut a, mut b) = (Walk::new(table, a), Walk::new(table, b));
-    while let (Some(a), Some(b)) = (a.next(), b.next()) {
-        let order = match (&a, &b) {
-            (Value::Text(a), Value::Text(b)) => a.cmp(b),
-            (Value::Decimal(a), Value::Decimal(b)) | (Value::Time(a), Value::Time(b)) => a.cmp(b),
-            (Value::Day(a), Value::Day(b)) => a.cmp(b),
-            (Value::Null, Value::Null) => Ordering::Equal,
-            (Value::Null, _) => Ordering::Less,
-            (_, _) => Ordering::Greater,
-        };
-        if order.is_ne() {
-            return order;
-        }
-    }
-    Ordering::Equal
-}
-
-/// The text of a value that is one.
-pub(super) fn text_of<'a>(value: &Value<'a>) -> &'a str {
-    match value {
-        Value::Text(Cow::Borrowed(text)) => text,
-        _ => "",
-    }
+    Walk::new(table, a).cmp(Walk::new(table, b))
 }

@@ -53,6 +53,9 @@ impl Block {
             return "";
         }
         let (from, until) = self.cells[row.first as usize + position];
+        if from == until {
+            return "";
+        }
         &self.text[from as usize..until as usize]
     }
 

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::csv::{Chunk, Chunks, Shape, hexadecimal, parse};
+use super::csv::{Chunk, Chunks, Shape, hexadecimal, parse, parse_parts};
 use super::header::{self, Header, Layout};
 use super::mapping::{Expression, Mapping};
 use super::rows::Block;
@@ -70,11 +70,11 @@ impl Piece {
         }
     }
 
-    /// Its rows.
-    pub(super) fn rows(self) -> Block {
+    /// Hands out its rows.
+    pub(super) fn rows(self, mut take: impl FnMut(&mut Block)) {
         match self {
-            Piece::Chunk(chunk, shape, wanted) => parse(chunk, shape, Some(wanted)),
-            Piece::Block(block, _) => block,
+            Piece::Chunk(chunk, shape, wanted) => parse_parts(&chunk, shape, Some(wanted), take),
+            Piece::Block(mut block, _) => take(&mut block),
         }
     }
 }
@@ -359,7 +359,7 @@ fn look_into(
             let Some(chunk) = chunks.next().map_err(|e| Error::at(path, "read", &e))? else {
                 return refuse("is empty: wanted a header and rows");
             };
-            let mut preview = parse(chunk, shape, None);
+            let mut preview = parse(&chunk, shape, None);
             preview.rows.truncate(PREVIEW);
             if let Some(wide) = preview.rows.first().filter(|r| r.found as usize > super::rows::MOST_CELLS) {
                 return refuse(&format!(

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use rayon::prelude::*;
 
@@ -18,44 +19,50 @@ use super::rows::excerpt;
 use crate::model::sheet::harmless;
 use crate::progress::{Progress, Stoppable};
 
-/// Written to disk when this much has gathered.
+/// Held in memory before it is written, about, by a [`Spill`] and once more by the threads that fill it.
 const GATHERED: usize = 32 << 20;
 
-/// Bytes by bucket.
+/// Bytes by bucket, from many threads. The order of what they bring is not kept.
 #[derive(Debug)]
 pub(super) struct Spill {
     directory: PathBuf,
-    pending: Vec<Vec<Vec<u8>>>,
-    gathered: usize,
+    pending: Vec<Mutex<Vec<u8>>>,
 }
 
 impl Spill {
     pub(super) fn new(directory: PathBuf, buckets: usize) -> Result<Self, Error> {
         fs::create_dir_all(&directory).map_err(|e| Error::at(&directory, "create", &e))?;
-        Ok(Spill { directory, pending: vec![Vec::new(); buckets], gathered: 0 })
+        Ok(Spill { directory, pending: (0..buckets).map(|_| Mutex::default()).collect() })
     }
 
-    /// Takes a buffer per bucket.
-    pub(super) fn take(&mut self, buffers: Vec<Vec<u8>>) -> Result<(), Error> {
-        for (pieces, buffer) in self.pending.iter_mut().zip(buffers) {
-            if !buffer.is_empty() {
-                self.gathered += buffer.len();
-                pieces.push(buffer);
-            }
+    /// Takes the buffers that are worth the way, of one for each bucket; those are empty afterwards. `all`: every one.
+    pub(super) fn take(&self, buffers: &mut [Vec<u8>], all: bool) -> Result<(), Error> {
+        let worth = if all { 1 } else { GATHERED / self.pending.len() / rayon::current_num_threads() };
+        for (bucket, buffer) in buffers.iter_mut().enumerate().filter(|(_, buffer)| buffer.len() >= worth) {
+            self.put(bucket, buffer)?;
+            buffer.clear();
         }
-        if self.gathered >= GATHERED { self.flush() } else { Ok(()) }
+        Ok(())
     }
 
+    fn put(&self, bucket: usize, bytes: &[u8]) -> Result<(), Error> {
+        let mut pending = self.pending[bucket].lock().map_err(|_| Error::new("a thread of this job has failed"))?;
+        if pending.len() + bytes.len() < GATHERED / self.pending.len() {
+            pending.extend_from_slice(bytes);
+            return Ok(());
+        }
+        append(&bucket_file(&self.directory, bucket), &[&pending, bytes])?;
+        pending.clear();
+        Ok(())
+    }
+
+    /// Writes what is held.
     pub(super) fn flush(&mut self) -> Result<(), Error> {
-        self.gathered = 0;
         let directory = &self.directory;
-        self.pending.par_iter_mut().enumerate().try_for_each(|(bucket, pieces)| {
-            if pieces.is_empty() {
-                return Ok(());
-            }
-            append(&bucket_file(directory, bucket), pieces)?;
-            pieces.clear();
-            Ok(())
+        self.pending.par_iter_mut().enumerate().try_for_each(|(bucket, pending)| {
+            let pending = pending.get_mut().map_err(|_| Error::new("a thread of this job has failed"))?;
+            let bytes = std::mem::take(pending);
+            if bytes.is_empty() { Ok(()) } else { append(&bucket_file(directory, bucket), &[&bytes]) }
         })
     }
 
@@ -81,14 +88,10 @@ fn bucket_file(directory: &Path, bucket: usize) -> PathBuf {
     directory.join(format!("{bucket:04}"))
 }
 
-fn append(path: &Path, pieces: &[Vec<u8>]) -> Result<(), Error> {
+fn append(path: &Path, pieces: &[&[u8]]) -> Result<(), Error> {
     let failed = |e: std::io::Error| Error::at(path, "write", &e);
-    let file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
-    let mut file = std::io::BufWriter::with_capacity(256 << 10, file);
-    for piece in pieces {
-        file.write_all(piece).map_err(failed)?;
-    }
-    file.flush().map_err(failed)
+    let mut file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
+    pieces.iter().try_for_each(|piece| file.write_all(piece)).map_err(failed)
 }
 
 /// Rows of a file per page of complaints.
@@ -106,9 +109,9 @@ impl Complaints {
         let page = self.pages.entry((file, row / PAGE)).or_default();
         let before = page.len();
         put_number(page, row);
-        put_text(page, column);
-        put_text(page, reason);
-        put_text(page, excerpt(text));
+        put_text(page, column.as_bytes());
+        put_text(page, reason.as_bytes());
+        put_text(page, excerpt(text).as_bytes());
         self.gathered += page.len() - before;
     }
 
@@ -128,7 +131,7 @@ impl Complaints {
         fs::create_dir_all(directory).map_err(|e| Error::at(directory, "create", &e))?;
         self.gathered = 0;
         for ((file, page), bytes) in std::mem::take(&mut self.pages) {
-            append(&page_file(directory, file, page), &[bytes])?;
+            append(&page_file(directory, file, page), &[&bytes])?;
         }
         Ok(())
     }

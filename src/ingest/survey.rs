@@ -111,11 +111,12 @@ fn look(source: &Source) -> Result<SurveyedFile, Error> {
     while rows < ROWS
         && let Some(piece) = pieces.next(&source.path)?
     {
-        let mut block = piece.rows();
-        block.rows.truncate(usize::try_from(ROWS - rows).unwrap_or(usize::MAX));
-        rows += block.rows.len() as u64;
-        let computed = mapping::evaluate(&source.expressions, &mut block);
-        intake.take(&block, origin, &computed);
+        piece.rows(|block| {
+            block.rows.truncate(usize::try_from(ROWS - rows).unwrap_or(usize::MAX));
+            rows += block.rows.len() as u64;
+            let computed = mapping::evaluate(&source.expressions, block);
+            intake.take(block, origin, &computed);
+        });
     }
     let (format, encoding, delimiter) = match &source.format {
         Format::Csv(shape) => ("CSV", Some(shape.encoding), Some(char::from(shape.delimiter))),

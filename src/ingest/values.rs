@@ -114,10 +114,107 @@ fn parse_written(kind: Kind, writing: Writing, text: &str) -> Result<Value<'_>, 
     }
 }
 
-/// Kind and writing of every column, by table.
-static WRITTEN: LazyLock<Vec<Vec<(Kind, Writing)>>> = LazyLock::new(|| {
-    Table::ALL.into_iter().map(|t| t.columns().iter().map(|c| (c.kind, Writing::of(c))).collect()).collect()
-});
+/// How the cells of a table are read, by position.
+#[derive(Debug)]
+pub(super) struct Reading {
+    columns: Vec<(Kind, Writing)>,
+}
+
+impl Reading {
+    pub(super) fn of(table: Table) -> &'static Reading {
+        static READINGS: LazyLock<Vec<Reading>> = LazyLock::new(|| {
+            let columns = |table: Table| table.columns().iter().map(|c| (c.kind, Writing::of(c))).collect();
+            Table::ALL.into_iter().map(|table| Reading { columns: columns(table) }).collect()
+        });
+        &READINGS[table as usize]
+    }
+
+    /// As [`parse_cell`].
+    pub(super) fn read<'a>(&self, position: usize, text: &'a str) -> Result<Value<'a>, BadValue> {
+        let (kind, writing) = self.columns[position];
+        parse_written(kind, writing, text)
+    }
+
+    /// Whether [`Reading::read`] has this text, which is not empty, as it stands: `false` says nothing.
+    pub(super) fn is_plain_text(&self, position: usize, text: &str) -> bool {
+        match self.columns[position] {
+            (Kind::Text, writing) => is_plain(writing, text.as_bytes()),
+            (Kind::Flag, _) => matches!(text.as_bytes(), [b'0'..=b'9']),
+            _ => false,
+        }
+    }
+
+    /// The number that [`Reading::read`] has, where it is written as most are: units of the last digit, days, or seconds
+    /// since 1970-01-01 00:00:00. `None` says nothing.
+    pub(super) fn plain_number(&self, position: usize, text: &str) -> Option<i64> {
+        let bytes = text.as_bytes();
+        match self.columns[position].0 {
+            Kind::Money => plain_decimal(bytes, 2),
+            Kind::Price => plain_decimal(bytes, 6),
+            Kind::Quantity => plain_decimal(bytes, 4),
+            Kind::Degree => plain_decimal(bytes, 8),
+            Kind::Day => iso_civil(bytes)?.ok().map(|(day, _)| i64::from(day)),
+            Kind::Time => {
+                let (day, second) = iso_civil(bytes)?.ok()?;
+                let plain = crate::model::day::OF_SERVICE.contains(&day);
+                plain.then_some(i64::from(day) * 86_400 + i64::from(second))
+            }
+            Kind::Text | Kind::Flag => None,
+        }
+    }
+}
+
+/// Signs that a text may have; a text of none is left as it is.
+mod signs {
+    /// Below the blank, and 0x7f.
+    pub(super) const CONTROL: u8 = 1;
+    /// Something that `identifier` may have to mend: a blank, a quote, a character that is not ASCII.
+    pub(super) const MENDABLE: u8 = 2;
+    /// A point, which codes may have and numbers may lose.
+    pub(super) const POINT: u8 = 4;
+
+    pub(super) const OF: [u8; 256] = {
+        let mut of = [0; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            of[byte] = match byte {
+                0..=0x1f | 0x7f => CONTROL | MENDABLE,
+                0x20 | 0x27 | 0x2b | 0x3d | 0x80.. => MENDABLE,
+                0x2e => POINT,
+                _ => 0,
+            };
+            byte += 1;
+        }
+        of
+    };
+}
+
+/// Whether a text, not empty, is its own value: nothing to trim, no word for nothing, nothing to mend, nothing wrong.
+fn is_plain(writing: Writing, bytes: &[u8]) -> bool {
+    let found = bytes.iter().fold(0, |found, &byte| found | signs::OF[usize::from(byte)]);
+    let (wrong, shortest) = match writing {
+        Writing::Prose => (signs::CONTROL, 1),
+        Writing::Code => (signs::MENDABLE, 1),
+        Writing::Number => (signs::MENDABLE | signs::POINT, 1),
+        Writing::TwoDigits | Writing::Sex => (signs::MENDABLE | signs::POINT, 2),
+    };
+    found & wrong == 0
+        && (bytes.len() > 4 || (bytes.len() >= shortest && !matches!(bytes, b"-" | b"\\N" | b"NULL" | b"null")))
+        // Without these signs it can neither be trimmed nor be a float.
+        && (found & (signs::MENDABLE | signs::POINT) == 0 || (is_trimmed(bytes) && !looks_floated(bytes)))
+        && bytes.len() <= LONGEST_CELL
+}
+
+/// Whether a text plainly begins and ends with something to see: ASCII, a Chinese character, a full-width sign.
+fn is_trimmed(bytes: &[u8]) -> bool {
+    let begins = bytes.first().is_some_and(|b| b.is_ascii_graphic() || matches!(b, 0xe4..=0xe9));
+    let ends = match bytes {
+        [.., 0xe4..=0xe9, _, _] | [.., 0xef, 0xbc, _] => true,
+        [.., last] => last.is_ascii_graphic(),
+        [] => false,
+    };
+    begins && ends
+}
 
 /// How the text of a column is written, so what may be mended in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,15 +283,14 @@ fn free_text(text: &str) -> Result<Cow<'_, str>, BadValue> {
     if text.len() > LONGEST_CELL && text.chars().count() > LONGEST_CELL {
         return Err(BadValue::from(format!("more than {LONGEST_CELL} characters in one cell")));
     }
-    if looks_floated(text) {
+    if looks_floated(text.as_bytes()) {
         return Err(FLOATED.into());
     }
     Ok(Cow::Borrowed(text))
 }
 
 /// `1.23457E+17`, `1E+17`, `1.2e17`: what a spreadsheet makes of a long number.
-fn looks_floated(text: &str) -> bool {
-    let bytes = text.as_bytes();
+fn looks_floated(bytes: &[u8]) -> bool {
     if bytes.len() < 4 || bytes.len() > 30 || !bytes[0].is_ascii_digit() {
         return false;
     }
@@ -220,7 +316,7 @@ fn identifier(writing: Writing, text: Cow<'_, str>) -> Result<Cow<'_, str>, BadV
         [b'=', b'"', .., b'"'] if text.len() > 3 => Cow::Owned(text[2..text.len() - 1].trim().to_owned()),
         _ => text,
     };
-    if matches!(text, Cow::Owned(_)) && looks_floated(&text) {
+    if matches!(text, Cow::Owned(_)) && looks_floated(text.as_bytes()) {
         return Err(FLOATED.into());
     }
     if text.bytes().any(|b| b < b' ') {
@@ -591,25 +687,24 @@ fn day_of(year: i32, month: i32, day: i32) -> Result<i32, BadValue> {
 pub(super) const WIDEST: usize = 48;
 
 /// A row's values in the order of the table's columns; absent ones are null.
-pub(super) type RowValues<'a> = [Value<'a>; WIDEST];
+type RowValues<'a> = [Value<'a>; WIDEST];
 
 /// A row of nulls.
-pub(super) fn empty_row<'a>() -> RowValues<'a> {
+fn empty_row<'a>() -> RowValues<'a> {
     [const { Value::Null }; WIDEST]
 }
 
 /// Reads a row: `cells` are positions in [`Table::columns`] and texts. Every bad cell is listed, not only the first.
-pub(super) fn read_row<'a>(
+fn read_row<'a>(
     table: Table,
     cells: impl IntoIterator<Item = (usize, &'a str)>,
     values: &mut RowValues<'a>,
 ) -> Result<(), Vec<BadCell>> {
     let columns = table.columns();
-    let written = &WRITTEN[table as usize];
+    let reading = Reading::of(table);
     let mut bad = Vec::new();
     for (position, text) in cells {
-        let (kind, writing) = written[position];
-        match parse_written(kind, writing, text) {
+        match reading.read(position, text) {
             Ok(value) => values[position] = value,
             Err(BadValue { reason }) => {
                 bad.push(BadCell { column: columns[position].name, reason, text: text.to_owned() });
@@ -626,6 +721,11 @@ pub(super) fn read_row<'a>(
         }
     }
     if bad.is_empty() { Ok(()) } else { Err(bad) }
+}
+
+/// What is wrong with a row, cell by cell.
+pub(super) fn bad_cells<'a>(table: Table, cells: impl IntoIterator<Item = (usize, &'a str)>) -> Vec<BadCell> {
+    read_row(table, cells, &mut empty_row()).err().unwrap_or_default()
 }
 
 /// Builds one column.
@@ -699,16 +799,11 @@ impl TableBuilder {
     pub fn push(&mut self, cells: &[(usize, &str)]) -> Result<(), Vec<BadCell>> {
         let mut values = empty_row();
         read_row(self.table, cells.iter().copied(), &mut values)?;
-        self.push_values(&values);
-        Ok(())
-    }
-
-    /// Appends a row that has been read.
-    pub(super) fn push_values(&mut self, values: &RowValues<'_>) {
-        for (column, value) in self.columns.iter_mut().zip(values) {
+        for (column, value) in self.columns.iter_mut().zip(&values) {
             column.push(value);
         }
         self.rows += 1;
+        Ok(())
     }
 
     /// Rows so far.
