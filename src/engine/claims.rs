@@ -8,6 +8,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -15,13 +16,13 @@ use arrow::array::{
     UInt32Array,
 };
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::{SortColumn, filter_record_batch, lexsort_to_indices, take_record_batch};
+use arrow::compute::{SortColumn, concat_batches, filter_record_batch, lexsort_to_indices, take, take_record_batch};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 
 use super::kept::{Kept, Named};
-use super::words::{RowsBy, Texts};
+use super::words::{RowsBy, Texts, with_its_own_texts};
 use crate::model::Table;
 
 /// Text column of a batch.
@@ -217,40 +218,55 @@ pub struct Traced {
 }
 
 impl Claims {
-    /// The lines with trace codes, in the columns that are asked for; none, and the common case costs one look at a column.
+    /// The lines with trace codes and their settlements, in the columns that are asked for; none, and the common case costs
+    /// one look at a column. They wait for the end of a run, so nothing of the unit is kept with them.
     ///
     /// # Errors
     /// A column was not read.
-    pub fn traced(&self, columns: &[&str]) -> Result<Option<Traced>, ArrowError> {
+    pub fn traced(&self, of_lines: &[&str], of_settlements: &[&str]) -> Result<Option<Traced>, ArrowError> {
         let codes = text(&self.lines, "drug_trac_codg")?;
         if codes.null_count() == codes.len() {
             return Ok(None);
         }
         let keep: UInt32Array = (0u32..).zip(codes.iter()).filter(|(_, c)| c.is_some()).map(|(row, _)| row).collect();
-        let named = columns.iter().filter(|name| self.lines.has(name));
+        let named = of_lines.iter().filter(|name| self.lines.has(name));
         let lines = RecordBatch::try_from_iter_with_nullable(
             named
-                .map(|name| Ok((*name, self.lines.gather(name, &keep)?, true)))
+                .map(|name| Ok((*name, with_its_own_texts(&self.lines.gather(name, &keep)?)?, true)))
                 .collect::<Result<Vec<_>, ArrowError>>()?,
         )?;
         let wanted: HashSet<&str> = texts(&lines, "setl_id")?.distinct().into_iter().collect();
         let ids = text(&self.settlements, "setl_id")?;
-        let settlements = kept(&self.settlements, |row| at(ids, row).is_some_and(|id| wanted.contains(id)))?;
+        let settled: UInt32Array = (0u32..)
+            .zip(ids.iter())
+            .filter(|(_, id)| id.is_some_and(|id| wanted.contains(id)))
+            .map(|(row, _)| row)
+            .collect();
+        let named = of_settlements.iter().filter_map(|name| self.settlements.column_by_name(name).map(|c| (*name, c)));
+        let settlements = RecordBatch::try_from_iter_with_nullable(
+            named
+                .map(|(name, c)| Ok((name, take(c, &settled, None)?, true)))
+                .collect::<Result<Vec<_>, ArrowError>>()?,
+        )?;
         drop(wanted);
         Ok(Some(Traced { lines, settlements }))
     }
 
-    /// Claims of nothing but traced lines, of all persons together.
+    /// Claims of nothing but traced lines, of all persons. Where they are asked code by code, the lines whose codes no other
+    /// line has come part by part, and only the others, which are few, are laid together: what waits takes memory once.
     ///
     /// # Errors
-    /// The batches do not fit together.
-    pub fn across(parts: &[Traced]) -> Result<Option<Claims>, ArrowError> {
-        let Some(first) = parts.first() else { return Ok(None) };
-        let lines = arrow::compute::concat_batches(&first.lines.schema(), parts.iter().map(|p| &p.lines))?;
-        let settlements =
-            arrow::compute::concat_batches(&first.settlements.schema(), parts.iter().map(|p| &p.settlements))?;
+    /// A column is missing.
+    pub fn across(parts: Vec<Traced>, code_by_code: bool) -> Result<Across, ArrowError> {
+        let hasher = DefaultHashBuilder::default();
+        let repeated = if code_by_code { repeated(&parts, &hasher)? } else { HashSet::new() };
+        let (waiting, together) = if code_by_code { (parts, Vec::new()) } else { (Vec::new(), parts) };
+        Ok(Across { hasher, repeated, waiting: waiting.into_iter(), together })
+    }
+
+    fn of_traced(Traced { lines, settlements }: Traced) -> Result<Claims, ArrowError> {
         let empty = |table: Table| RecordBatch::new_empty(table.schema());
-        Ok(Some(Claims {
+        Ok(Claims {
             settlement_of: RowsBy::new(texts(&settlements, "setl_id")?),
             raw_lines: Kept::whole(lines.slice(0, 0)),
             raw_settlements: Kept::whole(settlements.slice(0, 0)),
@@ -266,8 +282,96 @@ impl Claims {
             unpaired_at: BTreeMap::new(),
             encounter_of: RowsBy::default(),
             person_of: RowsBy::default(),
-        }))
+        })
     }
+}
+
+/// Claims of traced lines, one after another; no code is in two of them.
+#[derive(Debug)]
+pub struct Across {
+    hasher: DefaultHashBuilder,
+    /// Hashes of the codes that more than one line may have.
+    repeated: HashSet<u64>,
+    waiting: std::vec::IntoIter<Traced>,
+    together: Vec<Traced>,
+}
+
+impl Across {
+    /// The lines of a part whose codes no other line has; the others are put to those of the parts before.
+    fn apart(&mut self, part: &Traced) -> Result<Claims, ArrowError> {
+        let shared = part.codes(&self.hasher, |codes| codes.iter().any(|code| self.repeated.contains(code)))?;
+        let others: BooleanArray = shared.iter().map(|shared| shared.map(|shared| !shared)).collect();
+        self.together.push(part.those(&shared)?);
+        Claims::of_traced(part.those(&others)?)
+    }
+}
+
+impl Iterator for Across {
+    type Item = Result<Claims, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(part) = self.waiting.next() {
+            return Some(self.apart(&part));
+        }
+        let parts = std::mem::take(&mut self.together);
+        let first = parts.first()?;
+        let (lines, settlements) = (first.lines.schema(), first.settlements.schema());
+        let lines = concat_batches(&lines, parts.iter().map(|p| &p.lines));
+        let settlements = concat_batches(&settlements, parts.iter().map(|p| &p.settlements));
+        drop(parts);
+        Some(lines.and_then(|lines| Claims::of_traced(Traced { lines, settlements: settlements? })))
+    }
+}
+
+/// The trace codes of a line, as it lists them.
+pub(super) fn trace_codes(list: &str) -> impl Iterator<Item = &str> {
+    list.split('|').map(str::trim).filter(|code| !code.is_empty())
+}
+
+impl Traced {
+    /// An answer for each line about the hashes of its codes.
+    fn codes(
+        &self,
+        hasher: &DefaultHashBuilder,
+        mut answer: impl FnMut(&[u64]) -> bool,
+    ) -> Result<BooleanArray, ArrowError> {
+        let mut hashes: Vec<u64> = Vec::new();
+        let lists = text(&self.lines, "drug_trac_codg")?.iter();
+        Ok(lists
+            .map(|list| {
+                hashes.clear();
+                hashes.extend(trace_codes(list.unwrap_or_default()).map(|code| hasher.hash_one(code)));
+                Some(answer(&hashes))
+            })
+            .collect())
+    }
+
+    /// Some of the lines, and their settlements.
+    fn those(&self, lines: &BooleanArray) -> Result<Traced, ArrowError> {
+        let lines = filter_record_batch(&self.lines, lines)?;
+        let wanted: HashSet<&str> = texts(&lines, "setl_id")?.distinct().into_iter().collect();
+        let ids = text(&self.settlements, "setl_id")?;
+        let settlements = kept(&self.settlements, |row| at(ids, row).is_some_and(|id| wanted.contains(id)))?;
+        Ok(Traced { lines: own_texts(&lines)?, settlements })
+    }
+}
+
+/// The same rows, with no texts in their columns of codes but their own.
+fn own_texts(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let columns = batch.columns().iter().map(with_its_own_texts).collect::<Result<Vec<_>, _>>()?;
+    RecordBatch::try_new(batch.schema(), columns)
+}
+
+fn repeated(parts: &[Traced], hasher: &DefaultHashBuilder) -> Result<HashSet<u64>, ArrowError> {
+    let mut all: Vec<u64> = Vec::new();
+    for part in parts {
+        part.codes(hasher, |codes| {
+            all.extend(codes);
+            true
+        })?;
+    }
+    all.sort_unstable();
+    Ok(all.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect())
 }
 
 /// In the order of the dataset; a dataset is in it already, and the check costs one pass.

@@ -93,6 +93,56 @@ pub fn coded(table: Table) -> Vec<&'static str> {
     texts.map(|column| column.name).filter(|name| !SPELLED_OUT.contains(name)).collect()
 }
 
+/// What a finding about a line, its money and its place say.
+const OF_TRACED: &[(Table, &[&str])] = &[
+    (
+        Table::FeeDetail,
+        &[
+            "feedetl_sn",
+            "mdtrt_id",
+            "setl_id",
+            "psn_no",
+            "fixmedins_code",
+            "fee_ocur_time",
+            "hilist_code",
+            "det_item_fee_sumamt",
+            "fulamt_ownpay_amt",
+            "overlmt_selfpay",
+            "preselfpay_amt",
+            "inscp_amt",
+            "drug_trac_codg",
+        ],
+    ),
+    (
+        Table::Settlement,
+        &[
+            "setl_id",
+            "mdtrt_id",
+            "setl_time",
+            "insutype",
+            "insu_admdvs",
+            "medfee_sumamt",
+            "fulamt_ownpay_amt",
+            "overlmt_selfpay",
+            "preselfpay_amt",
+            "inscp_amt",
+            "hifp_pay",
+        ],
+    ),
+];
+
+/// Columns of the traced lines and of their settlements that wait for these plans, which ask across persons; as few as will
+/// do, for they are kept until the end of a run.
+#[must_use]
+pub fn traced<'p>(plans: impl IntoIterator<Item = &'p Plan>) -> BTreeMap<Table, Vec<&'static str>> {
+    let reads: BTreeSet<&str> = plans.into_iter().flat_map(|p| &p.reads).map(|(_, column)| column.as_str()).collect();
+    let of_table = |(table, always): &(Table, &[&str])| {
+        let names = table.columns().iter().map(|column| column.name);
+        (*table, names.filter(|name| always.contains(name) || reads.contains(name)).collect())
+    };
+    OF_TRACED.iter().map(of_table).collect()
+}
+
 /// Columns to read for these plans, in the order of the tables' schemas.
 #[must_use]
 pub fn needed<'p>(plans: impl IntoIterator<Item = &'p Plan>) -> BTreeMap<Table, Vec<&'static str>> {

@@ -27,7 +27,7 @@ mod words;
 pub use absent::wanting;
 pub use answers::Answers;
 pub use claims::{Claims, Netting, Tables};
-pub use columns::{coded, needed};
+pub use columns::{coded, needed, traced};
 pub use hit::{Hit, HitLine};
 pub use lookup::Memory;
 pub use plan::{Compiler, Plan};

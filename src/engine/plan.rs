@@ -88,6 +88,14 @@ impl Plan {
         self.totals.iter().all(|total| of_setting && of(&total.per, &["stay_id", "mdtrt_id"]))
     }
 
+    /// Whether it asks about each trace code by itself.
+    #[must_use]
+    pub fn code_by_code(&self) -> bool {
+        let of_code = |per: &[Compiled]| per.iter().any(|c| c.column.as_deref() == Some("trace_code"));
+        let sequence = self.sequence.as_ref().is_none_or(|sequence| of_code(&sequence.per));
+        of_code(&self.per) && sequence && self.totals.iter().all(|t| of_code(&t.per)) && self.matches.is_empty()
+    }
+
     /// Whether its question goes across persons: it is asked once, of what all batches gave, not batch by batch.
     #[must_use]
     pub fn across_persons(&self) -> bool {

@@ -20,7 +20,7 @@ use arrow::error::ArrowError;
 use hashbrown::HashMap;
 use rust_decimal::Decimal;
 
-use super::claims::{Claims, at, day, day_of, decimal, text, texts, time};
+use super::claims::{Claims, at, day, day_of, decimal, text, texts, time, trace_codes};
 use super::factor::Level;
 use super::frame::{Compiled, Frame, compute};
 use super::kept::{Kept, Named};
@@ -1556,8 +1556,7 @@ impl<'a> Views<'a> {
             for (line, list) in (0u32..).zip(codes.iter()) {
                 let row = line as usize;
                 if amounts.is_valid(row) && amounts.value(row) > 0 {
-                    let parts = list.unwrap_or_default().split('|').map(str::trim).filter(|code| !code.is_empty());
-                    found.extend(parts.map(|code| (code.to_owned(), line)));
+                    found.extend(trace_codes(list.unwrap_or_default()).map(|code| (code.to_owned(), line)));
                 }
             }
             let order = |(_, line): &(String, u32)| {

@@ -6,7 +6,7 @@
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, StringArray};
 use arrow::compute::take;
 use arrow::datatypes::Int32Type;
 use arrow::error::ArrowError;
@@ -120,6 +120,26 @@ pub(super) fn spelled_out(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
         Some(Texts::Coded(places, texts)) => take(texts, places, None),
         _ => Ok(Arc::clone(column)),
     }
+}
+
+/// The same column; of the texts that there are, only those that its rows have.
+pub(super) fn with_its_own_texts(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let Some(Texts::Coded(places, texts)) = Texts::of(column) else { return Ok(Arc::clone(column)) };
+    let mut kept: Vec<&str> = Vec::new();
+    let mut place_of: Vec<Option<i32>> = vec![None; texts.len()];
+    let places: Int32Array = places
+        .iter()
+        .map(|place| {
+            let place = usize::try_from(place?).ok().filter(|place| texts.is_valid(*place))?;
+            if place_of[place].is_none() {
+                place_of[place] = i32::try_from(kept.len()).ok();
+                kept.push(texts.value(place));
+            }
+            place_of[place]
+        })
+        .collect();
+    let texts: ArrayRef = Arc::new(StringArray::from(kept));
+    Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(places, texts)?))
 }
 
 /// Distinct texts, numbered from 1 in the order in which they were first met.

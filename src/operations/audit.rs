@@ -23,7 +23,7 @@ use crate::aside::Aside;
 use crate::clock::Stopwatch;
 use crate::engine::claims::{Tally as Lines, Traced};
 use crate::engine::{
-    Answers, Claims, Found, Hit, Memory, Netting, Plan, Scope, Setting, Tables, Views, coded, needed, run,
+    Answers, Claims, Found, Hit, Memory, Netting, Plan, Scope, Setting, Tables, Views, coded, needed, run, traced,
 };
 use crate::findings::{Coverage, Covered, Outcome, RuleFacts, assemble_told, stale};
 use crate::ingest::{self, Dataset, TableSummary, Unit};
@@ -309,17 +309,24 @@ fn ask_across(
 ) -> Result<(), Error> {
     let internal = |e: arrow::error::ArrowError| Error::Engine(format!("cannot ask across persons: {e}"));
     progress.begin("across", 0);
-    let Some(claims) = Claims::across(&whole.traced).map_err(internal)? else { return Ok(()) };
-    whole.traced.clear();
     let memory = Memory::default();
-    let views = Rc::new(Views::new(&claims, setting, &memory));
-    for (number, plan) in library.plans.iter().enumerate().filter(|(_, plan)| plan.across_persons()) {
-        progress.go_on()?;
-        let watch = Stopwatch::start();
-        let found = run(plan, &library.set, &views, scope).unwrap_or_else(|error| failed(plan, &views, &error));
-        whole.hits.extend(found.hits.into_iter().map(|hit| (number, hit)));
-        whole.answers[number] = found.answers;
-        whole.spent.rules[number] += watch.elapsed();
+    let asking = || library.plans.iter().enumerate().filter(|(_, plan)| plan.across_persons());
+    let code_by_code = asking().all(|(_, plan)| plan.code_by_code());
+    for claims in Claims::across(std::mem::take(&mut whole.traced), code_by_code).map_err(internal)? {
+        let claims = claims.map_err(internal)?;
+        let views = Rc::new(Views::new(&claims, setting, &memory));
+        let mut part = Whole::default();
+        part.answers.resize_with(library.plans.len(), BTreeMap::new);
+        part.spent.rules.resize(library.plans.len(), Duration::ZERO);
+        for (number, plan) in asking() {
+            progress.go_on()?;
+            let watch = Stopwatch::start();
+            let found = run(plan, &library.set, &views, scope).unwrap_or_else(|error| failed(plan, &views, &error));
+            part.hits.extend(found.hits.into_iter().map(|hit| (number, hit)));
+            part.answers[number] = found.answers;
+            part.spent.rules[number] = watch.elapsed();
+        }
+        *whole = std::mem::take(whole).and(part);
     }
     progress.end();
     Ok(())
@@ -353,9 +360,8 @@ fn run_unit(
     part.unpaired_at.clone_from(&claims.unpaired_at);
     if library.plans.iter().any(Plan::across_persons) {
         // What waits for the end is kept in the columns that its rules read, and no others.
-        let kept = needed(library.plans.iter().filter(|plan| plan.across_persons()));
-        let columns = kept.get(&Table::FeeDetail).map(Vec::as_slice).unwrap_or_default();
-        part.traced.extend(claims.traced(columns).map_err(internal)?);
+        let kept = traced(library.plans.iter().filter(|plan| plan.across_persons()));
+        part.traced.extend(claims.traced(&kept[&Table::FeeDetail], &kept[&Table::Settlement]).map_err(internal)?);
     }
     memory.begin_unit();
     let views = Rc::new(Views::new(&claims, setting, memory));
