@@ -5,8 +5,8 @@
 //! not grow with the data. Plans are compiled once per run. Deliberately unknown here: files, findings, faces.
 //!
 //! Reading order: `claims` (netting), `views` (the model's columns), `plan` (expressions compiled), `frame` (rows with
-//! what is joined to them), `factor` (what is computed once a code or an encounter), `lookup` and `group` (knowledge and groups), `run` (the words of the language), `absent` (what is
-//! left of a rule without some columns).
+//! what is joined to them), `factor` (what is computed once a code or an encounter), `lookup` and `group` (knowledge and
+//! groups), `run` (the words of the language), `absent` (what is left of a rule without some columns).
 
 mod absent;
 mod answers;

@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
+use fundaudit::engine::{Claims, Memory, Scope, Setting, Views, coded, needed, run};
+use fundaudit::ingest;
 use fundaudit::operations::audit::{self, Options};
 use fundaudit::operations::generate::{self, generate};
+use fundaudit::operations::library;
 use fundaudit::progress::Silent;
 use fundaudit::report::Format;
 
@@ -237,4 +241,50 @@ fn the_catalogue_counts_on_its_last_and_first_days() {
     assert_eq!(named[0]["table"], "catalogue");
     assert!(named[0]["file"].as_str().unwrap().ends_with("catalogue.csv"), "{named}");
     assert!(named[0]["rows"].as_u64().unwrap() > 100 && named[0]["sha256"].as_str().unwrap().len() == 64, "{named}");
+}
+
+/// A dataset's texts are read as codes, and what speaks of one code or of an encounter is computed once for each; a claim that
+/// comes by itself has texts, and every row is asked. The answers are one.
+#[test]
+fn codes_and_texts_give_the_same_hits_and_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = generate::Options { persons: 400, seed: 11, messy: true, ..generate::Options::default() };
+    let export = made(folder.path(), &options);
+    let dataset =
+        ingest::ingest(&[export], &ingest::Options::default(), &folder.path().join("dataset"), &Silent).unwrap();
+    let library = library::compile(library::Origin { rules: None, knowledge: None }, &[]).unwrap();
+    let knowledge = |name: &str| library.set.knowledge.get(name).cloned();
+    let setting = Setting {
+        as_of: dataset.manifest().last_day.unwrap(),
+        first_day: dataset.manifest().first_day.unwrap(),
+        region: None,
+        facilities: Setting::facilities_of(&dataset.facilities().unwrap()).unwrap(),
+        care_settings: knowledge("care_setting_of_med_type"),
+        identity_groups: knowledge("identity_group"),
+    };
+    let (mut hits, mut units) = (0, 0);
+    for unit in dataset.units() {
+        let claims = |as_codes: bool| {
+            let columns = needed(&library.plans).into_iter();
+            let read = columns.map(|(table, names)| {
+                let coded = if as_codes { coded(table) } else { Vec::new() };
+                (table, dataset.read_coded(unit, table, &names, &coded).unwrap())
+            });
+            Claims::net(&read.collect()).unwrap()
+        };
+        let (codes, texts) = (claims(true), claims(false));
+        assert_eq!(codes.netting, texts.netting);
+        let memories = (Memory::default(), Memory::default());
+        let of_codes = Rc::new(Views::new(&codes, &setting, &memories.0));
+        let of_texts = Rc::new(Views::new(&texts, &setting, &memories.1));
+        for plan in library.plans.iter().filter(|plan| !plan.across_persons()) {
+            let one = run(plan, &library.set, &of_codes, &Scope::default()).unwrap();
+            let other = run(plan, &library.set, &of_texts, &Scope::default()).unwrap();
+            assert_eq!(one.hits, other.hits, "{}", plan.rule.code);
+            assert_eq!(one.answers, other.answers, "{}", plan.rule.code);
+            hits += one.hits.len();
+        }
+        units += 1;
+    }
+    assert!(units > 0 && hits > 100, "{hits} hits in {units} units: too few to say anything");
 }
