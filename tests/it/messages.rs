@@ -173,10 +173,13 @@ fn the_newer_words_say_the_same_and_are_answered_in_the_newer_words() {
     assert!(result.get("patn_id").is_none() && result["judge_result_detail_dtos"][0].get("rx_id").is_none());
 }
 
+/// The same message, written by another vendor.
+type Change = fn(&mut Value);
+
 #[test]
 fn however_it_is_written_it_says_the_same() {
     let as_sent = tables(&review(&fixture("3101.json")).tables);
-    let changes: [(&str, fn(&mut Value)); 9] = [
+    let changes: [(&str, Change); 9] = [
         ("single objects for lists", |m| {
             let mut patient = m.pointer(PATIENT).unwrap().clone();
             patient["fsi_encounter_dtos"] = patient["fsi_encounter_dtos"][0].clone();
