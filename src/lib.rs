@@ -27,11 +27,11 @@
 //! 4. [`findings`]: what a hit becomes before a person answers it.
 //! 5. [`ingest`]: from files as people make them to a dataset that holds what can be audited and a list of what cannot.
 //! 6. [`operations`]: a verb a file; [`operations::audit`] ties the above together in a screen.
-//! 7. [`report`] and [`cli`]: what people see.
+//! 7. [`report`] and [`cli`]: what people see; [`messages`]: what hospitals' systems ask and are answered.
 //!
 //! ## Floors
 //! Imports point down; modules of one floor do not see each other; a test holds it.
-//! 7 `cli` · 6 `operations` · 5 `report` · 4 `findings` · 3 `engine` · 2 `ingest`, `rules` · 1 `model` · 0 `clock`, `span`,
+//! 7 `cli` · 6 `operations` · 5 `report`, `messages` · 4 `findings` · 3 `engine` · 2 `ingest`, `rules` · 1 `model` · 0 `clock`, `span`,
 //! `progress`, `aside`.
 //!
 //! ## What is absent
@@ -75,6 +75,7 @@ pub mod clock;
 pub mod engine;
 pub mod findings;
 pub mod ingest;
+pub mod messages;
 pub mod model;
 pub mod operations;
 pub mod progress;

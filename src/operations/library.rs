@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::engine::{Compiler, Plan};
+use crate::messages::Codes;
 use crate::report::Essay;
 use crate::rules::{Exemptions, Files, Rule, RuleSet, Status, load};
 use crate::span::nearest;
@@ -108,12 +109,17 @@ pub fn compile<'a>(origin: impl Into<Origin<'a>>, select: &[String]) -> Result<L
     Ok(Library { set, plans })
 }
 
-/// Loads a library and compiles every rule of it but the retired ones, drafts too.
+/// Loads a library and compiles every rule of it but the retired ones, drafts too; and reads the dictionaries of messages.
 ///
 /// # Errors
 /// Every mistake of every file.
 pub fn check<'a>(origin: impl Into<Origin<'a>>) -> Result<Library, Error> {
-    let set = open(origin)?;
+    let origin = origin.into();
+    let (set, dictionaries) = open_with(origin, Codes::FILE)?;
+    if let Some(text) = dictionaries {
+        let root = origin.rules.map_or_else(|| "audit_rules".to_owned(), |folder| folder.display().to_string());
+        Codes::read(&format!("{root}/{}", Codes::FILE), &text, &set).map_err(Error::Rules)?;
+    }
     let rules: Vec<&Rule> = set.rules.iter().filter(|rule| rule.status != Status::Retired).collect();
     let plans = Compiler::new(&set).compile(&rules).map_err(Error::Rules)?;
     Ok(Library { set, plans })

@@ -9,6 +9,7 @@ mod exemptions;
 mod generate;
 mod ingest;
 mod malformed;
+mod messages;
 mod model;
 mod regions;
 mod report;

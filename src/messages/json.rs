@@ -1,0 +1,322 @@
+//! JSON of strangers, read with limits: how deep, how many values, how long a text.
+//!
+//! Goes in: the bytes of a message. Comes out: a [`Node`], whose texts point into those bytes where they can, or a
+//! [`Refused`] that says what is wrong and where. Deliberately unknown here: what any field means.
+//!
+//! A field that is there twice is refused: who wrote it and who reads it might take different ones. A number is kept as
+//! text, because an id may have been written without quotes; one with more digits than a JSON number keeps exactly is
+//! rounded to fifteen, which gives back `0.3` for the `0.30000000000000004` of a script. A text that is too long is no
+//! reason to refuse the rest: it stays as [`Node::TooLong`], and whoever wants it says that it was not read.
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+
+use super::{Limits, Refused, Why};
+
+/// A value of a message.
+#[derive(Clone, PartialEq)]
+pub(super) enum Node<'a> {
+    Null,
+    Flag(bool),
+    /// As text: `50.00` is `50`, `1.5e20` stays so.
+    Number(String),
+    Text(Cow<'a, str>),
+    /// Longer than the limit.
+    TooLong,
+    List(Vec<Node<'a>>),
+    Object(Vec<(Cow<'a, str>, Node<'a>)>),
+}
+
+impl<'a> Node<'a> {
+    /// The field of an object, unless it holds nothing.
+    pub(super) fn get(&self, name: &str) -> Option<&Node<'a>> {
+        let Node::Object(fields) = self else { return None };
+        fields.iter().find(|(key, _)| key == name).map(|(_, node)| node).filter(|node| !node.is_nothing())
+    }
+
+    /// The first of these fields that holds something.
+    pub(super) fn first(&self, names: &[&'static str]) -> Option<(&'static str, &Node<'a>)> {
+        names.iter().find_map(|&name| Some((name, self.get(name)?)))
+    }
+
+    /// The text of a field; of a number or a flag too.
+    pub(super) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.get(name)?.as_text()
+    }
+
+    /// A scalar as text, trimmed.
+    pub(super) fn as_text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Node::Text(text) => Some(Cow::Borrowed(text.trim())),
+            Node::Number(text) => Some(Cow::Borrowed(text)),
+            Node::Flag(flag) => Some(Cow::Borrowed(if *flag { "1" } else { "0" })),
+            _ => None,
+        }
+    }
+
+    /// What vendors write for nothing: `null`, `""`, `"-"`, an empty list or object.
+    pub(super) fn is_nothing(&self) -> bool {
+        match self {
+            Node::Null => true,
+            Node::Text(text) => matches!(text.trim(), "" | "-" | "null" | "NULL" | "\\N"),
+            Node::List(list) => list.iter().all(Node::is_nothing),
+            Node::Object(fields) => fields.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// A collection, whether it came as a list or as a single object; nothing is an empty one.
+    pub(super) fn items(&self) -> &[Node<'a>] {
+        match self {
+            Node::List(list) => list,
+            node if node.is_nothing() => &[],
+            node => std::slice::from_ref(node),
+        }
+    }
+
+    /// The object, also where it is the only one of a list.
+    pub(super) fn object(&self) -> Option<&Node<'a>> {
+        match self {
+            Node::Object(_) => Some(self),
+            Node::List(list) => match list.as_slice() {
+                [only @ Node::Object(_)] => Some(only),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// The kind alone: messages hold health data.
+impl fmt::Debug for Node<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Node::Null => "Null",
+            Node::Flag(_) => "Flag",
+            Node::Number(_) => "Number",
+            Node::Text(_) => "Text",
+            Node::TooLong => "TooLong",
+            Node::List(_) => "List",
+            Node::Object(_) => "Object",
+        })
+    }
+}
+
+/// Reads a message.
+pub(super) fn parse<'a>(body: &'a [u8], limits: &Limits) -> Result<Node<'a>, Refused> {
+    if body.len() > limits.bytes {
+        let said = format!("消息有 {} 字节，最多 {} 字节：少送几个就诊或处方，分几次送", body.len(), limits.bytes);
+        return Err(Refused::new(Why::TooLarge, said));
+    }
+    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    let text = std::str::from_utf8(body).map_err(|error| {
+        let said = format!("第 {} 字节起不是 UTF-8：请以 UTF-8 编码发送，不要用 GBK", error.valid_up_to() + 1);
+        Refused::new(Why::NotJson, said)
+    })?;
+    if text.trim().is_empty() {
+        return Err(Refused::new(Why::NotJson, "消息是空的：应当是一个 JSON 对象"));
+    }
+    let reading = Reading { limits, values: Cell::new(0), path: RefCell::new(Vec::new()), refused: RefCell::new(None) };
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let seed = Seed { reading: &reading, depth: 0 };
+    let read = seed.deserialize(&mut reader).and_then(|node| reader.end().map(|()| node));
+    read.map_err(|error| {
+        reading.refused.take().unwrap_or_else(|| {
+            let what = match error.classify() {
+                serde_json::error::Category::Eof => "没有写完",
+                _ => "写错了",
+            };
+            let said = format!("不是 JSON：第 {} 行第 {} 列{what}", error.line(), error.column());
+            Refused::new(Why::NotJson, said)
+        })
+    })
+}
+
+/// What is counted while a message is read.
+struct Reading<'l> {
+    limits: &'l Limits,
+    values: Cell<usize>,
+    /// Names of the fields that are open.
+    path: RefCell<Vec<String>>,
+    /// Why reading stopped, where it was not the syntax.
+    refused: RefCell<Option<Refused>>,
+}
+
+impl Reading<'_> {
+    fn stop<E: serde::de::Error>(&self, why: Why, what: impl FnOnce(&str) -> String) -> E {
+        let path = self.path.borrow().join(".");
+        let place = if path.is_empty() { "消息".to_owned() } else { format!("`{path}`") };
+        *self.refused.borrow_mut() = Some(Refused::new(why, what(&place)));
+        E::custom("stopped")
+    }
+
+    fn count<E: serde::de::Error>(&self) -> Result<(), E> {
+        self.values.set(self.values.get() + 1);
+        if self.values.get() > self.limits.values {
+            let most = self.limits.values;
+            return Err(self.stop(Why::TooLarge, |place| format!("{place}：值多于 {most} 个，分几次送")));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Seed<'r, 'l> {
+    reading: &'r Reading<'l>,
+    depth: usize,
+}
+
+impl Seed<'_, '_> {
+    fn inside<E: serde::de::Error>(self) -> Result<Self, E> {
+        let most = self.reading.limits.depth;
+        if self.depth >= most {
+            return Err(self.reading.stop(Why::TooLarge, |place| format!("{place}：嵌套超过 {most} 层")));
+        }
+        Ok(Seed { depth: self.depth + 1, ..self })
+    }
+
+    fn long(self, text: &str) -> bool {
+        text.len() > self.reading.limits.text
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {
+    type Value = Node<'de>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<Node<'de>, D::Error> {
+        self.reading.count()?;
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Seed<'_, '_> {
+    type Value = Node<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Node<'de>, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Node<'de>, E> {
+        Ok(Node::Flag(flag))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Node<'de>, E> {
+        Ok(Node::Number(number.to_string()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Node<'de>, E> {
+        Ok(Node::Number(number.to_string()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Node<'de>, E> {
+        Ok(Node::Number(digits_of(number)))
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Node<'de>, E> {
+        Ok(if self.long(text) { Node::TooLong } else { Node::Text(Cow::Borrowed(text)) })
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Node<'de>, E> {
+        Ok(if self.long(text) { Node::TooLong } else { Node::Text(Cow::Owned(text.to_owned())) })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node<'de>, A::Error> {
+        let inside = self.inside()?;
+        let mut list = Vec::new();
+        while let Some(node) = items.next_element_seed(inside)? {
+            list.push(node);
+        }
+        Ok(Node::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
+        let inside = self.inside()?;
+        let mut fields: Vec<(Cow<'de, str>, Node<'de>)> = Vec::new();
+        while let Some(name) = map.next_key_seed(Name)? {
+            // Messages have a few dozen fields an object.
+            let twice = fields.iter().any(|(known, _)| *known == name);
+            if fields.len() >= FIELDS {
+                return Err(self.reading.stop(Why::TooLarge, |place| format!("{place}：字段多于 {FIELDS} 个")));
+            }
+            self.reading.path.borrow_mut().push(shown(&name));
+            if twice {
+                return Err(self.reading.stop(Why::NotJson, |place| format!("{place} 写了两次：只写一次")));
+            }
+            let node = map.next_value_seed(inside)?;
+            self.reading.path.borrow_mut().pop();
+            fields.push((name, node));
+        }
+        Ok(Node::Object(fields))
+    }
+}
+
+/// Fields of one object.
+const FIELDS: usize = 300;
+
+/// The name of a field, borrowed where the message spells it plainly.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<Cow<'de, str>, D::Error> {
+        from.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+}
+
+/// A name as it may stand in a message to people: short, one line.
+fn shown(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(40).collect()
+}
+
+/// A JSON number as text, with the fifteen digits that it keeps exactly. A long one keeps the sign of its exponent, so that
+/// an id written without quotes is seen to be lost.
+fn digits_of(number: f64) -> String {
+    let shortest = number.to_string();
+    let digits = shortest.bytes().filter(u8::is_ascii_digit).count();
+    if digits <= 15 {
+        return shortest;
+    }
+    let long = format!("{number:.14e}");
+    match long.split_once('e') {
+        Some((mantissa, exponent)) if exponent.starts_with('-') => format!("{mantissa}E{exponent}"),
+        Some((mantissa, exponent)) => format!("{mantissa}E+{exponent}"),
+        None => long,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_s_sum_is_read_as_it_was_meant() {
+        assert_eq!(digits_of(0.1 + 0.2), "3.00000000000000E-1");
+        assert_eq!(digits_of(50.25), "50.25");
+        assert_eq!(digits_of(1.5e20), "1.50000000000000E+20");
+        assert_eq!(digits_of(1.0), "1");
+    }
+}
