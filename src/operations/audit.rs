@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rayon::prelude::*;
@@ -30,7 +30,7 @@ use crate::ingest::{self, Dataset, TableSummary, Unit};
 use crate::model::{Table, day};
 use crate::progress::Progress;
 use crate::report::{self, Account, Budget, Context, ExemptionMeta, Format, OverBudget, Quarantined, RuleMeta, Step};
-use crate::rules::{Exemptions, RuleSet};
+use crate::rules::{Exemptions, Knowledge, RuleSet};
 
 /// What to audit and how.
 #[derive(Debug, Clone, Default)]
@@ -148,7 +148,8 @@ fn answer(
     progress: &dyn Progress,
 ) -> Result<(Outcome, Setting, Whole), Error> {
     let setting = setting(options, &library.set, dataset)?;
-    let scope = Scope { from: options.from, until: options.until, facilities: options.facilities.clone() };
+    let scope =
+        Scope { from: options.from, until: options.until, facilities: options.facilities.clone(), counted: None };
     let mut run = stages.time("audit", || run_units(options, library, dataset, &setting, &scope, progress))?;
     check_netting(&run.netting, dataset)?;
     let facts: Vec<RuleFacts> = library.plans.iter().map(|p| RuleFacts::of(&p.rule)).collect();
@@ -187,18 +188,20 @@ fn dataset_of(inputs: &[PathBuf]) -> Option<&Path> {
 fn setting(options: &Options, set: &RuleSet, dataset: &Dataset) -> Result<Setting, Error> {
     let manifest = dataset.manifest();
     let facilities = Setting::facilities_of(&dataset.facilities()?).map_err(|e| Error::Engine(e.to_string()))?;
-    let table = |name: &str| {
-        set.knowledge.get(name).cloned().ok_or_else(|| {
-            Error::Usage(format!("the rule library has no knowledge table `{name}`, which the model needs"))
-        })
-    };
     Ok(Setting {
         as_of: options.as_of.or(manifest.last_day).unwrap_or(0),
         first_day: manifest.first_day.unwrap_or(0),
         region: options.region.clone(),
-        facilities,
-        care_settings: Some(table("care_setting_of_med_type")?),
-        identity_groups: Some(table("identity_group")?),
+        facilities: facilities.into(),
+        care_settings: Some(code_table(set, "care_setting_of_med_type")?),
+        identity_groups: Some(code_table(set, "identity_group")?),
+    })
+}
+
+/// A knowledge table that the model reads.
+pub(super) fn code_table(set: &RuleSet, name: &str) -> Result<Arc<Knowledge>, Error> {
+    set.knowledge.get(name).cloned().map(Arc::new).ok_or_else(|| {
+        Error::Usage(format!("the rule library has no knowledge table `{name}`, which the model needs"))
     })
 }
 
@@ -316,7 +319,7 @@ fn ask_across(
     for (number, plan) in library.plans.iter().enumerate().filter(|(_, plan)| plan.across_persons()) {
         progress.go_on()?;
         let watch = Stopwatch::start();
-        let found = run(plan, &library.set, &views, scope).unwrap_or_else(|error| failed(plan, &views, &error));
+        let found = tried(plan, &library.set, &views, scope);
         whole.hits.extend(found.hits.into_iter().map(|hit| (number, hit)));
         whole.answers[number] = found.answers;
         whole.spent.rules[number] += watch.elapsed();
@@ -368,7 +371,7 @@ fn run_unit(
             continue;
         }
         let watch = Stopwatch::start();
-        let found = run(plan, &library.set, &views, scope).unwrap_or_else(|error| failed(plan, &views, &error));
+        let found = tried(plan, &library.set, &views, scope);
         part.hits.extend(found.hits.into_iter().map(|hit| (number, hit)));
         part.answers.push(found.answers);
         part.spent.rules.push(watch.elapsed());
@@ -382,7 +385,11 @@ fn share(unit: &Unit, rule: usize, rules: usize) -> u64 {
     before(rule + 1) - before(rule)
 }
 
-/// A rule that fails is not evaluated, and says why; the others finish.
+/// Runs a rule. One that fails is not evaluated, and says why; the others finish.
+pub(super) fn tried<'a>(plan: &'a Plan, set: &'a RuleSet, views: &Rc<Views<'a>>, scope: &Scope) -> Found {
+    run(plan, set, views, scope).unwrap_or_else(|error| failed(plan, views, &error))
+}
+
 fn failed(plan: &Plan, views: &Rc<Views<'_>>, error: &arrow::error::ArrowError) -> Found {
     tracing::error!(rule = %plan.rule.code, error = %error, "a rule could not be run");
     let rows = views.rows(plan.rule.find.view).unwrap_or(0) as u64;
