@@ -26,6 +26,7 @@ mod intake;
 mod mapping;
 mod packed;
 mod parquet;
+mod persons;
 mod rows;
 mod sources;
 mod spill;
