@@ -166,19 +166,25 @@ fn check(options: &Options) -> Result<(), Error> {
     if options.inputs.is_empty() {
         return Err(Error::Usage("nothing to audit: name a folder of exports, files, or a dataset".to_owned()));
     }
-    if let Some(region) = &options.region
-        && (region.len() != 6 || !region.bytes().all(|b| b.is_ascii_digit()))
-    {
-        return Err(Error::Usage(format!("`--region {region}` is not a region: wanted six digits, such as 370323")));
-    }
+    check_region(options.region.as_deref())?;
     if options.from.zip(options.until).is_some_and(|(from, until)| from > until) {
         return Err(Error::Usage("`--from` is after `--until`".to_owned()));
     }
     Ok(())
 }
 
+/// A region is six digits.
+pub(super) fn check_region(region: Option<&str>) -> Result<(), Error> {
+    match region {
+        Some(region) if region.len() != 6 || !region.bytes().all(|b| b.is_ascii_digit()) => {
+            Err(Error::Usage(format!("`--region {region}` is not a region: wanted six digits, such as 370323")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The folder, when the one input is a dataset.
-fn dataset_of(inputs: &[PathBuf]) -> Option<&Path> {
+pub(super) fn dataset_of(inputs: &[PathBuf]) -> Option<&Path> {
     match inputs {
         [one] if one.join("dataset.json").is_file() => Some(one),
         _ => None,

@@ -1,0 +1,1 @@
+//! The command `review`, in a moment.
