@@ -271,14 +271,7 @@ fn run_units(
     progress: &dyn Progress,
 ) -> Result<Whole, Error> {
     let columns = needed(&library.plans);
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let affordable =
-        options.memory.map_or(usize::MAX, |bytes| usize::try_from(bytes / UNIT_BYTES).unwrap_or(usize::MAX).max(1));
-    let threads = options.threads.unwrap_or(processors).clamp(1, affordable);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|e| Error::Engine(format!("cannot start threads: {e}")))?;
+    let pool = workers(options.threads, options.memory)?;
     progress.begin("audit", dataset.units().iter().map(|u| u.fee_lines).sum());
     // What a worker remembers is handed on from unit to unit; there are as many memories as units at work at once.
     let memories: Mutex<Vec<Memory>> = Mutex::default();
@@ -306,6 +299,16 @@ fn run_units(
     whole.spent.rules.resize(library.plans.len(), Duration::ZERO);
     ask_across(library, setting, scope, &mut whole, progress)?;
     Ok(whole)
+}
+
+/// As many threads as are wanted and as memory is enough for, with a unit each.
+pub(super) fn workers(threads: Option<usize>, memory: Option<u64>) -> Result<rayon::ThreadPool, Error> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let affordable =
+        memory.map_or(usize::MAX, |bytes| usize::try_from(bytes / UNIT_BYTES).unwrap_or(usize::MAX).max(1));
+    let threads = threads.unwrap_or(processors).clamp(1, affordable);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map_err(|e| Error::Engine(format!("cannot start threads: {e}")))
 }
 
 /// Questions across persons, asked once of what all units gave.

@@ -12,6 +12,7 @@ mod malformed;
 mod model;
 mod regions;
 mod report;
+mod review;
 mod rules;
 mod stop;
 mod tidy;

@@ -18,6 +18,7 @@
 pub mod command;
 mod decide;
 pub mod history;
+mod ndjson;
 mod pending;
 
 use std::collections::{BTreeMap, BTreeSet};
