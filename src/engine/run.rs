@@ -400,7 +400,9 @@ impl<'a> Run<'_, 'a> {
         let counted = self.counted(frame, None)?;
         let mut count = Count::default();
         for row in 0..frame.rows() {
-            if inside.as_ref().is_none_or(|inside| inside.value(row)) && counted.as_ref().is_none_or(|counted| counted[row]) {
+            if inside.as_ref().is_none_or(|inside| inside.value(row))
+                && counted.as_ref().is_none_or(|counted| counted[row])
+            {
                 count.add(facilities(row), answer(row));
             }
         }
@@ -773,7 +775,9 @@ impl<'a> Run<'_, 'a> {
         let of = |frame: &Frame<'a>, row: usize| wanted.contains(&numbers[frame.source_row(row) as usize]);
         Ok(Some(match rows {
             None => (0..frame.rows()).map(|row| of(frame, row)).collect(),
-            Some((rows, starts)) => starts.windows(2).map(|group| (group[0]..group[1]).any(|row| of(rows, row))).collect(),
+            Some((rows, starts)) => {
+                starts.windows(2).map(|group| (group[0]..group[1]).any(|row| of(rows, row))).collect()
+            }
         }))
     }
 

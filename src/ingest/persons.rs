@@ -160,7 +160,8 @@ impl Footer {
         let schema = bucket_schema(table);
         let whole = ArrowReaderMetadata::load(&file, options.clone()).map_err(failed)?;
         let reader = |schema: SchemaRef| {
-            ArrowReaderMetadata::try_new(Arc::clone(whole.metadata()), options.clone().with_schema(schema)).map_err(failed)
+            ArrowReaderMetadata::try_new(Arc::clone(whole.metadata()), options.clone().with_schema(schema))
+                .map_err(failed)
         };
         let (rows, persons) = (reader(Arc::clone(&schema))?, reader(persons_as_codes(&schema))?);
         Ok(Footer { path, rows, persons })
@@ -172,9 +173,12 @@ impl Footer {
 
     /// Whether the statistics of a row group leave room for a person.
     fn may_hold(&self, group: usize, person: &str) -> bool {
-        let Some(statistics) = self.rows.metadata().row_group(group).column(self.column()).statistics() else { return true };
+        let Some(statistics) = self.rows.metadata().row_group(group).column(self.column()).statistics() else {
+            return true;
+        };
         let person = person.as_bytes();
-        statistics.min_bytes_opt().is_none_or(|min| min <= person) && statistics.max_bytes_opt().is_none_or(|max| person <= max)
+        statistics.min_bytes_opt().is_none_or(|min| min <= person)
+            && statistics.max_bytes_opt().is_none_or(|max| person <= max)
     }
 
     fn reader(
@@ -233,7 +237,8 @@ impl Footer {
         let count = rows.iter().map(ExactSizeIterator::len).sum::<usize>();
         let selection = RowSelection::from_consecutive_ranges(rows.into_iter(), self.rows_of(group));
         let reader = self.reader(&self.rows, group, wanted.iter().copied())?;
-        let reader = reader.with_row_selection(selection).with_batch_size(count.max(1)).build().map_err(|e| failed(&e))?;
+        let reader =
+            reader.with_row_selection(selection).with_batch_size(count.max(1)).build().map_err(|e| failed(&e))?;
         let schema = arrow::array::RecordBatchReader::schema(&reader);
         let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|e| failed(&e))?;
         let batch = match batches.as_slice() {

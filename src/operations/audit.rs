@@ -206,9 +206,11 @@ fn setting(options: &Options, set: &RuleSet, dataset: &Dataset) -> Result<Settin
 
 /// A knowledge table that the model reads.
 pub(super) fn code_table(set: &RuleSet, name: &str) -> Result<Arc<Knowledge>, Error> {
-    set.knowledge.get(name).cloned().map(Arc::new).ok_or_else(|| {
-        Error::Usage(format!("the rule library has no knowledge table `{name}`, which the model needs"))
-    })
+    set.knowledge
+        .get(name)
+        .cloned()
+        .map(Arc::new)
+        .ok_or_else(|| Error::Usage(format!("the rule library has no knowledge table `{name}`, which the model needs")))
 }
 
 /// Time of each part of a run, and of each rule.

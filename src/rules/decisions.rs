@@ -165,7 +165,8 @@ impl Decisions {
                 }
                 Some((list, None)) => not_a_table(&mut reader, list.span()),
                 None => reader.mistakes.push(
-                    Diagnostic::whole(file, "no `[[decision]]`").help("the last one fits all findings, the first that fits decides"),
+                    Diagnostic::whole(file, "no `[[decision]]`")
+                        .help("the last one fits all findings, the first that fits decides"),
                 ),
             }
         }

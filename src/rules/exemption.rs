@@ -232,8 +232,7 @@ impl Known<'_> {
             let help = format!("at least one of {}", SCOPE.map(|name| format!("`{name}`")).join(", "));
             reader.wrong(place.clone(), "an exemption without a scope", Some(help));
         }
-        let mut scope =
-            |name: &str| reader.listed(entries.get(name), name).into_iter().map(|(text, _)| text).collect();
+        let mut scope = |name: &str| reader.listed(entries.get(name), name).into_iter().map(|(text, _)| text).collect();
         Some(Exemption {
             id,
             rules,

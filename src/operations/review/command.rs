@@ -222,7 +222,15 @@ fn write(
     progress: &dyn Progress,
 ) -> std::io::Result<()> {
     let head = [
-        "setl_id", "mdtrt_id", "psn_no", "fixmedins_code", "decision", "decision_title", "claimed", "refused", "findings",
+        "setl_id",
+        "mdtrt_id",
+        "psn_no",
+        "fixmedins_code",
+        "decision",
+        "decision_title",
+        "claimed",
+        "refused",
+        "findings",
         "finding_ids",
     ];
     let rows = review.claims.iter().map(|claim| {
@@ -277,7 +285,9 @@ impl Done {
         let review = &self.review;
         let mut text = String::new();
         let mut named: Vec<_> = review.claims.iter().filter(|claim| claim.decision != Decision::Pass).collect();
-        named.sort_by(|a, b| b.decision.cmp(&a.decision).then(b.refused.cmp(&a.refused)).then(a.setl_id.cmp(&b.setl_id)));
+        named.sort_by(|a, b| {
+            b.decision.cmp(&a.decision).then(b.refused.cmp(&a.refused)).then(a.setl_id.cmp(&b.setl_id))
+        });
         for claim in named.iter().take(SHOWN) {
             let id = if claim.setl_id.is_empty() { &claim.mdtrt_id } else { &claim.setl_id };
             let rules: std::collections::BTreeSet<&str> = review
@@ -300,7 +310,8 @@ impl Done {
             let _ = writeln!(text, "{}", line.trim_end());
         }
         if named.len() > SHOWN {
-            let _ = writeln!(text, "… {} {}", named.len() - SHOWN, say("笔另见 decisions.csv", "more, see decisions.csv"));
+            let _ =
+                writeln!(text, "… {} {}", named.len() - SHOWN, say("笔另见 decisions.csv", "more, see decisions.csv"));
         }
         if !named.is_empty() {
             text.push('\n');
@@ -310,26 +321,41 @@ impl Done {
             Lang::Zh => writeln!(
                 text,
                 "{} 笔待结算费用：通过 {}，待核 {}（{} 元），拒付 {}（{} 元）；政策范围内共 {} 元",
-                totals.claims, totals.passed, totals.held, yuan(totals.claimed_held), totals.refused, yuan(totals.refused_amount), yuan(totals.claimed)
+                totals.claims,
+                totals.passed,
+                totals.held,
+                yuan(totals.claimed_held),
+                totals.refused,
+                yuan(totals.refused_amount),
+                yuan(totals.claimed)
             ),
             Lang::En => writeln!(
                 text,
                 "{} pending claims of {} yuan in scope: pass {}, hold {} ({} yuan), refuse {} ({} yuan)",
-                totals.claims, yuan(totals.claimed), totals.passed, totals.held, yuan(totals.claimed_held), totals.refused, yuan(totals.refused_amount)
+                totals.claims,
+                yuan(totals.claimed),
+                totals.passed,
+                totals.held,
+                yuan(totals.claimed_held),
+                totals.refused,
+                yuan(totals.refused_amount)
             ),
         };
         let unanswered: u64 = review.not_evaluated.iter().map(|n| n.units).sum();
         if unanswered > 0 {
-            let rules: std::collections::BTreeSet<&str> = review.not_evaluated.iter().map(|n| n.rule_code.as_str()).collect();
+            let rules: std::collections::BTreeSet<&str> =
+                review.not_evaluated.iter().map(|n| n.rule_code.as_str()).collect();
             let rules = rules.into_iter().collect::<Vec<_>>().join(", ");
-            let what = say("次不评（没有答案，不等于没有问题）", "times not evaluated (no answer, which is not a clean bill)");
+            let what =
+                say("次不评（没有答案，不等于没有问题）", "times not evaluated (no answer, which is not a clean bill)");
             let _ = writeln!(text, "{unanswered} {what}: {rules}");
         }
         if !review.not_run.is_empty() {
             let _ = writeln!(text, "{}: {}", say("没有来得及运行", "no time for"), review.not_run.join(", "));
         }
         if self.set_aside > 0 {
-            let what = say("行没有复核（隔离，见 quarantine.csv）", "rows not reviewed (set aside, see quarantine.csv)");
+            let what =
+                say("行没有复核（隔离，见 quarantine.csv）", "rows not reviewed (set aside, see quarantine.csv)");
             let _ = writeln!(text, "{} {what}", self.set_aside);
         }
         let _ = writeln!(text, "\n{} {}", say("结果在", "results are in"), self.out.display());

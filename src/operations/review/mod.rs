@@ -402,13 +402,7 @@ impl Reviewer {
         })
     }
 
-    fn ask_across(
-        &self,
-        whole: &mut Part,
-        traced: &[Traced],
-        history: &dyn History,
-        ask: &Ask,
-    ) -> Result<(), Error> {
+    fn ask_across(&self, whole: &mut Part, traced: &[Traced], history: &dyn History, ask: &Ask) -> Result<(), Error> {
         let internal = |e: ArrowError| Error::Engine(format!("cannot ask across persons: {e}"));
         let Some(claims) = Claims::across(traced).map_err(internal)? else { return Ok(()) };
         let setting = self.setting(&Tables::new(), history, &whole.at_issue, ask)?;
@@ -436,7 +430,8 @@ impl Part {
     fn take(&mut self, number: usize, found: Found, at_issue: &AtIssue) {
         let hits = found.hits.into_iter().filter(|hit| at_issue.concerns(hit));
         self.hits.extend(hits.map(|hit| (number, hit)));
-        let unanswered: Vec<Answers> = found.answers.into_values().filter(|answers| answers.not_evaluated > 0).collect();
+        let unanswered: Vec<Answers> =
+            found.answers.into_values().filter(|answers| answers.not_evaluated > 0).collect();
         if !unanswered.is_empty() {
             self.answers.entry(number).or_default().extend(unanswered);
         }

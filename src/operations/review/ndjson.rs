@@ -82,8 +82,10 @@ pub(super) fn spread(file: &Path, folder: &Path) -> Result<Vec<PathBuf>, Error> 
 
 /// Hands over every row of a file.
 fn each_row(path: &Path, mut take: impl FnMut(Table, Row) -> Result<(), Error>) -> Result<(), Error> {
-    let unreadable =
-        |e: std::io::Error| Error::Disk { doing: format!("read the pending claims in `{}`", path.display()), source: e };
+    let unreadable = |e: std::io::Error| Error::Disk {
+        doing: format!("read the pending claims in `{}`", path.display()),
+        source: e,
+    };
     let mut lines = BufReader::new(File::open(path).map_err(unreadable)?);
     let mut line = Vec::new();
     for number in 1u64.. {
@@ -114,7 +116,8 @@ fn each_row(path: &Path, mut take: impl FnMut(Table, Row) -> Result<(), Error>) 
 fn rows_of(object: &Map<String, Value>) -> Result<Vec<(Table, Row)>, String> {
     if let Some(named) = object.get("table") {
         let name = named.as_str().unwrap_or_default();
-        let table = table_of(name).ok_or_else(|| format!("`table` is {named}, wanted such as `setl_d` or `fee_detail`"))?;
+        let table =
+            table_of(name).ok_or_else(|| format!("`table` is {named}, wanted such as `setl_d` or `fee_detail`"))?;
         return Ok(vec![(table, row_of(table, object))]);
     }
     if let Some(claims) = object.get("claims") {

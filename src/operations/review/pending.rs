@@ -8,9 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, UInt32Array, new_null_array,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, UInt32Array, new_null_array};
 use arrow::compute::kernels::zip::zip;
 use arrow::compute::{cast, concat, filter_record_batch, is_not_null, take};
 use arrow::datatypes::{DataType, Decimal128Type, Field, Schema, TimestampMicrosecondType};
@@ -59,9 +57,10 @@ pub(super) struct ClaimLine {
 /// A text column, where the batch has it.
 fn texts<'a>(batch: &'a RecordBatch, name: &str) -> Result<Option<&'a StringArray>, ArrowError> {
     let Some(column) = batch.column_by_name(name) else { return Ok(None) };
-    column.as_string_opt::<i32>().map(Some).ok_or_else(|| {
-        ArrowError::SchemaError(format!("the column `{name}` is {}, wanted text", column.data_type()))
-    })
+    column
+        .as_string_opt::<i32>()
+        .map(Some)
+        .ok_or_else(|| ArrowError::SchemaError(format!("the column `{name}` is {}, wanted text", column.data_type())))
 }
 
 /// The texts of a column of a table; none where there is no such table or column.
@@ -83,7 +82,8 @@ impl AtIssue {
                 at_issue.encounters.extend(each(pending, table, "mdtrt_id")?.into_iter().flatten().map(str::to_owned));
             }
         }
-        at_issue.settlements = each(pending, Table::Settlement, "setl_id")?.into_iter().flatten().map(str::to_owned).collect();
+        at_issue.settlements =
+            each(pending, Table::Settlement, "setl_id")?.into_iter().flatten().map(str::to_owned).collect();
         let serials = each(pending, Table::FeeDetail, "feedetl_sn")?;
         for (encounter, serial) in each(pending, Table::FeeDetail, "mdtrt_id")?.into_iter().zip(serials) {
             if let (Some(encounter), Some(serial)) = (encounter, serial) {
@@ -165,9 +165,11 @@ pub(super) fn joined(
                 with_columns(*table, columns, batch.num_rows(), |name, kind| column(batch, name, kind))?
             }
             (Some(own), Some(others)) if *table == Table::Person => filled(own, others, columns)?,
-            (Some(own), Some(others)) => with_columns(*table, columns, own.num_rows() + others.num_rows(), |name, kind| {
-                concat(&[&column(own, name, kind)?, &column(others, name, kind)?])
-            })?,
+            (Some(own), Some(others)) => {
+                with_columns(*table, columns, own.num_rows() + others.num_rows(), |name, kind| {
+                    concat(&[&column(own, name, kind)?, &column(others, name, kind)?])
+                })?
+            }
         };
         tables.insert(*table, batch);
     }
@@ -210,14 +212,17 @@ fn others(
     let column = |name: &str| -> Result<Option<ArrayRef>, ArrowError> {
         past.column_by_name(name).map(|column| cast(column, &DataType::Utf8)).transpose()
     };
-    let stays = |names: [&str; 3], is_pending: &dyn Fn([Option<&str>; 3]) -> bool| -> Result<BooleanArray, ArrowError> {
-        let columns = [column(names[0])?, column(names[1])?, column(names[2])?];
-        Ok((0..past.num_rows())
-            .map(|row| Some(!is_pending(columns.each_ref().map(|column| at(column.as_ref(), row)))))
-            .collect())
-    };
+    let stays =
+        |names: [&str; 3], is_pending: &dyn Fn([Option<&str>; 3]) -> bool| -> Result<BooleanArray, ArrowError> {
+            let columns = [column(names[0])?, column(names[1])?, column(names[2])?];
+            Ok((0..past.num_rows())
+                .map(|row| Some(!is_pending(columns.each_ref().map(|column| at(column.as_ref(), row)))))
+                .collect())
+        };
     let keep = match (table, own) {
-        (Table::Settlement, _) => stays(["setl_id", "", ""], &|[id, ..]| id.is_some_and(|id| at_issue.settlements.contains(id)))?,
+        (Table::Settlement, _) => {
+            stays(["setl_id", "", ""], &|[id, ..]| id.is_some_and(|id| at_issue.settlements.contains(id)))?
+        }
         (Table::FeeDetail, _) => stays(["mdtrt_id", "feedetl_sn", "setl_id"], &|[encounter, serial, settlement]| {
             settlement.is_some_and(|id| at_issue.settlements.contains(id))
                 || encounter.zip(serial).is_some_and(|(encounter, serial)| at_issue.has_line(encounter, serial))
