@@ -115,15 +115,14 @@ impl Dataset {
         if let Some(known) = self.known().files.get(&(bucket, table)) {
             return Ok(known.clone());
         }
-        let has_rows = |unit: &&super::Unit| {
+        let has_rows = |unit: &super::Unit| {
             unit.bucket == bucket && unit.row_groups.get(table.name()).is_some_and(Option::is_some)
         };
-        let footer = match self.units().iter().find(has_rows) {
-            None => None,
-            Some(_) => {
-                let path = bucket_folder(self.folder(), bucket).join(format!("{}.parquet", table.name()));
-                Some(Arc::new(Footer::read_of(path, table)?))
-            }
+        let footer = if self.units().iter().any(has_rows) {
+            let path = bucket_folder(self.folder(), bucket).join(format!("{}.parquet", table.name()));
+            Some(Arc::new(Footer::read_of(path, table)?))
+        } else {
+            None
         };
         self.known().files.insert((bucket, table), footer.clone());
         Ok(footer)

@@ -523,7 +523,7 @@ fn when_time_is_up_the_rules_that_were_not_run_are_named() {
     let wanted: BTreeSet<&str> = all.iter().map(String::as_str).filter(|code| *code != "IDN103").collect();
     assert_eq!(named, wanted);
     assert!(review.findings.is_empty());
-    ask.until = Some(Deadline::after(Duration::from_secs(3600)));
+    ask.until = Some(Deadline::after(Duration::from_hours(1)));
     let review = reviewer.review(&nursing("M1", "S1", 3), &Nothing::default(), &ask).unwrap();
     assert!(review.not_run.is_empty() && !review.findings.is_empty());
     ask.rules = Some(BTreeSet::from(["BIL106".to_owned()]));

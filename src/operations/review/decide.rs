@@ -17,13 +17,13 @@ use crate::rules::decisions::{Decision, Decisions, Matter};
 
 /// Decides about every claim; `decides` says whether a rule's findings may.
 pub(super) fn decided(
-    claims: Vec<Claim>,
+    claims: &[Claim],
     findings: &[Finding],
     lines: &[FindingLine],
     policy: &Decisions,
     decides: impl Fn(&str) -> bool,
 ) -> Vec<Decided> {
-    let places = Places::of(&claims);
+    let places = Places::of(claims);
     let mut violating: HashMap<&str, Vec<&FindingLine>> = HashMap::new();
     for line in lines.iter().filter(|line| line.kind == 1) {
         violating.entry(&line.finding_id).or_default().push(line);

@@ -375,7 +375,7 @@ impl Reviewer {
             let rule = self.library.set.rules.binary_search_by(|rule| rule.code.as_str().cmp(code)).ok();
             rule.is_some_and(|rule| self.library.set.rules[rule].status == Status::Stable)
         };
-        let claims = decide::decided(whole.claims, &made.findings, &made.lines, &self.policy, stable);
+        let claims = decide::decided(&whole.claims, &made.findings, &made.lines, &self.policy, stable);
         let code = |number: &usize| self.library.plans[*number].rule.code.clone();
         let mut not_evaluated = Vec::new();
         for (number, answers) in &whole.answers {

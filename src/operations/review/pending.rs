@@ -297,7 +297,7 @@ pub(super) fn claims(
         let column = net.lines.column(name);
         column.ok_or_else(|| ArrowError::SchemaError(format!("the column `{name}` was not read")))
     };
-    let text = |name: &str| column(name).map(|column| column.as_string::<i32>());
+    let text = |name: &str| column(name).map(AsArray::as_string::<i32>);
     let (encounters, serials, settlements) = (text("mdtrt_id")?, text("feedetl_sn")?, text("setl_id")?);
     let amounts = column("inscp_amt")?.as_primitive::<Decimal128Type>();
     for row in 0..net.lines.num_rows() {
