@@ -1,4 +1,5 @@
-//! The one door to "now": how long something took. Calendar time comes in by argument and is asked for nowhere.
+//! The one door to "now": how long something took, and whether it is late. Calendar time comes in by argument and is asked
+//! for nowhere.
 
 #![expect(clippy::disallowed_methods, reason = "this is the door")]
 
@@ -19,5 +20,23 @@ impl Stopwatch {
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
+    }
+}
+
+/// A moment by which an answer is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// So long after now.
+    #[must_use]
+    pub fn after(time: Duration) -> Deadline {
+        Deadline(Instant::now() + time)
+    }
+
+    /// Whether it has passed.
+    #[must_use]
+    pub fn is_past(&self) -> bool {
+        Instant::now() >= self.0
     }
 }

@@ -29,6 +29,10 @@
 //! 6. [`operations`]: a verb a file; [`operations::audit`] ties the above together in a screen.
 //! 7. [`report`] and [`cli`]: what people see; [`messages`]: what hospitals' systems ask and are answered.
 //!
+//! ## Before payment
+//! [`operations::review`] asks the same plans about pending claims and the past of their persons, with nothing compiled anew,
+//! and decides by policy. One claim is a unit of a few rows.
+//!
 //! ## Floors
 //! Imports point down; modules of one floor do not see each other; a test holds it.
 //! 7 `cli` · 6 `operations` · 5 `report`, `messages` · 4 `findings` · 3 `engine` · 2 `ingest`, `rules` · 1 `model` · 0 `clock`, `span`,
@@ -50,7 +54,7 @@
 //! Almost every rule is about one person, and a unit holds whole persons: joins are look-ups inside a unit, groups and
 //! sequences are runs of neighbouring rows. So the query engine is used for what it is best at here, the expression
 //! language (its parser, types, functions and compiled vector expressions), and grouping, pairing and ordering are kernels
-//! of ours over one unit. Nothing is planned per claim, which the review of a single claim will need, and memory is that
+//! of ours over one unit. Nothing is planned per claim, which the review of a single claim needs too, and memory is that
 //! of a unit a thread, whatever the size of the data. A rule across persons is asked once,
 //! of what all units gave.
 //!

@@ -7,6 +7,7 @@
 
 mod bars;
 mod knowledge;
+mod review;
 mod rules;
 mod signals;
 
@@ -31,6 +32,7 @@ use crate::report::{Format, Lang, text};
 /// violations come out, with the evidence and the money at stake, for people to inspect.
 ///
 ///   fundaudit audit EXPORTS --out findings      the main job
+///   fundaudit review PENDING --out decisions    before the money leaves
 ///   fundaudit doctor EXPORTS                    what is in these files, before auditing
 ///   fundaudit rules explain BIL103              what a rule means and when a charge may be right
 ///
@@ -69,6 +71,8 @@ enum Printed {
 enum Command {
     /// Audit exports or a dataset: findings, coverage, quarantine, a page to read
     Audit(AuditArgs),
+    /// Decide about pending claims before they are paid: pass, hold or refuse, line by line
+    Review(review::ReviewArgs),
     /// Read exports into a dataset once, to audit it often
     Ingest(IngestArgs),
     /// Say what is in the files, what maps to what, what would be quarantined; audits nothing
@@ -87,7 +91,11 @@ impl Command {
     /// Whether it asks between its chunks if it is still wanted.
     fn can_be_stopped(&self) -> bool {
         match self {
-            Command::Audit(_) | Command::Ingest(_) | Command::Generate(_) | Command::Knowledge(_) => true,
+            Command::Audit(_)
+            | Command::Review(_)
+            | Command::Ingest(_)
+            | Command::Generate(_)
+            | Command::Knowledge(_) => true,
             Command::Rules(command) => matches!(command, rules::RulesCommand::Diff { .. }),
             Command::Doctor(_) => false,
         }
@@ -319,6 +327,7 @@ pub fn run() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Audit(args) => audit(&args, &face),
+        Command::Review(args) => review::run(&args, &face),
         Command::Ingest(args) => ingest(&args, &face),
         Command::Doctor(args) => doctor(&args, &face),
         Command::Rules(command) => rules::run(&command, &face),

@@ -5,7 +5,7 @@
 //! `unless`, `not_evaluated_when`, `where`, `amount`, lines. Deliberately unknown here: any single rule.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -40,6 +40,9 @@ pub struct Scope {
     pub until: Option<i32>,
     /// Empty: all.
     pub facilities: Vec<String>,
+    /// Encounters whose units are counted in the answers; nothing: all are. Hits are not held to it: a claim may make a hit of
+    /// a unit that another began.
+    pub counted: Option<BTreeSet<String>>,
 }
 
 /// Hits and answers of one rule over some persons; answers by facility (empty: none).
@@ -394,9 +397,12 @@ impl<'a> Run<'_, 'a> {
     ) -> Result<(), ArrowError> {
         let inside = self.in_scope(frame, None)?;
         let facilities = self.facilities(frame)?;
+        let counted = self.counted(frame, None)?;
         let mut count = Count::default();
         for row in 0..frame.rows() {
-            if inside.as_ref().is_none_or(|inside| inside.value(row)) {
+            if inside.as_ref().is_none_or(|inside| inside.value(row))
+                && counted.as_ref().is_none_or(|counted| counted[row])
+            {
                 count.add(facilities(row), answer(row));
             }
         }
@@ -631,7 +637,8 @@ impl<'a> Run<'_, 'a> {
         let lacks = Lacks::of(frame, &self.plan.condition.columns);
         let mut hits: Vec<u32> = Vec::new();
         let mut count = Count::default();
-        if inside.is_none() && silent.is_none() && excused.is_none() && answers.null_count() == 0 {
+        let counted = self.counted(frame, units.rows.as_ref())?;
+        if counted.is_none() && inside.is_none() && silent.is_none() && excused.is_none() && answers.null_count() == 0 {
             // The common case: every unit has its answer, and next to none is hit.
             count.all_clean((0..frame.rows()).map(&facilities));
             hits.extend(positions(&answers).values());
@@ -656,7 +663,9 @@ impl<'a> Run<'_, 'a> {
             } else {
                 Answer::Clean
             };
-            count.add(facilities(row), answer);
+            if counted.as_ref().is_none_or(|counted| counted[row]) {
+                count.add(facilities(row), answer);
+            }
         }
         self.told(units, count, &hits, &because, &lacks, found)
     }
@@ -749,6 +758,27 @@ impl<'a> Run<'_, 'a> {
                 })
                 .collect(),
         ))
+    }
+
+    /// Whether each unit is counted in the answers; nothing where all are.
+    fn counted(
+        &self,
+        frame: &Frame<'a>,
+        rows: Option<&(Frame<'a>, Vec<usize>)>,
+    ) -> Result<Option<Vec<bool>>, ArrowError> {
+        let Some(encounters) = &self.scope.counted else { return Ok(None) };
+        if !self.view().columns().contains_key("mdtrt_id") {
+            return Ok(None);
+        }
+        let numbers = self.views.numbers(self.view(), "mdtrt_id")?;
+        let wanted: Vec<u32> = encounters.iter().filter_map(|id| self.views.number_of(id)).collect();
+        let of = |frame: &Frame<'a>, row: usize| wanted.contains(&numbers[frame.source_row(row) as usize]);
+        Ok(Some(match rows {
+            None => (0..frame.rows()).map(|row| of(frame, row)).collect(),
+            Some((rows, starts)) => {
+                starts.windows(2).map(|group| (group[0]..group[1]).any(|row| of(rows, row))).collect()
+            }
+        }))
     }
 
     /// First and last day of each unit.

@@ -38,10 +38,10 @@ pub struct Setting {
     pub first_day: i32,
     /// Region of rows that have none.
     pub region: Option<String>,
-    pub facilities: HashMap<String, Facility>,
+    pub facilities: Arc<HashMap<String, Facility>>,
     /// `care_setting_of_med_type` and `identity_group` of the rule library.
-    pub care_settings: Option<Knowledge>,
-    pub identity_groups: Option<Knowledge>,
+    pub care_settings: Option<Arc<Knowledge>>,
+    pub identity_groups: Option<Arc<Knowledge>>,
 }
 
 /// A designated facility.
@@ -755,7 +755,7 @@ impl<'a> Views<'a> {
     }
 
     fn care_setting(&self, med_type: Option<&str>, on: i32) -> Option<&'a str> {
-        let table = self.setting.care_settings.as_ref()?;
+        let table = self.setting.care_settings.as_deref()?;
         let rows = table.valid(&table.candidates(med_type?), on, Place::default(), false);
         match table.rows[*rows.first()?].cells.first()? {
             Cell::Text(setting) => Some(setting.as_str()),
@@ -1655,7 +1655,7 @@ impl<'a> Views<'a> {
             }
             Ok(known)
         })?;
-        let groups = self.setting.identity_groups.as_ref();
+        let groups = self.setting.identity_groups.as_deref();
         let grouped = |kind: &str, on: i32| {
             groups.is_some_and(|g| !g.valid(&g.candidates(kind), on, Place::default(), false).is_empty())
         };

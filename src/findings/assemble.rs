@@ -209,17 +209,30 @@ fn shares(hit: &Hit) -> Vec<Decimal> {
     money::spread(hit.amount, &weights)
 }
 
+/// Certain before suspected, high before medium before low.
+fn gravity(result: &str, severity: &str) -> (bool, u8) {
+    let severity = match severity {
+        "high" => 0,
+        "medium" => 1,
+        _ => 2,
+    };
+    (result != "明确违规", severity)
+}
+
+/// The order in which findings take the money of a line; the first takes it.
+#[must_use]
+pub fn precedence(finding: &Finding) -> impl Ord + '_ {
+    let (certain, severity) = gravity(&finding.result, &finding.severity);
+    (certain, severity, finding.rule_code.as_str(), finding.key.as_str())
+}
+
 /// What of each fact's amount no other fact counts.
 fn allocate(rules: &[RuleFacts], facts: &[(usize, Hit)], shares: &[Vec<Decimal>]) -> Vec<Decimal> {
     let mut order: Vec<usize> = (0..facts.len()).filter(|f| rules[facts[*f].0].fund_money).collect();
     let rank = |fact: usize| {
         let (rule, hit) = &facts[fact];
-        let severity = match hit.severity.as_str() {
-            "high" => 0,
-            "medium" => 1,
-            _ => 2,
-        };
-        (hit.result != "明确违规", severity, rules[*rule].code.as_str(), hit.key.as_str())
+        let (certain, severity) = gravity(&hit.result, &hit.severity);
+        (certain, severity, rules[*rule].code.as_str(), hit.key.as_str())
     };
     order.sort_by(|a, b| rank(*a).cmp(&rank(*b)));
     let mut taken: HashSet<(&str, &str)> = HashSet::new();

@@ -19,6 +19,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderB
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::persons::Known;
 use crate::model::Table;
 
 /// The form of the folder. A dataset of another version is refused.
@@ -216,6 +217,8 @@ pub(super) fn bucket_folder(dataset: &Path, bucket: usize) -> PathBuf {
 pub struct Dataset {
     folder: PathBuf,
     manifest: Manifest,
+    /// Of the files whose persons were asked for.
+    pub(super) known: Arc<Known>,
 }
 
 impl Dataset {
@@ -239,7 +242,7 @@ impl Dataset {
                 manifest.version
             )));
         }
-        Ok(Dataset { folder: folder.to_owned(), manifest })
+        Ok(Dataset { folder: folder.to_owned(), manifest, known: Arc::default() })
     }
 
     /// Where it is.
@@ -354,7 +357,7 @@ fn read_columns(
     project(&batch, table, columns)
 }
 
-fn project(batch: &RecordBatch, table: Table, columns: &[&str]) -> Result<RecordBatch, Error> {
+pub(super) fn project(batch: &RecordBatch, table: Table, columns: &[&str]) -> Result<RecordBatch, Error> {
     let mut positions = Vec::with_capacity(columns.len());
     for column in columns {
         positions.push(batch.schema().index_of(column).map_err(|_| unknown_column(table, column))?);
@@ -362,6 +365,6 @@ fn project(batch: &RecordBatch, table: Table, columns: &[&str]) -> Result<Record
     batch.project(&positions).map_err(|e| Error::new(format!("cannot read `{}`: {e}", table.name())))
 }
 
-fn unknown_column(table: Table, column: &str) -> Error {
+pub(super) fn unknown_column(table: Table, column: &str) -> Error {
     Error::new(format!("the table `{}` has no column `{column}`", table.name()))
 }

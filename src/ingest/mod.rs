@@ -27,6 +27,7 @@ mod intake;
 mod mapping;
 mod packed;
 mod parquet;
+mod persons;
 mod rows;
 mod sources;
 mod spill;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rayon::prelude::*;
@@ -30,7 +30,7 @@ use crate::ingest::{self, Dataset, TableSummary, Unit};
 use crate::model::{Table, day};
 use crate::progress::Progress;
 use crate::report::{self, Account, Budget, Context, ExemptionMeta, Format, OverBudget, Quarantined, RuleMeta, Step};
-use crate::rules::{Exemptions, RuleSet};
+use crate::rules::{Exemptions, Knowledge, RuleSet};
 
 /// What to audit and how.
 #[derive(Debug, Clone, Default)]
@@ -148,7 +148,8 @@ fn answer(
     progress: &dyn Progress,
 ) -> Result<(Outcome, Setting, Whole), Error> {
     let setting = setting(options, &library.set, dataset)?;
-    let scope = Scope { from: options.from, until: options.until, facilities: options.facilities.clone() };
+    let scope =
+        Scope { from: options.from, until: options.until, facilities: options.facilities.clone(), counted: None };
     let mut run = stages.time("audit", || run_units(options, library, dataset, &setting, &scope, progress))?;
     check_netting(&run.netting, dataset)?;
     let facts: Vec<RuleFacts> = library.plans.iter().map(|p| RuleFacts::of(&p.rule)).collect();
@@ -165,19 +166,25 @@ fn check(options: &Options) -> Result<(), Error> {
     if options.inputs.is_empty() {
         return Err(Error::Usage("nothing to audit: name a folder of exports, files, or a dataset".to_owned()));
     }
-    if let Some(region) = &options.region
-        && (region.len() != 6 || !region.bytes().all(|b| b.is_ascii_digit()))
-    {
-        return Err(Error::Usage(format!("`--region {region}` is not a region: wanted six digits, such as 370323")));
-    }
+    check_region(options.region.as_deref())?;
     if options.from.zip(options.until).is_some_and(|(from, until)| from > until) {
         return Err(Error::Usage("`--from` is after `--until`".to_owned()));
     }
     Ok(())
 }
 
+/// A region is six digits.
+pub(super) fn check_region(region: Option<&str>) -> Result<(), Error> {
+    match region {
+        Some(region) if region.len() != 6 || !region.bytes().all(|b| b.is_ascii_digit()) => {
+            Err(Error::Usage(format!("`--region {region}` is not a region: wanted six digits, such as 370323")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The folder, when the one input is a dataset.
-fn dataset_of(inputs: &[PathBuf]) -> Option<&Path> {
+pub(super) fn dataset_of(inputs: &[PathBuf]) -> Option<&Path> {
     match inputs {
         [one] if one.join("dataset.json").is_file() => Some(one),
         _ => None,
@@ -187,19 +194,23 @@ fn dataset_of(inputs: &[PathBuf]) -> Option<&Path> {
 fn setting(options: &Options, set: &RuleSet, dataset: &Dataset) -> Result<Setting, Error> {
     let manifest = dataset.manifest();
     let facilities = Setting::facilities_of(&dataset.facilities()?).map_err(|e| Error::Engine(e.to_string()))?;
-    let table = |name: &str| {
-        set.knowledge.get(name).cloned().ok_or_else(|| {
-            Error::Usage(format!("the rule library has no knowledge table `{name}`, which the model needs"))
-        })
-    };
     Ok(Setting {
         as_of: options.as_of.or(manifest.last_day).unwrap_or(0),
         first_day: manifest.first_day.unwrap_or(0),
         region: options.region.clone(),
-        facilities,
-        care_settings: Some(table("care_setting_of_med_type")?),
-        identity_groups: Some(table("identity_group")?),
+        facilities: facilities.into(),
+        care_settings: Some(code_table(set, "care_setting_of_med_type")?),
+        identity_groups: Some(code_table(set, "identity_group")?),
     })
+}
+
+/// A knowledge table that the model reads.
+pub(super) fn code_table(set: &RuleSet, name: &str) -> Result<Arc<Knowledge>, Error> {
+    set.knowledge
+        .get(name)
+        .cloned()
+        .map(Arc::new)
+        .ok_or_else(|| Error::Usage(format!("the rule library has no knowledge table `{name}`, which the model needs")))
 }
 
 /// Time of each part of a run, and of each rule.
@@ -262,14 +273,7 @@ fn run_units(
     progress: &dyn Progress,
 ) -> Result<Whole, Error> {
     let columns = needed(&library.plans);
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let affordable =
-        options.memory.map_or(usize::MAX, |bytes| usize::try_from(bytes / UNIT_BYTES).unwrap_or(usize::MAX).max(1));
-    let threads = options.threads.unwrap_or(processors).clamp(1, affordable);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|e| Error::Engine(format!("cannot start threads: {e}")))?;
+    let pool = workers(options.threads, options.memory)?;
     progress.begin("audit", dataset.units().iter().map(|u| u.fee_lines).sum());
     // What a worker remembers is handed on from unit to unit; there are as many memories as units at work at once.
     let memories: Mutex<Vec<Memory>> = Mutex::default();
@@ -299,6 +303,16 @@ fn run_units(
     Ok(whole)
 }
 
+/// As many threads as are wanted and as memory is enough for, with a unit each.
+pub(super) fn workers(threads: Option<usize>, memory: Option<u64>) -> Result<rayon::ThreadPool, Error> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let affordable =
+        memory.map_or(usize::MAX, |bytes| usize::try_from(bytes / UNIT_BYTES).unwrap_or(usize::MAX).max(1));
+    let threads = threads.unwrap_or(processors).clamp(1, affordable);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map_err(|e| Error::Engine(format!("cannot start threads: {e}")))
+}
+
 /// Questions across persons, asked once of what all units gave.
 fn ask_across(
     library: &library::Library,
@@ -321,7 +335,7 @@ fn ask_across(
         for (number, plan) in asking() {
             progress.go_on()?;
             let watch = Stopwatch::start();
-            let found = run(plan, &library.set, &views, scope).unwrap_or_else(|error| failed(plan, &views, &error));
+            let found = tried(plan, &library.set, &views, scope);
             part.hits.extend(found.hits.into_iter().map(|hit| (number, hit)));
             part.answers[number] = found.answers;
             part.spent.rules[number] = watch.elapsed();
@@ -374,7 +388,7 @@ fn run_unit(
             continue;
         }
         let watch = Stopwatch::start();
-        let found = run(plan, &library.set, &views, scope).unwrap_or_else(|error| failed(plan, &views, &error));
+        let found = tried(plan, &library.set, &views, scope);
         part.hits.extend(found.hits.into_iter().map(|hit| (number, hit)));
         part.answers.push(found.answers);
         part.spent.rules.push(watch.elapsed());
@@ -388,7 +402,11 @@ fn share(unit: &Unit, rule: usize, rules: usize) -> u64 {
     before(rule + 1) - before(rule)
 }
 
-/// A rule that fails is not evaluated, and says why; the others finish.
+/// Runs a rule. One that fails is not evaluated, and says why; the others finish.
+pub(super) fn tried<'a>(plan: &'a Plan, set: &'a RuleSet, views: &Rc<Views<'a>>, scope: &Scope) -> Found {
+    run(plan, set, views, scope).unwrap_or_else(|error| failed(plan, views, &error))
+}
+
 fn failed(plan: &Plan, views: &Rc<Views<'_>>, error: &arrow::error::ArrowError) -> Found {
     tracing::error!(rule = %plan.rule.code, error = %error, "a rule could not be run");
     let rows = views.rows(plan.rule.find.view).unwrap_or(0) as u64;

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use arrow::error::ArrowError;
 
@@ -65,9 +66,9 @@ fn problems(case: &Case, set: &RuleSet, plans: &[Plan]) -> Result<Vec<String>, S
         as_of: case.as_of.as_deref().and_then(day::parse).unwrap_or(last_day),
         first_day,
         region: case.region.clone(),
-        facilities,
-        care_settings: set.knowledge.get("care_setting_of_med_type").cloned(),
-        identity_groups: set.knowledge.get("identity_group").cloned(),
+        facilities: facilities.into(),
+        care_settings: set.knowledge.get("care_setting_of_med_type").cloned().map(Arc::new),
+        identity_groups: set.knowledge.get("identity_group").cloned().map(Arc::new),
     };
     let claims = Claims::net(&tables).map_err(internal)?;
     let memory = Memory::default();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::engine::{Compiler, Plan};
 use crate::messages::Codes;
 use crate::report::Essay;
-use crate::rules::{Exemptions, Files, Rule, RuleSet, Status, load};
+use crate::rules::{Decisions, Exemptions, Files, Rule, RuleSet, Status, load};
 use crate::span::nearest;
 
 use super::Error;
@@ -131,6 +131,17 @@ pub fn check<'a>(origin: impl Into<Origin<'a>>) -> Result<Library, Error> {
 /// Every mistake of every file; a folder that cannot be read.
 pub fn exemptions(folder: Option<&Path>, set: &RuleSet) -> Result<Exemptions, Error> {
     folder.map_or_else(|| Ok(Exemptions::default()), |f| Exemptions::read(f, set).map_err(Error::Exemptions))
+}
+
+/// The policy of a review: that of a file, or the library's own.
+///
+/// # Errors
+/// Every mistake of the file; a file that cannot be read.
+pub fn decisions(file: Option<&Path>, set: &RuleSet) -> Result<Decisions, Error> {
+    let Some(file) = file else { return Ok(set.decisions.clone()) };
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| Error::Usage(format!("cannot read the decisions in `{}`: {e}", file.display())))?;
+    Decisions::read(&file.display().to_string(), &text.replace("\r\n", "\n"), set).map_err(Error::Rules)
 }
 
 /// Whether a word of a selection names this rule: its code, family or name.

@@ -12,6 +12,7 @@ pub mod index;
 pub mod knowledge;
 pub mod library;
 pub mod lock;
+pub mod review;
 pub mod scaffold;
 
 use std::fmt;

@@ -79,6 +79,22 @@ pub(super) fn quarantine(list: impl Read, to: impl Write) -> io::Result<()> {
     sheet.finish()
 }
 
+/// Writes a table of texts: a head, then rows of as many cells.
+pub(super) fn table<const N: usize>(
+    head: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+    to: impl Write,
+) -> io::Result<()> {
+    let mut sheet = Sheet::begin(to, head)?;
+    for row in rows {
+        for cell in &row {
+            sheet.text(cell)?;
+        }
+        sheet.end_row()?;
+    }
+    sheet.finish()
+}
+
 struct Sheet<W: Write> {
     rows: ::csv::Writer<W>,
 }

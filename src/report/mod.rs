@@ -22,6 +22,7 @@ mod labels;
 mod markup;
 mod parquet;
 mod reasons;
+pub mod sheets;
 mod shown;
 pub mod tally;
 pub mod text;
@@ -42,7 +43,7 @@ use crate::findings::{Outcome, Stale};
 use crate::progress::{Progress, Stoppable, Stopped};
 
 pub use essay::Essay;
-pub use shown::without_person;
+pub use shown::{masked, without_person};
 pub use text::Lang;
 
 /// What pages and workbooks say around the findings.

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::columns::yuan;
 use super::labels::label;
+use crate::findings::Finding;
 
 /// Columns whose values are never shown.
 const HIDDEN: [&str; 2] = ["psn_name", "certno"];
@@ -49,6 +50,19 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(
         text.chars().map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c }).filter(|c| !acts(*c)).collect(),
     )
+}
+
+/// A finding as people see it: the person's number masked in every text of it.
+#[must_use]
+pub fn masked(finding: &Finding) -> Finding {
+    let hide = |text: &str| without_person(text, finding.psn_no.as_deref());
+    Finding {
+        psn_no: finding.psn_no.as_deref().map(person),
+        key: hide(&finding.key),
+        message: hide(&finding.message),
+        evidence: hide(&finding.evidence),
+        ..finding.clone()
+    }
 }
 
 /// The text with the person's number masked wherever it stands as a word of its own.

@@ -202,7 +202,7 @@ impl Known<'_> {
             }
         }
         let mut rules = BTreeSet::new();
-        for (word, place) in listed(reader, entries.get("rules"), "rules") {
+        for (word, place) in reader.listed(entries.get("rules"), "rules") {
             if self.set.rules.iter().any(|rule| rule.code == word || rule.family() == word) {
                 rules.insert(word);
                 continue;
@@ -232,8 +232,7 @@ impl Known<'_> {
             let help = format!("at least one of {}", SCOPE.map(|name| format!("`{name}`")).join(", "));
             reader.wrong(place.clone(), "an exemption without a scope", Some(help));
         }
-        let mut scope =
-            |name: &str| listed(reader, entries.get(name), name).into_iter().map(|(text, _)| text).collect();
+        let mut scope = |name: &str| reader.listed(entries.get(name), name).into_iter().map(|(text, _)| text).collect();
         Some(Exemption {
             id,
             rules,
@@ -257,30 +256,6 @@ fn words(reader: &mut Reader<'_>, entry: Option<&Entry<'_>>, name: &str, most: u
         reader.wrong(value.span(), format!("`{name}` has more than {most} characters"), None);
     }
     text
-}
-
-/// A text or a list of texts, each with its place.
-fn listed(reader: &mut Reader<'_>, entry: Option<&Entry<'_>>, name: &str) -> Vec<(String, Range<usize>)> {
-    let Some((_, value)) = entry else { return Vec::new() };
-    let mut found = Vec::new();
-    let items = match value.get_ref().as_array() {
-        Some(list) => list.iter().collect(),
-        None => vec![*value],
-    };
-    if items.is_empty() {
-        reader.wrong(value.span(), format!("`{name}` is empty"), None);
-    }
-    for item in items {
-        match item.get_ref().as_str().map(str::trim) {
-            Some("") => reader.wrong(item.span(), format!("`{name}` has an empty text"), None),
-            Some(text) => found.push((text.to_owned(), item.span())),
-            None => {
-                let message = format!("`{name}` has {}, wanted a text or a list of texts", item.get_ref().type_str());
-                reader.wrong(item.span(), message, Some("codes stand in quotes, or leading zeros are lost".to_owned()));
-            }
-        }
-    }
-    found
 }
 
 /// A mistake as anyone may read it: long numbers masked, and everything that is said of a person.

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::decisions::{self, Decisions};
 use super::expression::{Expression, Mistake};
 use super::parameters::{Parameter, Value};
 use super::{
@@ -29,7 +30,8 @@ pub fn load(files: &Files) -> Result<RuleSet, Vec<Diagnostic>> {
     let mut mistakes = Vec::new();
     let mut hash = Sha256::new();
     for (path, text) in &files.texts {
-        if is_code(path, "csv") || is_code(path, "toml") {
+        // What is decided because of findings does not change them: it has a hash of its own.
+        if (is_code(path, "csv") || is_code(path, "toml")) && path != decisions::FILE {
             hash.update(path.as_bytes());
             hash.update([0]);
             hash.update(text.as_bytes());
@@ -80,6 +82,12 @@ pub fn load(files: &Files) -> Result<RuleSet, Vec<Diagnostic>> {
                 &pair[1].file,
                 format!("the code `{}` is already taken by `{}`", pair[1].code, pair[0].file),
             ));
+        }
+    }
+    if let Some(text) = files.texts.get(decisions::FILE).filter(|_| mistakes.is_empty()) {
+        match Decisions::read(&files.called(decisions::FILE), text, &set) {
+            Ok(read) => set.decisions = read,
+            Err(wrong) => mistakes.extend(wrong),
         }
     }
     if mistakes.is_empty() { Ok(set) } else { Err(mistakes) }
@@ -210,6 +218,32 @@ impl<'a> Reader<'a> {
             match entry {
                 Some((_, value)) => self.wrong(value.span(), format!("`{name}` is empty"), Some(help.to_owned())),
                 None => self.mistakes.push(Diagnostic::whole(self.file, format!("`{name}` is missing")).help(help)),
+            }
+        }
+        found
+    }
+
+    /// A text or a list of texts, each with its place.
+    pub(super) fn listed(&mut self, entry: Option<&Entry<'_>>, name: &str) -> Vec<(String, Range<usize>)> {
+        let Some((_, value)) = entry else { return Vec::new() };
+        let mut found = Vec::new();
+        let items = match value.get_ref().as_array() {
+            Some(list) => list.iter().collect(),
+            None => vec![*value],
+        };
+        if items.is_empty() {
+            self.wrong(value.span(), format!("`{name}` is empty"), None);
+        }
+        for item in items {
+            match item.get_ref().as_str().map(str::trim) {
+                Some("") => self.wrong(item.span(), format!("`{name}` has an empty text"), None),
+                Some(text) => found.push((text.to_owned(), item.span())),
+                None => {
+                    let kind = item.get_ref().type_str();
+                    let message = format!("`{name}` has {kind}, wanted a text or a list of texts");
+                    let help = "codes stand in quotes, or leading zeros are lost";
+                    self.wrong(item.span(), message, Some(help.to_owned()));
+                }
             }
         }
         found

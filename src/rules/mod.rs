@@ -8,6 +8,7 @@
 //! in `audit_rules/README.md`.
 
 pub mod book;
+pub mod decisions;
 pub mod exemption;
 pub mod expression;
 mod file;
@@ -17,6 +18,7 @@ pub mod parameters;
 
 use std::collections::BTreeMap;
 
+pub use decisions::{Decision, Decisions};
 pub use exemption::{Exemption, Exemptions};
 pub use expression::Expression;
 pub use file::load;
@@ -35,7 +37,9 @@ pub struct RuleSet {
     pub knowledge: BTreeMap<String, Knowledge>,
     /// Tables that were brought along for this run and stand in for the library's own, by name.
     pub brought: Vec<Brought>,
-    /// Hash of all files, hex; of brought tables, not of those they stand in for.
+    /// What a review decides because of findings.
+    pub decisions: Decisions,
+    /// Hash of all files but the decisions, hex; of brought tables, not of those they stand in for.
     pub hash: String,
 }
 

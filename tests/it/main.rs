@@ -13,6 +13,7 @@ mod messages;
 mod model;
 mod regions;
 mod report;
+mod review;
 mod rules;
 mod stop;
 mod tidy;

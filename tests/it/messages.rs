@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -100,9 +101,10 @@ fn found(asked: &ReviewAsked, words: &[&str]) -> Assembled {
             .map(Setting::facilities_of)
             .transpose()
             .unwrap()
-            .unwrap_or_default(),
-        care_settings: set.knowledge.get("care_setting_of_med_type").cloned(),
-        identity_groups: set.knowledge.get("identity_group").cloned(),
+            .unwrap_or_default()
+            .into(),
+        care_settings: set.knowledge.get("care_setting_of_med_type").cloned().map(Arc::new),
+        identity_groups: set.knowledge.get("identity_group").cloned().map(Arc::new),
     };
     let claims = Claims::net(&asked.tables).unwrap();
     let memory = Memory::default();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use fundaudit::engine::{Claims, Memory, Scope, Setting, Views, coded, needed, run};
 use fundaudit::ingest;
@@ -253,12 +254,12 @@ fn codes_and_texts_give_the_same_hits_and_answers() {
     let dataset =
         ingest::ingest(&[export], &ingest::Options::default(), &folder.path().join("dataset"), &Silent).unwrap();
     let library = library::compile(library::Origin { rules: None, knowledge: None }, &[]).unwrap();
-    let knowledge = |name: &str| library.set.knowledge.get(name).cloned();
+    let knowledge = |name: &str| library.set.knowledge.get(name).cloned().map(Arc::new);
     let setting = Setting {
         as_of: dataset.manifest().last_day.unwrap(),
         first_day: dataset.manifest().first_day.unwrap(),
         region: None,
-        facilities: Setting::facilities_of(&dataset.facilities().unwrap()).unwrap(),
+        facilities: Setting::facilities_of(&dataset.facilities().unwrap()).unwrap().into(),
         care_settings: knowledge("care_setting_of_med_type"),
         identity_groups: knowledge("identity_group"),
     };

@@ -1,0 +1,108 @@
+//! What is known of persons before their pending claims: where a review asks for the past.
+//!
+//! Goes in: persons. Comes out: the rows of the platform's tables that concern them, as a dataset holds them or as somebody
+//! else does who implements [`History`]. Deliberately unknown here: what is pending; rows that are pending too are left out
+//! by who lays both together.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::super::Error;
+use crate::engine::{Facility, Setting, Tables};
+use crate::ingest::Dataset;
+use crate::model::Table;
+
+/// The columns that are wanted, by table.
+pub type Wanted = BTreeMap<Table, Vec<&'static str>>;
+
+/// The past of persons.
+pub trait History: Send + Sync {
+    /// Every row of these persons, all of a review in one call. A table or a column that is not there is unknown.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn of(&self, persons: &[&str], wanted: &Wanted) -> Result<Tables, Error>;
+    /// The first day of which it knows everything; a look back beyond it is not evaluated.
+    fn first_day(&self) -> i32;
+    /// Designated facilities by code.
+    fn facilities(&self) -> &Arc<HashMap<String, Facility>>;
+}
+
+/// No past: claims are reviewed by themselves.
+#[derive(Debug, Default)]
+pub struct Nothing {
+    pub facilities: Arc<HashMap<String, Facility>>,
+}
+
+impl History for Nothing {
+    fn of(&self, _persons: &[&str], _wanted: &Wanted) -> Result<Tables, Error> {
+        Ok(Tables::new())
+    }
+
+    fn first_day(&self) -> i32 {
+        i32::MAX
+    }
+
+    fn facilities(&self) -> &Arc<HashMap<String, Facility>> {
+        &self.facilities
+    }
+}
+
+/// The past as a dataset has it. Of the files only what concerns the persons is read.
+#[derive(Debug)]
+pub struct OfDataset {
+    dataset: Dataset,
+    facilities: Arc<HashMap<String, Facility>>,
+}
+
+impl OfDataset {
+    /// Reads the facilities, once.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn new(dataset: Dataset) -> Result<OfDataset, Error> {
+        let facilities = facilities_of(&dataset)?;
+        Ok(OfDataset { dataset, facilities: Arc::new(facilities) })
+    }
+
+    /// With more facilities, where the dataset does not have them.
+    #[must_use]
+    pub fn knowing(mut self, more: HashMap<String, Facility>) -> OfDataset {
+        let known = Arc::make_mut(&mut self.facilities);
+        for (code, facility) in more {
+            known.entry(code).or_insert(facility);
+        }
+        self
+    }
+
+    /// The dataset.
+    #[must_use]
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+}
+
+/// The facilities of a dataset by code.
+pub(super) fn facilities_of(dataset: &Dataset) -> Result<HashMap<String, Facility>, Error> {
+    Setting::facilities_of(&dataset.facilities()?).map_err(|e| Error::Engine(e.to_string()))
+}
+
+impl History for OfDataset {
+    fn of(&self, persons: &[&str], wanted: &Wanted) -> Result<Tables, Error> {
+        let mut tables = Tables::new();
+        for (table, columns) in wanted {
+            tables.insert(*table, self.dataset.read_persons(*table, columns, persons)?);
+        }
+        Ok(tables)
+    }
+
+    fn first_day(&self) -> i32 {
+        self.dataset.manifest().first_day.unwrap_or(i32::MAX)
+    }
+
+    fn facilities(&self) -> &Arc<HashMap<String, Facility>> {
+        &self.facilities
+    }
+}
