@@ -1,7 +1,7 @@
 //! Frames: rows of a view with what a rule has joined to them.
 //!
-//! Goes in: a source of columns, a choice of its rows, joined sources under a prefix (`cap.max`, `prior.day`), columns of
-//! its own (`in_hand`, `$rx_days_long`). Comes out: columns by name, gathered when first asked for, and the values of
+//! Goes in: a source of columns, a choice of its rows, joined sources under a prefix (`cap.max`, `prior.day`, `$limit`),
+//! columns of its own (`in_hand`). Comes out: columns by name, gathered when first asked for, and the values of
 //! expressions. Deliberately unknown here: which rule it is.
 
 use std::cell::RefCell;
