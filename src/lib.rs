@@ -36,7 +36,7 @@
 //! ## Floors
 //! Imports point down; modules of one floor do not see each other; a test holds it.
 //! 7 `cli` · 6 `operations` · 5 `report`, `messages` · 4 `findings` · 3 `engine` · 2 `ingest`, `rules` · 1 `model` · 0 `clock`, `span`,
-//! `progress`, `aside`.
+//! `progress`, `aside`, `sql`.
 //!
 //! ## What is absent
 //! - No code for one rule: a rule that cannot be said in its file means that the language lacks a word.
