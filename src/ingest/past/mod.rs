@@ -203,10 +203,9 @@ impl Past {
         let mut asked: HashSet<i64> = HashSet::new();
         self.reading(|db| {
             let mut own = self.told(db.prepare("SELECT payload FROM person WHERE psn_no = ?1"))?;
-            let mut others =
-                self.told(db.prepare(
-                    "SELECT psn_no FROM trace JOIN person ON person.id = trace.person WHERE trace.code = ?1",
-                ))?;
+            let mut others = self.told(
+                db.prepare("SELECT psn_no FROM trace JOIN person ON person.id = trace.person WHERE trace.code = ?1"),
+            )?;
             while let Some(person) = waiting.pop() {
                 let mut found = self.told(own.query([&person]))?;
                 let Some(row) = self.told(found.next())? else { continue };
@@ -335,10 +334,10 @@ fn opened(path: &Path) -> rusqlite::Result<Connection> {
 fn state_of(dataset: &Dataset) -> Result<String, Error> {
     let mut hash = Sha256::new();
     hash.update([FORM]);
-    let units = serde_json::to_vec(dataset.units()).map_err(|e| Error::new(e.to_string()))?;
+    let units = serde_json::to_vec(&dataset.manifest().units).map_err(|e| Error::new(e.to_string()))?;
     hash.update(units);
     let mut files = BTreeSet::new();
-    for unit in dataset.units() {
+    for unit in &dataset.manifest().units {
         for (name, _) in unit.row_groups.iter().filter(|(_, group)| group.is_some()) {
             files.extend(Table::named(name).map(|table| dataset.file(unit, table)));
         }
@@ -407,8 +406,10 @@ impl Ids {
         let mut ids = Ids::default();
         for (table, columns) in Ids::COLUMNS {
             for (_, batch, range) in rows.iter().filter(|(other, _, _)| *other == table) {
-                for column in columns.iter().filter_map(|name| batch.column_by_name(name).map(|column| (*name, column))) {
-                    ids.take(table, column.0, &column.1.slice(range.start, range.len()));
+                for name in columns {
+                    if let Some(column) = batch.column_by_name(name) {
+                        ids.take(table, name, &column.slice(range.start, range.len()));
+                    }
                 }
             }
         }
