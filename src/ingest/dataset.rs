@@ -19,7 +19,6 @@ use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderB
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::persons::Known;
 use crate::model::Table;
 
 /// The form of the folder. A dataset of another version is refused.
@@ -217,8 +216,6 @@ pub(super) fn bucket_folder(dataset: &Path, bucket: usize) -> PathBuf {
 pub struct Dataset {
     folder: PathBuf,
     manifest: Manifest,
-    /// Of the files whose persons were asked for.
-    pub(super) known: Arc<Known>,
 }
 
 impl Dataset {
@@ -242,7 +239,7 @@ impl Dataset {
                 manifest.version
             )));
         }
-        Ok(Dataset { folder: folder.to_owned(), manifest, known: Arc::default() })
+        Ok(Dataset { folder: folder.to_owned(), manifest })
     }
 
     /// Where it is.
@@ -357,7 +354,7 @@ fn read_columns(
     project(&batch, table, columns)
 }
 
-pub(super) fn project(batch: &RecordBatch, table: Table, columns: &[&str]) -> Result<RecordBatch, Error> {
+fn project(batch: &RecordBatch, table: Table, columns: &[&str]) -> Result<RecordBatch, Error> {
     let mut positions = Vec::with_capacity(columns.len());
     for column in columns {
         positions.push(batch.schema().index_of(column).map_err(|_| unknown_column(table, column))?);

@@ -149,7 +149,7 @@ fn answer(
 ) -> Result<(Outcome, Setting, Whole), Error> {
     let setting = setting(options, &library.set, dataset)?;
     let scope =
-        Scope { from: options.from, until: options.until, facilities: options.facilities.clone(), counted: None };
+        Scope { from: options.from, until: options.until, facilities: options.facilities.clone(), ..Scope::default() };
     let mut run = stages.time("audit", || run_units(options, library, dataset, &setting, &scope, progress))?;
     check_netting(&run.netting, dataset)?;
     let facts: Vec<RuleFacts> = library.plans.iter().map(|p| RuleFacts::of(&p.rule)).collect();
