@@ -85,4 +85,5 @@ pub mod operations;
 pub mod progress;
 pub mod report;
 pub mod rules;
+pub mod serve;
 pub mod span;

@@ -6,6 +6,7 @@
 //! To add a command: a variant of [`Command`], a function below that calls its operation.
 
 mod bars;
+mod feedback;
 mod knowledge;
 mod review;
 mod rules;
@@ -83,6 +84,9 @@ enum Command {
     /// Knowledge tables: import the workbooks of the national two libraries
     #[command(subcommand)]
     Knowledge(knowledge::KnowledgeCommand),
+    /// What doctors did about reminders, as the service kept it
+    #[command(subcommand)]
+    Feedback(feedback::FeedbackCommand),
     /// Make a synthetic export with planted violations and the truth about them
     Generate(GenerateArgs),
 }
@@ -97,7 +101,7 @@ impl Command {
             | Command::Generate(_)
             | Command::Knowledge(_) => true,
             Command::Rules(command) => matches!(command, rules::RulesCommand::Diff { .. }),
-            Command::Doctor(_) => false,
+            Command::Doctor(_) | Command::Feedback(_) => false,
         }
     }
 }
@@ -332,6 +336,7 @@ pub fn run() -> ExitCode {
         Command::Doctor(args) => doctor(&args, &face),
         Command::Rules(command) => rules::run(&command, &face),
         Command::Knowledge(command) => knowledge::run(&command, &face),
+        Command::Feedback(command) => feedback::run(&command, &face),
         Command::Generate(args) => generate(&args, &face),
     };
     match outcome {

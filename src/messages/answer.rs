@@ -4,8 +4,8 @@
 //! unknown here: how a review is made, when it was made, what a decision rests on.
 //!
 //! National answers are exact about whose words they use: who asked with `patn_id` and `rx_id` is answered with them, who
-//! asked with `psn_no` and `feedetl_sn` with those. `jr_id` is the finding's id, so that what a doctor says in 3103 lands on
-//! the same fact however often it was asked. A finding under an exemption is no reminder and stays out. The details name
+//! asked with `psn_no` and `feedetl_sn` with those. `jr_id` is the rule's code and the finding's id ([`jr_id`]), so that what
+//! a doctor says in 3103 lands on the same fact however often it was asked, and on its rule without asking anybody. A finding under an exemption is no reminder and stays out. The details name
 //! only lines that the message itself had: others are another visit's, perhaps another hospital's. What was not read, not
 //! run or not evaluated goes into `warn_msg`, which every system has.
 
@@ -169,6 +169,26 @@ fn envelope(infcode: &str, stamp: &Stamp, warning: &str, error: &str, output: &V
     })
 }
 
+/// What a reminder is called to its receiver, who says it again in 3103: `SCP101-5a1f…`.
+#[must_use]
+pub fn jr_id(rule_code: &str, finding_id: &str) -> String {
+    format!("{rule_code}-{finding_id}")
+}
+
+/// The rule and the finding of a `jr_id`; without the rule where only the finding's id was sent.
+pub(super) fn of_jr_id(id: &str) -> (Option<&str>, &str) {
+    match id.split_once('-') {
+        Some((code, finding)) if is_code(code) && !finding.is_empty() => (Some(code), finding),
+        _ => (None, id),
+    }
+}
+
+/// Three letters and three digits.
+fn is_code(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() == 6 && bytes[..3].iter().all(u8::is_ascii_uppercase) && bytes[3..].iter().all(u8::is_ascii_digit)
+}
+
 /// One finding as a result of 3101 or 3102.
 fn result(review: &Answered, codes: &Codes, finding: &Finding, lines: &[&FindingLine]) -> Value {
     let newer = review.form == Form::NationalNewer;
@@ -186,7 +206,7 @@ fn result(review: &Answered, codes: &Codes, finding: &Finding, lines: &[&Finding
     let at_stake = if finding.fund_money { finding.amount } else { Decimal::ZERO };
     let mut fields = Map::new();
     let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
-    put("jr_id", finding.finding_id.as_str().into());
+    put("jr_id", jr_id(&finding.rule_code, &finding.finding_id).into());
     put("rule_id", finding.rule_code.as_str().into());
     put("rule_name", cut(&finding.rule_title, NAME).into());
     put("vola_cont", text.as_str().into());

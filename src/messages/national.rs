@@ -28,8 +28,17 @@ const ORDERS: [&str; 4] = ["fsi_order_dtos", "fsi_order_dto", "order_dtos", "fee
 const OPERATIONS: [&str; 4] = ["fsi_operation_dtos", "fsi_operation_dto", "operation_dtos", "oprninfo"];
 const WARNINGS: [&str; 2] = ["warns", "warn"];
 
+/// The lists of a national message by their best names, and whose rows they are; the first is the patients'.
+pub const LISTS: [(&str, Table); 5] = [
+    (PATIENTS[0], Table::Person),
+    (ENCOUNTERS[0], Table::Encounter),
+    (DIAGNOSES[0], Table::Diagnosis),
+    (ORDERS[0], Table::FeeDetail),
+    (OPERATIONS[0], Table::Operation),
+];
+
 /// The longest reason that 3103 has room for.
-const REASON: usize = 500;
+pub const REASON: usize = 500;
 
 /// Reads a national message.
 ///

@@ -25,11 +25,11 @@ fn built_in() -> RuleSet {
     load(&Files::built_in()).unwrap()
 }
 
-fn codes() -> Codes {
+pub(super) fn codes() -> Codes {
     Codes::built_in(&built_in()).unwrap()
 }
 
-fn fixture(name: &str) -> Value {
+pub(super) fn fixture(name: &str) -> Value {
     let path = format!("{}/fixtures/messages/{name}", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
@@ -38,7 +38,7 @@ fn asked(message: &Value) -> Result<Asked, Refused> {
     request(message.to_string().as_bytes(), &Limits::default(), &codes())
 }
 
-fn review(message: &Value) -> ReviewAsked {
+pub(super) fn review(message: &Value) -> ReviewAsked {
     match asked(message).unwrap() {
         Asked::Review(asked) => *asked,
         Asked::Feedback(_) => panic!("a review was wanted"),
@@ -118,7 +118,7 @@ fn found(asked: &ReviewAsked, words: &[&str]) -> Assembled {
     assemble(&facts, &[], hits)
 }
 
-fn answered(asked: &ReviewAsked, words: &[&str]) -> Answered {
+pub(super) fn answered(asked: &ReviewAsked, words: &[&str]) -> Answered {
     let Assembled { findings, lines, .. } = found(asked, words);
     let stamp = Stamp {
         id: "370300202603100906000000000001".to_owned(),
@@ -159,7 +159,8 @@ fn the_man_s_warm_womb_pills_are_answered() {
     assert_eq!(result["judge_result_detail_dtos"][0]["rx_id"], "CF9001-1");
     let grounds = result["vola_evid"].as_str().unwrap();
     assert!(grounds.starts_with("医疗保障基金使用监督管理条例 第三十八条第六项；国家医保局两库第一批"), "{grounds}");
-    assert_eq!(result["jr_id"], answered.findings[0].finding_id.as_str());
+    assert_eq!(result["jr_id"], format!("SCP101-{}", answered.findings[0].finding_id));
+    assert!(result["jr_id"].as_str().unwrap().len() <= 50, "the field has room for fifty");
 }
 
 #[test]
@@ -359,6 +360,9 @@ fn what_a_doctor_did_is_read_and_a_kept_order_needs_its_reason() {
     assert_eq!(feedback.opter.as_deref(), Some("0417"));
     let done: Vec<_> = feedback.warnings.iter().map(|w| (w.done, w.reason.as_deref())).collect();
     assert_eq!(done, [(Done::Changed, None), (Done::Kept, Some("患者长期服用，已核对说明书"))]);
+    // Who sends only the finding's id is understood; its rule is not known then.
+    let about: Vec<_> = feedback.warnings.iter().map(|w| (w.rule_code(), w.finding_id())).collect();
+    assert_eq!(about, [(Some("SCP101"), "5a1f00000000000000000000000000aa"), (None, "5a1f00000000000000000000000000bb")]);
     assert_eq!(acknowledge(&feedback, &Stamp::default(), &codes())["infcode"], "0");
 
     let wrong = |field: &str, value: Value| {
@@ -450,6 +454,17 @@ fn our_own_json_says_shared_ids_once_and_unknown_fields_are_told() {
     let twice = own(twice.to_string().as_bytes(), &Limits::default()).unwrap();
     assert_eq!(tables(&twice.tables), tables(&asked.tables));
     assert!(twice.unread[1].contains("lines[2] 没有读入：`feedetl_sn` 与同一就诊前面的明细相同"), "{:?}", twice.unread);
+    // What is not about the claim's person, facility or encounter takes nothing that is.
+    let mut others = body.clone();
+    others["claims"][0]["facility"] = json!([{"fixmedins_name": "本院"}, {"fixmedins_code": "H2", "fixmedins_name": "他院"}]);
+    others["claims"][0]["person"] = json!([{"gend": "1", "brdy": "1956-08-13"}, {"psn_no": "P2"}]);
+    others["stgae"] = json!("before");
+    let others = own(others.to_string().as_bytes(), &Limits::default()).unwrap();
+    let of = |table, row, column| cell(&others, table, row, column);
+    assert_eq!([of(Table::Facility, 0, "fixmedins_code"), of(Table::Facility, 0, "hosp_lv")].map(Option::unwrap), ["H37030000127", "05"]);
+    assert_eq!(of(Table::Facility, 1, "hosp_lv"), None);
+    assert_eq!((of(Table::Person, 0, "gend"), of(Table::Person, 1, "gend")), (Some("1".to_owned()), None));
+    assert_eq!(others.unread[0], "stgae：没有这个字段，略过；是不是 `stage`");
     // One claim by itself, as a line of a file, is the same.
     let alone = own(body["claims"][0].to_string().as_bytes(), &Limits::default()).unwrap();
     assert_eq!(tables(&alone.tables), tables(&asked.tables));

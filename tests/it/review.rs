@@ -764,12 +764,33 @@ fn ndjson_row_by_row_and_claim_by_claim() {
     let reviews: Vec<Review> = ["rows.ndjson", "claims.jsonl", "several.ndjson"]
         .map(|name| reviewed(&[of(name)], &of("out"), |_| ()).review)
         .into();
+    let done = reviewed(&[of("several.ndjson"), of("rows.ndjson")], &of("out"), |_| ());
+    let told = format!("`{}` line 1: claims[0].lines.unknown：没有这个字段，略过", of("several.ndjson").display());
+    assert_eq!((done.unread.clone(), &done.record["unread"][0]), (vec![told.clone()], &told.into()));
+    assert!(done.text(fundaudit::report::Lang::Zh).contains("1 处没有读入"));
     for review in &reviews {
         let claim = only(review);
         assert_eq!((claim.decision, claim.claimed, claim.refused), (Decision::Refuse, yuan("36.00"), yuan("24.00")));
         assert_eq!(claim.psn_no, "P1");
         assert_eq!(facts(&review.findings), facts(&reviews[0].findings));
     }
+}
+
+#[test]
+fn a_line_of_a_file_says_what_a_request_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |name: &str| folder.path().join(name);
+    // Shared ids once, a second name, a Chinese name, a number written as text, a day in another form.
+    let claim = r#"{"setl_d":{"结算ID":"S1","mdtrt_id":"M1","psn_no":"P1","fixmedins_code":"H1","setl_time":"20260312","medfee_sumamt":36,"inscp_scp_amt":"36.00","med_type":"11"},"就诊":[{"begntime":"2026/3/11 8:00"}],"明细":{"bkkp_sn":1,"hilist_code":"001201000040000","fee_ocur_time":"2026-03-11T08:00:00","cnt":"3","det_item_fee_sumamt":36,"inscp_amt":36}}"#;
+    fs::write(of("claims.ndjson"), claim).unwrap();
+    let of_file = reviewed(&[of("claims.ndjson")], &of("out"), |_| ()).review;
+    let asked = fundaudit::messages::own(claim.as_bytes(), &fundaudit::messages::Limits::default()).unwrap();
+    assert_eq!(asked.unread, Vec::<String>::new());
+    let of_request =
+        reviewer().review(&asked.tables, &Nothing::default(), &Ask::of(Stage::During, 20_524)).unwrap();
+    assert_eq!(only(&of_file).refused, yuan("24.00"));
+    assert_eq!(of_file.claims, of_request.claims);
+    assert_eq!(facts(&of_file.findings), facts(&of_request.findings));
 }
 
 fn fundaudit(arguments: &[&str]) -> Output {
@@ -790,12 +811,13 @@ fn the_command_says_what_it_did_and_what_is_wrong() {
     fs::write(path("refused.ndjson"), CLAIM).unwrap();
     fs::write(path("clean.ndjson"), CLAIM.replace("\"cnt\":3,\"pric\":12.5", "\"cnt\":1,\"pric\":36")).unwrap();
     for (what, line) in [
-        ("no JSON", "{\"settlement\""),
-        ("no JSON object", "[1]"),
-        ("neither a row", "{\"settlment\":{}}"),
-        ("`table` is \"setl\"", "{\"table\":\"setl\"}"),
-        ("`lines` is no JSON object", "{\"lines\":[1]}"),
-        ("`claims` is no list", "{\"claims\":1}"),
+        ("不是 JSON：第 13 列没有写完", "{\"settlement\""),
+        ("应当是一个 JSON 对象", "[1]"),
+        ("是不是 `settlement`", "{\"settlment\":{}}"),
+        ("`table` 不是这里的表", "{\"table\":\"setl\"}"),
+        ("`lines` 应当是一个对象", "{\"lines\":[1]}"),
+        ("`claims[0]` 应当是一个对象", "{\"claims\":1}"),
+        ("没有可审的内容", "{\"lines\":[]}"),
     ] {
         fs::write(path("bad.ndjson"), format!("{CLAIM}\n{line}\n")).unwrap();
         let run = fundaudit(&["review", &path("bad.ndjson"), "--out", &out]);
