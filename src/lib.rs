@@ -87,3 +87,4 @@ pub mod report;
 pub mod rules;
 pub mod serve;
 pub mod span;
+pub mod sql;
