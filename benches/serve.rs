@@ -231,6 +231,19 @@ fn of_unit(dataset: &Dataset, unit: &Unit, mode: Mode, most: usize) -> Fallible<
         .collect();
     let lines_by = lines.by("mdtrt_id");
     let diagnoses_by = diagnoses.by("mdtrt_id");
+    let of_encounter = |id: &str| -> Vec<Row> {
+        let rows = lines_by.get(id).into_iter().flatten().map(|row| lines.row(*row));
+        // What was taken back is no order.
+        rows.filter(|line| !text(line, "cnt").starts_with('-')).collect()
+    };
+    // What else is ordered on such occasions, an item once.
+    let mut others: BTreeMap<String, Row> = BTreeMap::new();
+    for id in fitting.iter().take(200).filter_map(|row| visits.text(*row, "mdtrt_id")) {
+        for line in of_encounter(&id) {
+            others.entry(text(&line, "hilist_code").to_owned()).or_insert(line);
+        }
+    }
+    let others: Vec<Row> = others.into_values().collect();
     let mut persons = BTreeSet::new();
     let mut claims = Vec::new();
     let step = (fitting.len() / most.max(1)).max(1);
@@ -239,11 +252,17 @@ fn of_unit(dataset: &Dataset, unit: &Unit, mode: Mode, most: usize) -> Fallible<
             break;
         }
         let (Some(id), Some(person)) = (visits.text(*row, "mdtrt_id"), visits.text(*row, "psn_no")) else { continue };
-        let own: Vec<Row> = lines_by.get(&id).into_iter().flatten().map(|row| lines.row(*row)).collect();
-        // What was taken back is no order.
-        let own: Vec<Row> = own.into_iter().filter(|line| !text(line, "cnt").starts_with('-')).collect();
+        let mut own = of_encounter(&id);
         if own.is_empty() || !persons.insert(person) {
             continue;
+        }
+        if mode == Mode::Outpatient {
+            // Five lines, no item twice.
+            let mut codes = BTreeSet::new();
+            let more = others.iter().cycle().skip(claims.len() * 7).take(others.len()).cloned();
+            own =
+                own.into_iter().chain(more).filter(|line| codes.insert(text(line, "hilist_code").to_owned())).collect();
+            own.truncate(mode.lines());
         }
         let said = diagnoses_by.get(&id).into_iter().flatten().map(|row| diagnoses.row(*row));
         claims.push(Claim { visit: visits.row(*row), diagnoses: said.collect(), lines: own });
@@ -264,7 +283,8 @@ struct Sheet<'b> {
 impl<'b> Sheet<'b> {
     fn of(batch: &'b RecordBatch) -> Fallible<Sheet<'b>> {
         static OPTIONS: FormatOptions<'static> = FormatOptions::new();
-        let columns = batch.schema_ref().fields().iter().zip(batch.columns()).map(|(field, column)| {
+        let columns = batch.schema_ref().fields().iter().zip(batch.columns());
+        let columns = columns.map(|(field, column)| -> Fallible<_> {
             Ok((field.name().clone(), column.as_ref(), ArrayFormatter::try_new(column.as_ref(), &OPTIONS)?))
         });
         Ok(Sheet { rows: batch.num_rows(), columns: columns.collect::<Fallible<_>>()? })
@@ -520,19 +540,38 @@ impl Line {
             return;
         };
         let watch = Stopwatch::start();
-        let Ok((status, body)) = connection.ask(request) else {
+        let seen = connection.ask(request).map(|(status, body)| (watch.elapsed(), status, Seen::of(body)));
+        let Ok((took, status, seen)) = seen else {
             told.broken += 1;
             self.connection = None;
             return;
         };
-        let micros = watch.elapsed().as_micros();
-        told.micros.push(u32::try_from(micros).unwrap_or(u32::MAX));
+        told.micros.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
         *told.statuses.entry(status).or_default() += 1;
-        told.bytes += body.len() as u64;
-        told.refused += u64::from(body.contains("\"infcode\":\"-1\"") || body.contains("\"infcode\":-1"));
-        let incomplete = body.contains("\"complete\":false") || body.contains("条规则没有运行");
-        told.incomplete += u64::from(incomplete);
-        told.with_findings += u64::from(body.contains("\"finding_id\":\"") || body.contains("\"jr_id\":\""));
+        told.bytes += seen.bytes;
+        told.refused += u64::from(seen.refused);
+        told.incomplete += u64::from(seen.incomplete);
+        told.with_findings += u64::from(seen.with_findings);
+    }
+}
+
+/// What is looked at of an answer, after its time has been taken.
+struct Seen {
+    bytes: u64,
+    refused: bool,
+    incomplete: bool,
+    with_findings: bool,
+}
+
+impl Seen {
+    fn of(body: &str) -> Seen {
+        let has = |what: &str| body.contains(what);
+        Seen {
+            bytes: body.len() as u64,
+            refused: has("\"infcode\":\"-1\"") || has("\"infcode\":-1"),
+            incomplete: has("\"complete\":false") || has("条规则没有运行"),
+            with_findings: has("\"finding_id\":\"") || has("\"jr_id\":\""),
+        }
     }
 }
 
@@ -607,12 +646,21 @@ impl Memory {
 
 // ── what is told ────────────────────────────────────────────────────────────────────────────────────────────────────
 
+/// A count as a number with a point.
+fn real(count: u64) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
 impl Run {
     /// Milliseconds within which so many of a thousand answers came.
     fn within(&self, of_thousand: usize) -> f64 {
         let all = &self.told.micros;
         let at = (all.len() * of_thousand).div_ceil(1000).clamp(1, all.len().max(1)) - 1;
         all.get(at).map_or(0.0, |micros| f64::from(*micros) / 1000.0)
+    }
+
+    fn per_second(&self) -> f64 {
+        real(self.told.micros.len() as u64) / self.seconds.max(1e-9)
     }
 
     fn errors(&self) -> u64 {
@@ -632,7 +680,7 @@ impl Run {
             "connections": self.connections,
             "requests": told.micros.len(),
             "seconds": self.seconds,
-            "per_second": told.micros.len() as f64 / self.seconds,
+            "per_second": self.per_second(),
             "p50_ms": self.within(500),
             "p90_ms": self.within(900),
             "p99_ms": self.within(990),
@@ -657,7 +705,7 @@ impl Run {
             self.connections,
             told.micros.len(),
             self.seconds,
-            told.micros.len() as f64 / self.seconds,
+            self.per_second(),
             self.within(500),
             self.within(900),
             self.within(990),
@@ -670,8 +718,8 @@ impl Run {
             text += &format!(
                 "\n  after {:>7} requests: {:.1} MB resident, {:.1} MB of it anonymous",
                 memory.requests,
-                memory.resident as f64 / 1024.0,
-                memory.anonymous as f64 / 1024.0
+                real(memory.resident) / 1024.0,
+                real(memory.anonymous) / 1024.0
             );
         }
         text

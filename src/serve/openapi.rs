@@ -200,7 +200,8 @@ fn own_responses() -> Value {
         ("500", "这一次没有审成：服务自己的错，内容没有问题", true),
         ("503", "正忙，排队已满", true),
     ];
-    let mut responses = json!({ "200": answered("决定、疑点、没有评的和没有来得及运行的规则", &reference("OwnAnswer")) });
+    let mut responses =
+        json!({ "200": answered("决定、疑点、没有评的和没有来得及运行的规则", &reference("OwnAnswer")) });
     for (status, description, again) in refused {
         let said = format!("{description}。`error` 说怎么办");
         responses[status] = if again { later(&said, &error) } else { answered(&said, &error) };
@@ -307,9 +308,7 @@ fn some(items: &Value) -> Value {
 
 /// What a cell of each kind may be.
 fn kinds() -> [(&'static str, Value); 8] {
-    let cell = |types: &[&str], description: &str, examples: Value| {
-        json!({ "type": types, "description": description, "examples": examples })
-    };
+    let cell = |types: &[&str], description: &str, examples: Value| json!({ "type": types, "description": description, "examples": examples });
     let number = ["string", "number", "null"];
     [
         ("Text", cell(&number, "文字或编码。编码请加引号，前导的零要留着", json!(["001201000040000"]))),
@@ -374,8 +373,10 @@ fn own_row(table: Table) -> Value {
 }
 
 fn own_claim() -> Value {
-    let properties: Map<String, Value> =
-        PARTS.iter().map(|(part, _)| ((*part).to_owned(), some(&reference(&format!("Own{}", capital(part)))))).collect();
+    let properties: Map<String, Value> = PARTS
+        .iter()
+        .map(|(part, _)| ((*part).to_owned(), some(&reference(&format!("Own{}", capital(part))))))
+        .collect();
     let shared: Vec<String> = SHARED.iter().map(|name| format!("`{name}`")).collect();
     json!({
         "type": "object",
@@ -394,7 +395,10 @@ fn own_request() -> Value {
             ("msgid", text_or_null("发送方的消息编号")),
             ("region", text_or_null("按哪里的政策决定：六位区划")),
             ("trig_scen", text_or_null("触发场景，决定用哪些规则")),
-            ("rules", json!({ "type": ["array", "string", "null"], "items": { "type": "string" }, "description": "只用这些规则：编码、族或名字" })),
+            (
+                "rules",
+                json!({ "type": ["array", "string", "null"], "items": { "type": "string" }, "description": "只用这些规则：编码、族或名字" }),
+            ),
             ("fixmedins_code", text_or_null("问的机构；不写就看费用是哪个机构的")),
             ("syscode", text_or_null("调用方系统")),
             ("claims", some(&reference("OwnClaim"))),
@@ -430,7 +434,17 @@ fn own_answer() -> Value {
             ("refused_lines", list_of(&line)),
             ("findings", list_of(&json!({ "type": "string", "description": "`finding_id`" }))),
         ],
-        &["setl_id", "mdtrt_id", "psn_no", "fixmedins_code", "decision", "claimed", "refused", "refused_lines", "findings"],
+        &[
+            "setl_id",
+            "mdtrt_id",
+            "psn_no",
+            "fixmedins_code",
+            "decision",
+            "claimed",
+            "refused",
+            "refused_lines",
+            "findings",
+        ],
     );
     let not_evaluated = object(
         &[("rule_code", text_of("规则")), ("why", text_of("缺什么")), ("units", count("几处"))],
@@ -487,7 +501,18 @@ fn own_finding() -> Value {
             ("exempted_by", text_or_null("哪一项豁免覆盖它")),
             ("lines", list_of(&line)),
         ],
-        &["finding_id", "rule_code", "rule_title", "result", "severity", "amount", "allocated", "message", "basis", "lines"],
+        &[
+            "finding_id",
+            "rule_code",
+            "rule_title",
+            "result",
+            "severity",
+            "amount",
+            "allocated",
+            "message",
+            "basis",
+            "lines",
+        ],
     )
 }
 
@@ -612,7 +637,12 @@ fn national_review() -> Value {
         &[
             ("syscode", text_or_null("调用方系统")),
             ("task_id", text_or_null("同一机构、同一 `task_id`、同样的内容，答复也一样")),
-            ("trig_scen", text_or_null("触发场景：1 门诊挂号 2 门诊收费登记 3 住院登记 4 住院收费登记 5 住院执行医嘱 6 门诊结算 7 门诊预结算 8 住院结算 9 住院预结算")),
+            (
+                "trig_scen",
+                text_or_null(
+                    "触发场景：1 门诊挂号 2 门诊收费登记 3 住院登记 4 住院收费登记 5 住院执行医嘱 6 门诊结算 7 门诊预结算 8 住院结算 9 住院预结算",
+                ),
+            ),
             ("rule_ids", words),
             (LISTS[0].0, some(&reference("NationalPatient"))),
         ],
@@ -625,15 +655,24 @@ fn national_feedback() -> Value {
     let warning = object(
         &[
             ("warn_rslt_id", text_of("审核结果里的 `jr_id`")),
-            ("dspo_way", json!({ "type": ["string", "integer"], "enum": ["1", "2", 1, 2], "description": "1 继续执行医嘱 2 返回修改医嘱" })),
-            ("dspo_way_rea", json!({ "type": ["string", "null"], "maxLength": REASON, "description": "理由；继续执行医嘱时要写" })),
+            (
+                "dspo_way",
+                json!({ "type": ["string", "integer"], "enum": ["1", "2", 1, 2], "description": "1 继续执行医嘱 2 返回修改医嘱" }),
+            ),
+            (
+                "dspo_way_rea",
+                json!({ "type": ["string", "null"], "maxLength": REASON, "description": "理由；继续执行医嘱时要写" }),
+            ),
         ],
         &["warn_rslt_id", "dspo_way"],
     );
     let data = object(
         &[
             ("task_id", text_or_null("审核时的任务")),
-            ("warn_type", json!({ "type": ["string", "integer", "null"], "enum": ["1", "2", 1, 2, null], "description": "1 事前 2 事中" })),
+            (
+                "warn_type",
+                json!({ "type": ["string", "integer", "null"], "enum": ["1", "2", 1, 2, null], "description": "1 事前 2 事中" }),
+            ),
             ("warns", some(&warning)),
         ],
         &["warns"],
@@ -644,7 +683,10 @@ fn national_feedback() -> Value {
 fn national_answer(output: &Value) -> Value {
     object(
         &[
-            ("infcode", json!({ "type": ["string", "integer"], "enum": ["0", "-1", 0, -1], "description": "0 答了，-1 没有答" })),
+            (
+                "infcode",
+                json!({ "type": ["string", "integer"], "enum": ["0", "-1", 0, -1], "description": "0 答了，-1 没有答" }),
+            ),
             ("inf_refmsgid", text_of("答复的编号")),
             ("refmsg_time", text_of("收到的时间")),
             ("respond_time", text_of("答复的时间")),
@@ -679,7 +721,18 @@ fn national_result() -> Value {
             ("is_feedback", json!({ "type": "integer", "enum": [0, 1], "description": "是否要 3103 反馈" })),
             ("judge_result_detail_dtos", list_of(&reference("NationalDetail"))),
         ],
-        &["jr_id", "rule_id", "rule_name", "vola_cont", "mdtrt_id", "vola_amt", "vola_amt_stas", "sev_deg", "vola_bhvr_type", "judge_result_detail_dtos"],
+        &[
+            "jr_id",
+            "rule_id",
+            "rule_name",
+            "vola_cont",
+            "mdtrt_id",
+            "vola_amt",
+            "vola_amt_stas",
+            "sev_deg",
+            "vola_bhvr_type",
+            "judge_result_detail_dtos",
+        ],
     );
     schema["allOf"] = json!([any_of(&["patn_id", "psn_no"])]);
     schema

@@ -52,11 +52,9 @@ fn a_message_of_a_vendor_is_kept_as_it_was_said() {
     let (lines, damaged) = all(folder.path());
     assert_eq!((lines.len(), damaged), (1, 0));
     let rows = kept::rows(&lines[0]);
-    let cells: Vec<[&str; 4]> = rows.iter().map(|row| [&row[1], &row[7], &row[9], &row[10]].map(|c| c.as_str())).collect();
-    assert_eq!(
-        cells,
-        [["H37030000127", "SCP101", "2", ""], ["H37030000127", "", "1", "患者长期服用，已核对说明书"]]
-    );
+    let cells: Vec<[&str; 4]> =
+        rows.iter().map(|row| [&row[1], &row[7], &row[9], &row[10]].map(|c| c.as_str())).collect();
+    assert_eq!(cells, [["H37030000127", "SCP101", "2", ""], ["H37030000127", "", "1", "患者长期服用，已核对说明书"]]);
     assert_eq!(rows[0][8], "5a1f00000000000000000000000000aa");
 }
 
@@ -85,7 +83,11 @@ fn a_month_is_a_file_and_the_last_word_counts() {
 
     let counts = Counts::of(folder.path(), &Days::default()).unwrap();
     let scp = &counts.rules[&Some("SCP101".to_owned())];
-    assert_eq!((scp.kept, scp.changed), (3, 1), "H1's second word about `a` is the one that counts; H2 speaks for itself");
+    assert_eq!(
+        (scp.kept, scp.changed),
+        (3, 1),
+        "H1's second word about `a` is the one that counts; H2 speaks for itself"
+    );
     assert_eq!(scp.first_reasons(1), [("已核对", 2)]);
     assert_eq!(counts.rules[&Some("MED101".to_owned())], OfRule { changed: 1, ..OfRule::default() });
     assert_eq!(counts.rules[&None].changed, 1);
@@ -112,7 +114,9 @@ fn a_half_written_end_is_cut_and_damage_elsewhere_is_counted() {
     keep("T1");
     keep("T2");
     let good = fs::read(&file).unwrap();
-    for torn in [&b"{"[..], &good[..good.len() / 3], b"\0\0\0\0\n\0\0", b"{\"sha256\":\"0000000000000000\",\"feedback\":{}}\n"] {
+    for torn in
+        [&b"{"[..], &good[..good.len() / 3], b"\0\0\0\0\n\0\0", b"{\"sha256\":\"0000000000000000\",\"feedback\":{}}\n"]
+    {
         fs::write(&file, [&good, torn].concat()).unwrap();
         assert_eq!(tasks(), ["T1", "T2"], "who only reads passes over it");
         drop(Journal::open(folder.path()).unwrap());

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod cli;
+mod deploy;
 mod diagnostics;
 mod doctor;
 mod exemptions;

@@ -362,7 +362,10 @@ fn what_a_doctor_did_is_read_and_a_kept_order_needs_its_reason() {
     assert_eq!(done, [(Done::Changed, None), (Done::Kept, Some("患者长期服用，已核对说明书"))]);
     // Who sends only the finding's id is understood; its rule is not known then.
     let about: Vec<_> = feedback.warnings.iter().map(|w| (w.rule_code(), w.finding_id())).collect();
-    assert_eq!(about, [(Some("SCP101"), "5a1f00000000000000000000000000aa"), (None, "5a1f00000000000000000000000000bb")]);
+    assert_eq!(
+        about,
+        [(Some("SCP101"), "5a1f00000000000000000000000000aa"), (None, "5a1f00000000000000000000000000bb")]
+    );
     assert_eq!(acknowledge(&feedback, &Stamp::default(), &codes())["infcode"], "0");
 
     let wrong = |field: &str, value: Value| {
@@ -456,12 +459,16 @@ fn our_own_json_says_shared_ids_once_and_unknown_fields_are_told() {
     assert!(twice.unread[1].contains("lines[2] 没有读入：`feedetl_sn` 与同一就诊前面的明细相同"), "{:?}", twice.unread);
     // What is not about the claim's person, facility or encounter takes nothing that is.
     let mut others = body.clone();
-    others["claims"][0]["facility"] = json!([{"fixmedins_name": "本院"}, {"fixmedins_code": "H2", "fixmedins_name": "他院"}]);
+    others["claims"][0]["facility"] =
+        json!([{"fixmedins_name": "本院"}, {"fixmedins_code": "H2", "fixmedins_name": "他院"}]);
     others["claims"][0]["person"] = json!([{"gend": "1", "brdy": "1956-08-13"}, {"psn_no": "P2"}]);
     others["stgae"] = json!("before");
     let others = own(others.to_string().as_bytes(), &Limits::default()).unwrap();
     let of = |table, row, column| cell(&others, table, row, column);
-    assert_eq!([of(Table::Facility, 0, "fixmedins_code"), of(Table::Facility, 0, "hosp_lv")].map(Option::unwrap), ["H37030000127", "05"]);
+    assert_eq!(
+        [of(Table::Facility, 0, "fixmedins_code"), of(Table::Facility, 0, "hosp_lv")].map(Option::unwrap),
+        ["H37030000127", "05"]
+    );
     assert_eq!(of(Table::Facility, 1, "hosp_lv"), None);
     assert_eq!((of(Table::Person, 0, "gend"), of(Table::Person, 1, "gend")), (Some("1".to_owned()), None));
     assert_eq!(others.unread[0], "stgae：没有这个字段，略过；是不是 `stage`");

@@ -39,7 +39,9 @@ fn fits(document: &Value, schema: &Value, value: &Value, strict: bool, at: &str)
                     return Err(format!("{at}: {value} is not of type {said}"));
                 }
             }
-            "enum" if !said.as_array().unwrap().contains(value) => return Err(format!("{at}: {value} is not in {said}")),
+            "enum" if !said.as_array().unwrap().contains(value) => {
+                return Err(format!("{at}: {value} is not in {said}"));
+            }
             "required" if value.is_object() => {
                 for name in said.as_array().unwrap() {
                     if value.get(name.as_str().unwrap()).is_none() {
@@ -138,7 +140,10 @@ fn the_document_is_whole() {
             assert!(responses.values().all(|response| response["description"].is_string()), "{path}");
             assert_eq!(method == "post", operation.get("requestBody").is_some(), "{path}");
             for tag in operation["tags"].as_array().unwrap() {
-                assert!(document["tags"].as_array().unwrap().iter().any(|known| known["name"] == *tag), "{path}: {tag}");
+                assert!(
+                    document["tags"].as_array().unwrap().iter().any(|known| known["name"] == *tag),
+                    "{path}: {tag}"
+                );
             }
         }
     }
@@ -273,7 +278,11 @@ fn what_is_answered_is_described_to_the_last_field() {
             refused_lines: vec![("1".to_owned(), "50".parse().unwrap())],
             finding_ids: vec!["F".to_owned()],
         });
-        answered.not_evaluated.push(NotEvaluated { rule_code: "MED101".to_owned(), why: "缺少 days".to_owned(), units: 2 });
+        answered.not_evaluated.push(NotEvaluated {
+            rule_code: "MED101".to_owned(),
+            why: "缺少 days".to_owned(),
+            units: 2,
+        });
         described("OwnAnswer", &own_answer(&answered));
     }
     let dictionaries = "[answer]\ninfcode = \"number\"\namounts = \"text\"\nis_feedback = 1\n[[sev_deg]]\ncode = \"1\"\n[[vola_bhvr_type]]\ncode = \"1\"\n";
@@ -297,5 +306,8 @@ fn what_is_answered_is_described_to_the_last_field() {
         described("NationalAcknowledgement", &acknowledge(&feedback, &Stamp::default(), codes));
     }
     described("OwnError", &own_refusal(&refused));
-    assert!(fits(&document(), &schema("OwnError"), &json!({"error": "x", "more": 1}), true, "").is_err(), "the judge is strict");
+    assert!(
+        fits(&document(), &schema("OwnError"), &json!({"error": "x", "more": 1}), true, "").is_err(),
+        "the judge is strict"
+    );
 }

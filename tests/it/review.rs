@@ -21,7 +21,7 @@ use fundaudit::operations::audit;
 use fundaudit::operations::generate::{self, generate};
 use fundaudit::operations::library;
 use fundaudit::operations::review::command::{self, Done, Options};
-use fundaudit::operations::review::history::Wanted;
+use fundaudit::operations::review::history::{OfDataset, Wanted};
 use fundaudit::operations::review::{Ask, Decided, History, Nothing, Review, Reviewer, Setup, Stage};
 use fundaudit::progress::Silent;
 use fundaudit::rules::{Decision, Decisions};
@@ -786,11 +786,34 @@ fn a_line_of_a_file_says_what_a_request_says() {
     let of_file = reviewed(&[of("claims.ndjson")], &of("out"), |_| ()).review;
     let asked = fundaudit::messages::own(claim.as_bytes(), &fundaudit::messages::Limits::default()).unwrap();
     assert_eq!(asked.unread, Vec::<String>::new());
-    let of_request =
-        reviewer().review(&asked.tables, &Nothing::default(), &Ask::of(Stage::During, 20_524)).unwrap();
+    let of_request = reviewer().review(&asked.tables, &Nothing::default(), &Ask::of(Stage::During, 20_524)).unwrap();
     assert_eq!(only(&of_file).refused, yuan("24.00"));
     assert_eq!(of_file.claims, of_request.claims);
     assert_eq!(facts(&of_file.findings), facts(&of_request.findings));
+}
+
+/// What the README posts to the service with the county as its history.
+#[test]
+fn the_page_s_example_sees_the_person_s_past() {
+    let (dataset, _) = county_dataset();
+    let history = OfDataset::new(Dataset::open(dataset.folder()).unwrap()).unwrap();
+    let body = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/messages/county.json")).unwrap();
+    let asked = fundaudit::messages::own(&body, &fundaudit::messages::Limits::default()).unwrap();
+    assert_eq!(asked.unread, Vec::<String>::new());
+    let ask = Ask::of(Stage::During, day::parse("2026-02-02").unwrap());
+    let review = reviewer().review(&asked.tables, &history, &ask).unwrap();
+    let claim = only(&review);
+    assert_eq!((claim.decision, claim.refused), (Decision::Refuse, yuan("25.00")), "a man's warm womb pills");
+    // Of two boxes from two other hospitals 44 days are left.
+    let [again] = of_rule(&review, "MED103")[..] else { panic!("{:?}", facts(&review.findings)) };
+    assert_eq!(
+        (again.amount, again.message.contains("手中余药还有 44 天")),
+        (yuan("12.60"), true),
+        "{}",
+        again.message
+    );
+    let alone = reviewer().review(&asked.tables, &Nothing::default(), &ask).unwrap();
+    assert!(of_rule(&alone, "MED103").is_empty());
 }
 
 fn fundaudit(arguments: &[&str]) -> Output {

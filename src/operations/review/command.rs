@@ -365,7 +365,8 @@ impl Done {
             let _ = writeln!(text, "{} {what}", self.set_aside);
         }
         if let Some(first) = self.unread.first() {
-            let what = say("处没有读入，都在 review.json 的 unread：", "places not read, all in review.json, `unread`:");
+            let what =
+                say("处没有读入，都在 review.json 的 unread：", "places not read, all in review.json, `unread`:");
             let _ = writeln!(text, "{} {what} {}", self.unread.len(), report::without_person(first, None));
         }
         let _ = writeln!(text, "\n{} {}", say("结果在", "results are in"), self.out.display());

@@ -144,7 +144,8 @@ impl OfRule {
     /// The reasons that are given most often, the most frequent first.
     #[must_use]
     pub fn first_reasons(&self, most: usize) -> Vec<(&str, u64)> {
-        let mut reasons: Vec<(&str, u64)> = self.reasons.iter().map(|(reason, count)| (reason.as_str(), *count)).collect();
+        let mut reasons: Vec<(&str, u64)> =
+            self.reasons.iter().map(|(reason, count)| (reason.as_str(), *count)).collect();
         reasons.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         reasons.truncate(most);
         reasons
