@@ -381,8 +381,12 @@ fn own(number: usize, visit: &Row, claim: &Claim, lines: &[Row], last: i32) -> V
 
 /// The rows of another encounter, without its id.
 fn of_claim(rows: &[Row]) -> Vec<Row> {
-    let without = |row: &Row| row.iter().filter(|(name, _)| *name != "mdtrt_id").map(|(n, v)| (n.clone(), v.clone()));
-    rows.iter().map(|row| without(row).collect()).collect()
+    let without = |row: &Row| {
+        let mut row = row.clone();
+        row.shift_remove("mdtrt_id");
+        row
+    };
+    rows.iter().map(without).collect()
 }
 
 fn national(mode: Mode, visit: &Row, claim: &Claim, lines: &[Row]) -> Value {

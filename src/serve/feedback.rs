@@ -320,8 +320,7 @@ mod tests {
 
     impl Disk for Told {
         fn append(&mut self, _month: &str, lines: &[u8]) -> io::Result<()> {
-            let count = lines.iter().filter(|byte| **byte == b'\n').count();
-            self.began.send(count).map_err(io::Error::other)?;
+            self.began.send(lines.split(|byte| *byte == b'\n').count() - 1).map_err(io::Error::other)?;
             self.go.recv().map_err(io::Error::other)?
         }
     }

@@ -538,11 +538,12 @@ const ORDER: [(&str, &str); 4] = [
     ("lv3_hosp_item_pric", "三级医院价格"),
 ];
 
-/// Columns that a national message tells once for all rows below it.
+/// Columns that a national message tells once for all rows below it; the first three an encounter takes, too.
 const INHERITED: [&str; 5] = ["psn_no", "fixmedins_code", "mdtrt_id", "med_type", "setl_id"];
 
 /// A row of a national message: the names of both vocabularies.
 fn national_row(table: Table, besides: &[(&str, &str)]) -> Value {
+    let inherited = if table == Table::Encounter { &INHERITED[..3] } else { &INHERITED[..] };
     let mut properties = Map::new();
     let mut required = Vec::new();
     for field in fields_of(table) {
@@ -553,7 +554,7 @@ fn national_row(table: Table, besides: &[(&str, &str)]) -> Value {
         for name in field.national.iter().chain(column.aliases.iter().filter(|name| name.is_ascii())) {
             properties.entry((*name).to_owned()).or_insert_with(|| property(&field, &also));
         }
-        if column.required && !INHERITED.contains(&column.name) {
+        if column.required && !inherited.contains(&column.name) {
             let aliases = column.aliases.iter().filter(|name| name.is_ascii());
             let names: Vec<&str> = [column.name].iter().chain(field.national).chain(aliases).copied().collect();
             required.push(any_of(&names));

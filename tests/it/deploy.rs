@@ -191,7 +191,7 @@ fn what_the_pages_say_to_type_exists() {
                     let path = address.splitn(4, '/').nth(3).unwrap();
                     let method = if line.contains("--data-binary") { "post" } else { "get" };
                     let route = (method, format!("/{path}"));
-                    assert!(ROUTES.iter().any(|known| *known == (route.0, route.1.as_str())), "{page}: no {route:?}");
+                    assert!(ROUTES.contains(&(route.0, route.1.as_str())), "{page}: no {route:?}");
                     for file in words.iter().filter_map(|word| word.strip_prefix('@')) {
                         assert!(root.join(file).is_file(), "{page}: no file {file}");
                     }

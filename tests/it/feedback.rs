@@ -53,7 +53,7 @@ fn a_message_of_a_vendor_is_kept_as_it_was_said() {
     assert_eq!((lines.len(), damaged), (1, 0));
     let rows = kept::rows(&lines[0]);
     let cells: Vec<[&str; 4]> =
-        rows.iter().map(|row| [&row[1], &row[7], &row[9], &row[10]].map(|c| c.as_str())).collect();
+        rows.iter().map(|row| [&row[1], &row[7], &row[9], &row[10]].map(String::as_str)).collect();
     assert_eq!(cells, [["H37030000127", "SCP101", "2", ""], ["H37030000127", "", "1", "患者长期服用，已核对说明书"]]);
     assert_eq!(rows[0][8], "5a1f00000000000000000000000000aa");
 }

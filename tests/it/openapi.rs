@@ -201,6 +201,7 @@ fn what_does_not_fit_is_not_read_or_noted() {
         ("/input/data/patient_dtos/0", "fsi_encounter_dtos", None),
         ("/input/data/patient_dtos/0", "patn_id", None),
         (visit, "adm_date", None),
+        (visit, "med_type", None),
         (visit, "dscg_date", Some(json!(["2026-03-10"]))),
         (order, "rx_id", None),
         (order, "cnt", None),

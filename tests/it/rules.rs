@@ -41,6 +41,12 @@ fn every_rule_runs_over_every_book() {
     assert!(failures.is_empty(), "{}", failures.iter().map(ToString::to_string).collect::<String>());
 }
 
+/// A file of the library with a line more.
+fn and(files: &mut Files, path: &str) {
+    let text = files.texts.get_mut(path).unwrap_or_else(|| panic!("no `{path}`"));
+    text.push('\n');
+}
+
 #[test]
 fn the_hash_says_which_library_made_the_findings_and_nothing_else() {
     let of = |change: fn(&mut Files)| {
@@ -48,10 +54,6 @@ fn the_hash_says_which_library_made_the_findings_and_nothing_else() {
         change(&mut files);
         load(&files).unwrap_or_else(|mistakes| panic!("{}", mistakes[0])).hash
     };
-    fn and(files: &mut Files, path: &str) {
-        let text = files.texts.get_mut(path).unwrap_or_else(|| panic!("no `{path}`"));
-        text.push('\n');
-    }
     let as_it_is = of(|_| ());
     // Policy, dictionaries of messages and prose decide what becomes of a finding, not whether there is one.
     assert_eq!(of(|f| and(f, "decisions.toml")), as_it_is);

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::Line;
@@ -52,7 +52,7 @@ fn lines(path: &Path) -> io::Result<impl Iterator<Item = io::Result<(Found, u64)
     let (mut line, mut at) = (Vec::new(), 0_u64);
     Ok(std::iter::from_fn(move || {
         line.clear();
-        match io::Read::by_ref(&mut file).take(LONGEST).read_until(b'\n', &mut line) {
+        match file.by_ref().take(LONGEST).read_until(b'\n', &mut line) {
             Ok(0) => None,
             Ok(read) => {
                 at += read as u64;
@@ -152,6 +152,13 @@ impl OfRule {
     }
 }
 
+/// The last word about a reminder.
+struct Word {
+    rule: Option<String>,
+    kept: bool,
+    reason: Option<String>,
+}
+
 impl Counts {
     /// Counts the feedback of some days.
     ///
@@ -159,19 +166,19 @@ impl Counts {
     /// The disk.
     pub fn of(folder: &Path, days: &Days) -> io::Result<Counts> {
         let mut counts = Counts::default();
-        // The last word about a reminder of an institution: its rule, whether the order was kept, why.
-        let mut words: BTreeMap<(String, String), (Option<String>, bool, Option<String>)> = BTreeMap::new();
+        // By institution and finding: whoever says something again means what was said last.
+        let mut words: BTreeMap<(String, String), Word> = BTreeMap::new();
         let damaged = each(folder, days, &mut |line| {
             counts.messages += 1;
             for said in line.warns {
-                let word = (said.rule_code, said.dspo_way == "1", said.reason);
+                let word = Word { rule: said.rule_code, kept: said.dspo_way == "1", reason: said.reason };
                 words.insert((line.by.clone(), said.finding_id), word);
             }
             counts.institutions.insert(line.by);
             Ok(())
         })?;
         counts.damaged = damaged;
-        for (rule, kept, reason) in words.into_values() {
+        for Word { rule, kept, reason } in words.into_values() {
             let of_rule = counts.rules.entry(rule).or_default();
             if kept {
                 of_rule.kept += 1;
