@@ -29,7 +29,7 @@ use arrow::array::RecordBatch;
 
 pub use answer::{Answered, Claim, NotEvaluated, Stamp, acknowledge, answer, own_answer, own_refusal, refuse};
 pub use codes::{Chosen, Codes};
-pub use national::request;
+pub use national::{request, request_to};
 pub use own::own;
 
 use crate::model::Table;

@@ -15,6 +15,7 @@ mod regions;
 mod report;
 mod review;
 mod rules;
+mod serve;
 mod stop;
 mod tidy;
 mod tools;
