@@ -67,8 +67,9 @@ struct ServiceArgs {
     listen: SocketAddr,
     /// File of institutions with the hashes of their keys; without it only this machine is answered
     ///
-    /// Every entry is [[institution]] with fixmedins_code, name, key_sha256, rate (requests a second), burst, may_ask (codes of
-    /// others for which it may ask) and all (for everybody). `fundaudit serve key new` prints one. Read anew when it changes.
+    /// Every entry is `[[institution]]` with `fixmedins_code`, `name`, `key_sha256`, `rate` (requests a second), `burst`,
+    /// `may_ask` (codes of others for which it may ask) and `all` (for everybody). `fundaudit serve key new` prints one. Read
+    /// anew when it changes.
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
     /// Certificate chain for TLS, PEM, the server's own first; read anew when it changes

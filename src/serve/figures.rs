@@ -46,7 +46,6 @@ pub(super) struct Figures {
 
 impl Figures {
     /// All at nothing.
-    #[expect(clippy::too_many_lines, reason = "a list of figures with what they mean")]
     pub(super) fn new() -> Figures {
         let mut registry = Registry::with_prefix("fundaudit");
         let requests = Family::<Labels<2>, Counter>::default();

@@ -113,7 +113,7 @@ pub(super) fn serve(
     figures: Arc<Figures>,
 ) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send>> {
     let door = Door { places: Arc::new(Semaphore::new(bounds.connections)), write_time: bounds.write_time, figures };
-    let mut server = Server::from_listener(listener)
+    let mut server = Server::<SocketAddr>::from_listener(listener)
         .handle(handle)
         .http1_only()
         .first_request_timeout(bounds.header_time)

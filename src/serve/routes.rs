@@ -15,7 +15,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::extract;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -30,7 +30,7 @@ type Shared = extract::State<Arc<State>>;
 
 /// All addresses.
 pub(super) fn router(state: Arc<State>) -> Router {
-    let asked = |address: Address| {
+    let asked = |address: Address| -> MethodRouter<Arc<State>> {
         post(move |extract::State(state): Shared, headers: HeaderMap, body: Body| ask(state, address, headers, body))
     };
     Router::new()

@@ -472,7 +472,10 @@ fn our_own_json_says_shared_ids_once_and_unknown_fields_are_told() {
     answered.not_run.push("STY103".to_owned());
     insta::assert_snapshot!(serde_json::to_string_pretty(&own_answer(&answered)).unwrap());
     let warned = answer(&answered, &codes())["warn_msg"].as_str().unwrap().to_owned();
-    assert!(warned.starts_with("没有审完：时间不够，1 条规则没有运行：STY103。没有读入：claims[0].lines[1].prd_dayz"), "{warned}");
+    assert!(
+        warned.starts_with("没有审完：时间不够，1 条规则没有运行：STY103。没有读入：claims[0].lines[1].prd_dayz"),
+        "{warned}"
+    );
     assert!(warned.ends_with("缺数据，没有评：MED101"), "{warned}");
 }
 
