@@ -21,6 +21,8 @@ use crate::model::money::to_cent;
 /// Characters that the national fields have room for.
 const LONG: usize = 500;
 const NAME: usize = 200;
+/// Rules without an answer that a warning names.
+const NAMED: usize = 20;
 
 /// Ids and times of an answer, which only the caller knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -96,6 +98,12 @@ impl Answered {
         }
     }
 
+    /// Whether every rule was run. A `pass` that is not complete is not the last word.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.not_run.is_empty()
+    }
+
     /// Lines of each finding.
     fn by_finding(&self) -> BTreeMap<&str, Vec<&FindingLine>> {
         let mut lines: BTreeMap<&str, Vec<&FindingLine>> = BTreeMap::new();
@@ -109,7 +117,11 @@ impl Answered {
     fn warning(&self) -> String {
         let mut parts = Vec::new();
         if !self.not_run.is_empty() {
-            parts.push(format!("时间不够，没有运行：{}", self.not_run.join("、")));
+            // The first are the gravest; a list that is too long would hide what follows.
+            let named: Vec<&str> = self.not_run.iter().take(NAMED).map(String::as_str).collect();
+            let more = if self.not_run.len() > NAMED { " 等" } else { "" };
+            let count = self.not_run.len();
+            parts.push(format!("没有审完：时间不够，{count} 条规则没有运行：{}{more}", named.join("、")));
         }
         if !self.notes.is_empty() {
             parts.push(format!("没有读入：{}", self.notes.join("；")));
@@ -286,6 +298,7 @@ pub fn own_answer(review: &Answered) -> Value {
                 "psn_no": claim.psn_no,
                 "fixmedins_code": claim.fixmedins_code,
                 "decision": claim.decision,
+                "complete": review.is_complete(),
                 "claimed": number(claim.claimed),
                 "refused": number(claim.refused),
                 "refused_lines": refused,
@@ -300,6 +313,7 @@ pub fn own_answer(review: &Answered) -> Value {
     json!({
         "task_id": review.task_id,
         "stage": match review.stage { Stage::Before => "before", Stage::During => "during" },
+        "complete": review.is_complete(),
         "totals": {
             "claims": review.claims.len(),
             "pass": counted("pass"),

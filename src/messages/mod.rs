@@ -30,7 +30,7 @@ use arrow::array::RecordBatch;
 pub use answer::{Answered, Claim, NotEvaluated, Stamp, acknowledge, answer, jr_id, own_answer, own_refusal, refuse};
 pub use codes::{Chosen, Codes};
 pub use fields::{Field, fields_of};
-pub use national::{LISTS, REASON, request};
+pub use national::{LISTS, REASON, request, request_to};
 pub use own::{PARTS, SHARED, own, rows};
 
 use crate::model::Table;

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use fundaudit::messages::{Asked, Codes, Done, Feedback, Limits, Stage, Warning, request};
 use fundaudit::serve::feedback::kept::{self, Counts, Days, OfRule};
 use fundaudit::serve::feedback::{Feedbacks, Journal, Line};
+
+use super::openapi::asked_over_http;
 
 const AT: &str = "2026-11-22T15:40:12";
 
@@ -259,4 +261,40 @@ fn the_command_counts_by_rule_and_a_spreadsheet_runs_nothing() {
     assert!(none.contains("0 messages"), "{none}");
     let (code, said) = fundaudit(&["feedback", "list", folder.path().join("none").to_str().unwrap()]);
     assert!(code == Some(2) && said.contains("read the feedback in"), "{said}");
+}
+
+/// A service of its own process; the address that it says.
+fn service(feedback: &Path) -> (Child, String) {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_fundaudit"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--feedback", feedback.to_str().unwrap()])
+        .env("LANG", "C")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut told = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut told).unwrap();
+    (process, told.trim().trim_start_matches("http://").to_owned())
+}
+
+#[test]
+fn a_3103_that_a_killed_service_acknowledged_is_there_when_it_starts_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let message =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/messages/3103.json")).unwrap();
+    for round in 1..=2 {
+        let (mut process, address) = service(folder.path());
+        // Another message each time: one that is repeated is not kept again.
+        let message =
+            message.replace("H37030000127202603100300000000", &format!("H3703000012720260310030000000{round}"));
+        let (status, _, answer) = asked_over_http(address.parse().unwrap(), "post", "/api/v1/3103", &message);
+        process.kill().unwrap();
+        process.wait().unwrap();
+        assert!(status == "200" && answer.contains("\"infcode\":\"0\""), "{answer}");
+        let (lines, damaged) = all(folder.path());
+        assert_eq!((lines.len(), damaged), (round, 0));
+        assert_eq!(lines[round - 1].by, "H37030000127");
+    }
+    let (_, said) = fundaudit(&["feedback", "list", folder.path().to_str().unwrap()]);
+    assert!(said.contains("2 messages of 1 institutions"), "{said}");
 }

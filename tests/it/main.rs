@@ -18,6 +18,7 @@ mod regions;
 mod report;
 mod review;
 mod rules;
+mod serve;
 mod stop;
 mod tidy;
 mod tools;

@@ -494,7 +494,10 @@ fn our_own_json_says_shared_ids_once_and_unknown_fields_are_told() {
     answered.not_run.push("STY103".to_owned());
     insta::assert_snapshot!(serde_json::to_string_pretty(&own_answer(&answered)).unwrap());
     let warned = answer(&answered, &codes())["warn_msg"].as_str().unwrap().to_owned();
-    assert!(warned.starts_with("时间不够，没有运行：STY103。没有读入：claims[0].lines[1].prd_dayz"), "{warned}");
+    assert!(
+        warned.starts_with("没有审完：时间不够，1 条规则没有运行：STY103。没有读入：claims[0].lines[1].prd_dayz"),
+        "{warned}"
+    );
     assert!(warned.ends_with("缺数据，没有评：MED101"), "{warned}");
 }
 
@@ -566,7 +569,7 @@ source = ""
 }
 
 /// Copies a folder and what is in it.
-fn copy(from: &std::path::Path, to: &std::path::Path) {
+pub(super) fn copy(from: &std::path::Path, to: &std::path::Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let (path, name) = entry.map(|e| (e.path(), e.file_name())).unwrap();
@@ -594,10 +597,10 @@ fn rules_check_reads_the_dictionaries_too() {
 }
 
 /// A plain generator, so that the two hundred messages are the same on every machine.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, sides: usize) -> usize {
+    pub(super) fn below(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -606,7 +609,7 @@ impl Dice {
 }
 
 /// Changes one place of a message: a value, a name, the shape.
-fn mutate(node: &mut Value, dice: &mut Dice) {
+pub(super) fn mutate(node: &mut Value, dice: &mut Dice) {
     let inside = dice.below(30) > 0;
     let tear = |node: &Value| if node.is_object() || node.is_array() { 40 } else { 6 };
     match node {

@@ -4,12 +4,19 @@
 //! The judge of a schema below knows the few words that the document uses, and a word that it does not know fails the test.
 
 use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
 
 use fundaudit::messages::{
     Asked, Claim, Codes, Done, Feedback, Form, Limits, NotEvaluated, Refused, Stage, Stamp, Warning, acknowledge,
     answer, own, own_answer, own_refusal, refuse, request,
 };
+use fundaudit::operations::review::Nothing;
+use fundaudit::serve::feedback::{Journal, kept};
 use fundaudit::serve::openapi::{ROUTES, document, text};
+use fundaudit::serve::{Options, Service};
 use serde_json::{Value, json};
 
 use super::messages::{answered, codes, fixture, review};
@@ -311,4 +318,68 @@ fn what_is_answered_is_described_to_the_last_field() {
         fits(&document(), &schema("OwnError"), &json!({"error": "x", "more": 1}), true, "").is_err(),
         "the judge is strict"
     );
+}
+
+/// Status, kind of content and body of a request on a connection of its own.
+pub(super) fn asked_over_http(to: SocketAddr, method: &str, path: &str, body: &str) -> (String, String, String) {
+    let mut stream = TcpStream::connect(to).unwrap();
+    let (method, length) = (method.to_uppercase(), body.len());
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let header = |name: &str| {
+        let mut lines = head.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(known, _)| known.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value.trim()).to_owned()
+    };
+    let kind = header("content-type").split(';').next().unwrap_or_default().to_owned();
+    (head.split(' ').nth(1).unwrap().to_owned(), kind, body.to_owned())
+}
+
+#[test]
+fn the_service_answers_as_it_is_described() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Options::default() };
+    let feedback = Arc::new(Journal::open(folder.path()).unwrap());
+    let service = Service::start(options, Arc::new(Nothing::default()), Some(feedback)).unwrap();
+    let document = document();
+    let as_described = |method: &str, path: &str, body: &str, wanted: &str| {
+        let (status, kind, answer) = asked_over_http(service.address(), method, path, body);
+        assert_eq!(status, wanted, "{method} {path}: {answer}");
+        let content = &document["paths"][path][method]["responses"][&status]["content"];
+        let described = content.as_object().unwrap_or_else(|| panic!("{path}: a {status} is not described"));
+        let schema = described.get(&kind).unwrap_or_else(|| panic!("{path}: {kind} is not described"));
+        if kind == "application/json" {
+            let value: Value = serde_json::from_str(&answer).unwrap();
+            let strict = path.starts_with("/api/");
+            fits(&document, &schema["schema"], &value, strict, path).unwrap_or_else(|why| panic!("{why}\n{value:#}"));
+        }
+        answer
+    };
+    for (method, path) in ROUTES {
+        let sample = match path.rsplit('/').next().unwrap() {
+            "review" => "county.json",
+            "3102" => "3102.json",
+            "3103" => "3103.json",
+            _ => "3101.json",
+        };
+        let body = if method == "post" { fixture(sample).to_string() } else { String::new() };
+        let answer = as_described(method, path, &body, "200");
+        if path == "/openapi.json" {
+            assert_eq!(serde_json::from_str::<Value>(&answer).unwrap(), document);
+        }
+        if method == "post" {
+            assert!(!answer.contains("\"infcode\":\"-1\""), "{path}: {answer}");
+            let (wrong, status) = if path.ends_with("/review") { ("{\"claims\":[]}", "422") } else { ("{", "200") };
+            let told = as_described(method, path, wrong, status);
+            assert!(status == "422" || told.contains("\"infcode\":\"-1\""), "{path}: {told}");
+        }
+    }
+    as_described("post", "/api/v1/review", "[", "400");
+    assert_eq!(kept::files(folder.path()).unwrap().len(), 1, "3103 was kept");
+    assert!(service.stop(Duration::from_secs(5)));
 }

@@ -21,7 +21,7 @@ use fundaudit::operations::audit;
 use fundaudit::operations::generate::{self, generate};
 use fundaudit::operations::library;
 use fundaudit::operations::review::command::{self, Done, Options};
-use fundaudit::operations::review::history::{OfDataset, Wanted};
+use fundaudit::operations::review::history::{OfDataset, Wanted, With};
 use fundaudit::operations::review::{Ask, Decided, History, Nothing, Review, Reviewer, Setup, Stage};
 use fundaudit::progress::Silent;
 use fundaudit::rules::{Decision, Decisions};
@@ -321,7 +321,7 @@ fn proven_later(
 }
 
 /// Rows of tables, a text of `name=value` each.
-fn rows(tables: &[(Table, &[&str])]) -> Tables {
+pub(super) fn rows(tables: &[(Table, &[&str])]) -> Tables {
     let mut made = Tables::new();
     for (table, rows) in tables {
         let mut builder = TableBuilder::new(*table);
@@ -339,7 +339,7 @@ fn rows(tables: &[(Table, &[&str])]) -> Tables {
 }
 
 /// A visit of P1 at H1 on 11 March with nursing of class II (once a day, 12 yuan), so many units of it.
-fn nursing(encounter: &str, settlement: &str, units: u32) -> Tables {
+pub(super) fn nursing(encounter: &str, settlement: &str, units: u32) -> Tables {
     let fen = 12 * units;
     rows(&[
         (
@@ -364,7 +364,7 @@ fn nursing(encounter: &str, settlement: &str, units: u32) -> Tables {
 }
 
 /// A past that somebody holds in his hand.
-struct Held(Tables, Arc<HashMap<String, Facility>>);
+pub(super) struct Held(Tables, Arc<HashMap<String, Facility>>);
 
 impl History for Held {
     fn of(&self, _persons: &[&str], _wanted: &Wanted) -> Result<Tables, fundaudit::operations::Error> {
@@ -380,7 +380,7 @@ impl History for Held {
     }
 }
 
-fn held(tables: Tables) -> Held {
+pub(super) fn held(tables: Tables) -> Held {
     Held(tables, Arc::default())
 }
 
@@ -441,6 +441,25 @@ fn a_claim_is_held_against_the_past_and_not_against_itself() {
     let past =
         reviewer.review(&rows(&[(Table::Person, &["psn_no=P1 gend=2"])]), &held(nursing("M1", "S1", 3)), &during());
     assert!(past.unwrap().findings.is_empty());
+}
+
+#[test]
+fn what_a_message_tells_of_the_past_is_laid_to_what_is_known() {
+    let reviewer = reviewer();
+    let pending = nursing("M2", "S2", 1);
+    let found = |known: Tables, told: &Tables| {
+        let known = held(known);
+        let review = reviewer.review(&pending, &With::new(&known, told), &during()).unwrap();
+        of_rule(&review, "BIL103").iter().map(|finding| finding.amount).collect::<Vec<_>>()
+    };
+    let nothing = Tables::new();
+    assert_eq!(found(nothing.clone(), &nothing), []);
+    assert_eq!(found(nothing.clone(), &nursing("M1", "S1", 1)), [yuan("12.00")], "told by the hospital alone");
+    assert_eq!(found(nursing("M1", "S1", 1), &nothing), [yuan("12.00")], "known already");
+    assert_eq!(found(nursing("M1", "S1", 1), &nursing("M1", "S1", 1)), [yuan("12.00")], "the same visit, once");
+    assert_eq!(found(nursing("M1", "S1", 5), &nursing("M1", "S1", 1)), [yuan("12.00")], "as the hospital tells it now");
+    assert_eq!(found(nursing("M1", "S1", 1), &nursing("M3", "S3", 1)), [yuan("24.00")], "both");
+    assert_eq!(found(nothing, &nursing("M2", "S2", 5)), [], "what is pending goes before what is told of it");
 }
 
 #[test]
