@@ -11,6 +11,7 @@ not ours, key for key and cent for cent, gets no figure.
     python3 benches/bench.py scaling  # more lines, more rules
     python3 benches/bench.py ingest   # GB18030 CSV to findings ÷ DuckDB reading the file as UTF-8
     python3 benches/bench.py rules    # where the time goes
+    python3 benches/bench.py serve    # the service under load: latency, answers a second, memory
 
 To add one: a function below that returns {"tables": [...]} and a line in `COMMANDS`.
 """
@@ -21,10 +22,13 @@ import json
 import os
 import platform
 import shutil
+import signal
+import socket
 import statistics
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 sys.dont_write_bytecode = True  # a benchmark leaves nothing in the tree
@@ -85,18 +89,18 @@ def packages(args):
     os.execv(python, [str(python), *sys.argv])
 
 
-def floor_binary(args):
-    """The floor bench, built by cargo unless it is named."""
-    if args.floor_bin:
-        return args.floor_bin
-    say("building the floor, when it is not yet: cargo bench --bench floor --no-run")
-    command = ["cargo", "bench", "--bench", "floor", "--no-run", "--message-format=json"]
+def bench_binary(name, named):
+    """A bench in Rust, built by cargo unless it is named."""
+    if named:
+        return named
+    say(f"building the bench, when it is not yet: cargo bench --bench {name} --no-run")
+    command = ["cargo", "bench", "--bench", name, "--no-run", "--message-format=json"]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     for line in done.stdout.splitlines():
         message = json.loads(line)
-        if message.get("target", {}).get("name") == "floor" and message.get("executable"):
+        if message.get("target", {}).get("name") == name and message.get("executable"):
             return Path(message["executable"])
-    sys.exit("cargo named no executable of the bench `floor`")
+    sys.exit(f"cargo named no executable of the bench `{name}`")
 
 
 def audit(args, dataset, select=(), out="findings"):
@@ -188,7 +192,7 @@ def stage(record, name):
 # ── floor ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def floor(args):
     """Audit ÷ decoding the columns that its rules need, runs alternating."""
-    data, decoder = dataset(args, args.lines), floor_binary(args)
+    data, decoder = dataset(args, args.lines), bench_binary("floor", args.floor_bin)
     base = [decoder, data, "--threads", args.threads]
     readers = {"dataset": [], "plain": []}
     audits = []
@@ -443,7 +447,103 @@ def rules(args):
     return {"tables": tables}
 
 
-COMMANDS = {"floor": floor, "peers": peers, "scaling": scaling, "ingest": ingest, "rules": rules}
+# ── serve ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def serve(args):
+    """The service under load over loopback, with a history on disk: latency, answers a second, memory."""
+    data = args.dataset or history(args)
+    load = bench_binary("serve", args.load_bin)
+    with Service(args, data) as service:
+        asked = ["--claims", args.claims, "--form", args.form]
+        runs = []
+        for mode in args.modes.split(","):
+            say(f"{mode}: {args.connections} connections, {args.requests:,} requests each")
+            runs += loaded(load, data, service, "--mode", mode, "--connections", args.connections, "--requests", args.requests, *asked)
+        say(f"{args.soak:,} requests, the memory is looked at")
+        soak = loaded(load, data, service, "--mode", "outpatient", "--connections", "8", "--requests", args.soak, *asked) if args.soak else []
+    failed = any(run["errors"] for run in runs + soak) or service.exit != 0
+    if service.exit != 0:
+        print(f"\nthe service ended with {service.exit} when it was asked to stop")
+    lines = rows_of(data)
+    rows = [[f"{run['mode']}, {run['lines']} lines", run["connections"], run["requests"], run["p50_ms"], run["p90_ms"], run["p99_ms"], run["max_ms"], run["per_second"], run["errors"], run["incomplete"], run["with_findings"] / max(run["requests"], 1)] for run in runs + soak]
+    tables = [
+        table(
+            f"`fundaudit serve`, {args.threads} threads, with a history of {lines:,} fee lines; the load comes from a process on the same machine",
+            ["claims", "connections", "requests", "p50 ms", "p90 ms", "p99 ms", "max ms", "a second", "errors", "incomplete", "share with findings"],
+            rows,
+        )
+    ]
+    for run in soak:
+        memory = [[m["requests"], m["resident_kib"] / 1024, m["anonymous_kib"] / 1024] for m in run["memory"]]
+        tables.append(table(f"Memory of the service over {run['requests']:,} requests", ["requests", "resident MB", "of it anonymous MB"], memory))
+    tables.append(table("The service itself", ["", "seconds", "MB"], [["start to the first healthy answer", service.started, service.first_mb]]))
+    return {"tables": tables, "runs": runs, "soak": soak, "history": {"fee_lines": lines, "persons": args.persons, "months": args.months}, "failed": failed}
+
+
+def history(args):
+    """A dataset of so many persons over so many months; the export goes when the dataset is there."""
+    folder = args.work / f"history-{args.persons}p-{args.months}m-seed{args.seed}"
+    if not folder.is_dir():
+        say(f"generating {args.persons:,} persons over {args.months} months")
+        source = generated(args, args.work / f"{folder.name}-export", args.persons, "csv")
+        say(f"ingesting {source.name}")
+        part = folder.with_name(folder.name + ".part")
+        shutil.rmtree(part, ignore_errors=True)
+        measure([args.bin, "ingest", source, "--dataset", part], accept=(0,))
+        part.rename(folder)
+        shutil.rmtree(source)
+    return folder
+
+
+def loaded(load, data, service, *arguments):
+    """A run of the load tool; a line of JSON for each of its parts."""
+    command = [load, data, "--to", service.address, "--watch", service.process.pid, "--json", *arguments]
+    done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, text=True)
+    runs = [json.loads(line) for line in done.stdout.splitlines()]
+    if not runs:
+        sys.exit("the load tool measured nothing; what it said is above")
+    return runs
+
+
+class Service:
+    """`fundaudit serve`, started, healthy, and stopped as a service manager stops it."""
+
+    def __init__(self, args, data):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        command = [args.bin, "serve", "--dataset", data, "--listen", self.address, "--threads", args.threads, *args.serve_args.split()]
+        self.command = [str(c) for c in command]
+
+    def __enter__(self):
+        say(f"starting {' '.join(self.command)}")
+        began = time.monotonic()
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, env={**os.environ, "FUNDAUDIT_LOG": "warn"})
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://{self.address}/healthz", timeout=5) as answer:
+                    if answer.status == 200:
+                        break
+            except OSError:
+                pass
+            if self.process.poll() is not None:
+                sys.exit(f"the service ended with {self.process.returncode} before it was healthy; what it said is above")
+            time.sleep(0.02)
+        self.started = time.monotonic() - began
+        status = Path(f"/proc/{self.process.pid}/status")
+        kib = next((int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmRSS")), 0) if status.exists() else 0
+        self.first_mb = kib / 1024
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.exit = self.process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.exit = f"no exit within a minute ({self.process.wait()})"
+
+
+COMMANDS = {"floor": floor, "peers": peers, "scaling": scaling, "ingest": ingest, "rules": rules, "serve": serve}
 
 
 def arguments():
@@ -455,13 +555,24 @@ def arguments():
         one.add_argument("--threads", type=int, default=2)
         one.add_argument("--work", type=Path, default=ROOT / "target" / "benches", help="where inputs are kept and reused")
         one.add_argument("--runs", type=int, default=3, help="the median of so many is taken")
-        one.add_argument("--months", type=int, default=3, help="length of the generated period")
+        one.add_argument("--months", type=int, default=12 if name == "serve" else 3, help="length of the generated period")
         one.add_argument("--seed", type=int, default=1)
         one.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
         if name == "scaling":
             one.add_argument("--sizes", default="1,3,10", help="million lines")
             one.add_argument("--hundred", action="store_true", help="100 million lines too: some 60 GB of disk while they are made")
             one.add_argument("--rules-at", type=float, default=3, help="million lines for the ratio of rules; the nearest of the sizes")
+        elif name == "serve":
+            one.add_argument("--persons", type=int, default=200_000, help="persons of the history")
+            one.add_argument("--dataset", type=Path, help="a history that is there already")
+            one.add_argument("--modes", default="outpatient,stay", help="claims of 5 lines, encounters of 200")
+            one.add_argument("--connections", default="1,8,32")
+            one.add_argument("--requests", type=int, default=5_000, help="of each kind and number of connections")
+            one.add_argument("--soak", type=int, default=200_000, help="requests over which the memory is looked at; 0: none")
+            one.add_argument("--claims", type=int, default=20_000, help="different claims, each of another person")
+            one.add_argument("--form", choices=("own", "national"), default="own", help="our own JSON, or 3102")
+            one.add_argument("--serve-args", default="", help="more options of `fundaudit serve`, in one text")
+            one.add_argument("--load-bin", type=Path, help="the built load tool; default: by cargo bench")
         else:
             one.add_argument("--lines", type=int, default=3_000_000, help="fee lines, about")
         if name == "floor":

@@ -6,9 +6,11 @@
 //! To add a command: a variant of [`Command`], a function below that calls its operation.
 
 mod bars;
+mod feedback;
 mod knowledge;
 mod review;
 mod rules;
+mod serve;
 mod signals;
 
 use std::io::{IsTerminal, Write};
@@ -33,6 +35,7 @@ use crate::report::{Format, Lang, text};
 ///
 ///   fundaudit audit EXPORTS --out findings      the main job
 ///   fundaudit review PENDING --out decisions    before the money leaves
+///   fundaudit serve --dataset HISTORY           the same over HTTP, while the doctor writes
 ///   fundaudit doctor EXPORTS                    what is in these files, before auditing
 ///   fundaudit rules explain BIL103              what a rule means and when a charge may be right
 ///
@@ -73,6 +76,8 @@ enum Command {
     Audit(AuditArgs),
     /// Decide about pending claims before they are paid: pass, hold or refuse, line by line
     Review(review::ReviewArgs),
+    /// Answer hospitals' systems over HTTP: the national messages 3101, 3102, 3103, and our own JSON
+    Serve(serve::ServeArgs),
     /// Read exports into a dataset once, to audit it often
     Ingest(IngestArgs),
     /// Say what is in the files, what maps to what, what would be quarantined; audits nothing
@@ -83,6 +88,9 @@ enum Command {
     /// Knowledge tables: import the workbooks of the national two libraries
     #[command(subcommand)]
     Knowledge(knowledge::KnowledgeCommand),
+    /// What doctors did about reminders, as the service kept it
+    #[command(subcommand)]
+    Feedback(feedback::FeedbackCommand),
     /// Make a synthetic export with planted violations and the truth about them
     Generate(GenerateArgs),
 }
@@ -97,7 +105,8 @@ impl Command {
             | Command::Generate(_)
             | Command::Knowledge(_) => true,
             Command::Rules(command) => matches!(command, rules::RulesCommand::Diff { .. }),
-            Command::Doctor(_) => false,
+            // The service has its own way to end.
+            Command::Doctor(_) | Command::Feedback(_) | Command::Serve(_) => false,
         }
     }
 }
@@ -311,8 +320,10 @@ pub fn run() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    // Who runs a service reads its log.
+    let told = if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" };
     let _ = tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("FUNDAUDIT_LOG").unwrap_or_else(|_| "warn".into()))
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("FUNDAUDIT_LOG").unwrap_or_else(|_| told.into()))
         .with_writer(std::io::stderr)
         .without_time()
         .try_init();
@@ -328,10 +339,12 @@ pub fn run() -> ExitCode {
     let outcome = match cli.command {
         Command::Audit(args) => audit(&args, &face),
         Command::Review(args) => review::run(&args, &face),
+        Command::Serve(args) => serve::run(&args, &face),
         Command::Ingest(args) => ingest(&args, &face),
         Command::Doctor(args) => doctor(&args, &face),
         Command::Rules(command) => rules::run(&command, &face),
         Command::Knowledge(command) => knowledge::run(&command, &face),
+        Command::Feedback(command) => feedback::run(&command, &face),
         Command::Generate(args) => generate(&args, &face),
     };
     match outcome {

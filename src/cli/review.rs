@@ -23,6 +23,28 @@ pub(super) struct ReviewArgs {
     /// When the review happens: while orders are written, or before a settlement is paid
     #[arg(long, value_enum, default_value = "during")]
     stage: StageArg,
+    #[command(flatten)]
+    setup: SetupArgs,
+    /// Day to which open stays run; default: the last day in the data
+    #[arg(long, value_parser = a_day, value_name = "YYYY-MM-DD")]
+    as_of: Option<i32>,
+    /// A file that says which column is which, for exports with other names
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+    /// Threads; default: all processors
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Memory for claims at work, about, such as 4GB
+    #[arg(long, value_parser = bytes, value_name = "SIZE")]
+    memory: Option<u64>,
+    /// Show whole person numbers
+    #[arg(long)]
+    unmask: bool,
+}
+
+/// What claims are held against before they are paid.
+#[derive(Debug, Args)]
+pub(super) struct SetupArgs {
     /// Rule library to use instead of the one that is built in
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
@@ -41,21 +63,19 @@ pub(super) struct ReviewArgs {
     /// Region of rows that have none, for parameters and decisions: six digits, such as 370323
     #[arg(long, value_name = "ADMDVS")]
     region: Option<String>,
-    /// Day to which open stays run; default: the last day in the data
-    #[arg(long, value_parser = a_day, value_name = "YYYY-MM-DD")]
-    as_of: Option<i32>,
-    /// A file that says which column is which, for exports with other names
-    #[arg(long, value_name = "FILE")]
-    mapping: Option<PathBuf>,
-    /// Threads; default: all processors
-    #[arg(long)]
-    threads: Option<usize>,
-    /// Memory for claims at work, about, such as 4GB
-    #[arg(long, value_parser = bytes, value_name = "SIZE")]
-    memory: Option<u64>,
-    /// Show whole person numbers
-    #[arg(long)]
-    unmask: bool,
+}
+
+impl SetupArgs {
+    pub(super) fn setup(&self) -> Setup {
+        Setup {
+            rules: self.rules.clone(),
+            knowledge: self.knowledge.clone(),
+            select: self.select.clone(),
+            decisions: self.decisions.clone(),
+            exemptions: self.exemptions.clone(),
+            region: self.region.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -73,14 +93,7 @@ pub(super) fn run(args: &ReviewArgs, face: &Face) -> Result<Outcome, Error> {
             StageArg::Before => Stage::Before,
             StageArg::During => Stage::During,
         },
-        setup: Setup {
-            rules: args.rules.clone(),
-            knowledge: args.knowledge.clone(),
-            select: args.select.clone(),
-            decisions: args.decisions.clone(),
-            exemptions: args.exemptions.clone(),
-            region: args.region.clone(),
-        },
+        setup: args.setup.setup(),
         as_of: args.as_of,
         mapping: args.mapping.clone(),
         threads: args.threads,

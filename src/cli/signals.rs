@@ -1,7 +1,7 @@
 //! Signals: Ctrl-C and its relatives ask the work to stop; a second one ends the process at once.
 //!
 //! Goes in: a flag. Comes out: the flag set when SIGINT, SIGTERM or SIGHUP arrives, and [`INTERRUPTED`] as the exit code.
-//! Only commands that ask the flag between their chunks listen; for the others a signal does what it always does. Not known
+//! A service hears them otherwise: SIGHUP has it read its files anew ([`Ears`]). Only commands that ask the flag between their chunks listen; for the others a signal does what it always does. Not known
 //! here: what is being stopped.
 
 use std::sync::Arc;
@@ -32,6 +32,77 @@ pub(super) fn listen(stopped: &Arc<AtomicBool>) {
         if let Err(error) = heard {
             tracing::warn!(signal, %error, "this signal ends the work at once: it cannot be listened to");
         }
+    }
+}
+
+/// What a service is told by a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// SIGINT, SIGTERM.
+    Stop,
+    /// SIGHUP.
+    Reload,
+}
+
+/// A service that is still loading is not ended by who wants it to load anew: it reads the files as they are anyway.
+pub(super) fn hear_hangups() {
+    #[cfg(unix)]
+    if let Err(error) = flag::register(consts::SIGHUP, Arc::default()) {
+        tracing::warn!(%error, "SIGHUP ends the service while it starts");
+    }
+}
+
+/// Ends the process when a signal to stop comes and `stopping` is set already.
+pub(super) fn second_ends(stopping: &Arc<AtomicBool>) {
+    for signal in [consts::SIGINT, consts::SIGTERM] {
+        if let Err(error) = flag::register_conditional_shutdown(signal, i32::from(INTERRUPTED), Arc::clone(stopping)) {
+            tracing::warn!(signal, %error, "a second signal does not end the process at once");
+        }
+    }
+}
+
+/// The signals that a service hears. To be opened within a runtime of tokio.
+#[cfg(unix)]
+pub(super) struct Ears {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Ears {
+    pub(super) fn open() -> std::io::Result<Ears> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Ears {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn heard(&mut self) -> Told {
+        tokio::select! {
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.hangup.recv() => Told::Reload,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) struct Ears;
+
+#[cfg(not(unix))]
+impl Ears {
+    pub(super) fn open() -> std::io::Result<Ears> {
+        Ok(Ears)
+    }
+
+    /// Waits for Ctrl-C.
+    pub(super) async fn heard(&mut self) -> Told {
+        let _ = tokio::signal::ctrl_c().await;
+        Told::Stop
     }
 }
 

@@ -4,8 +4,8 @@
 //! unknown here: how a review is made, when it was made, what a decision rests on.
 //!
 //! National answers are exact about whose words they use: who asked with `patn_id` and `rx_id` is answered with them, who
-//! asked with `psn_no` and `feedetl_sn` with those. `jr_id` is the finding's id, so that what a doctor says in 3103 lands on
-//! the same fact however often it was asked. A finding under an exemption is no reminder and stays out. The details name
+//! asked with `psn_no` and `feedetl_sn` with those. `jr_id` is the rule's code and the finding's id ([`jr_id`]), so that what
+//! a doctor says in 3103 lands on the same fact however often it was asked, and on its rule without asking anybody. A finding under an exemption is no reminder and stays out. The details name
 //! only lines that the message itself had: others are another visit's, perhaps another hospital's. What was not read, not
 //! run or not evaluated goes into `warn_msg`, which every system has.
 
@@ -21,6 +21,8 @@ use crate::model::money::to_cent;
 /// Characters that the national fields have room for.
 const LONG: usize = 500;
 const NAME: usize = 200;
+/// Rules without an answer that a warning names.
+const NAMED: usize = 20;
 
 /// Ids and times of an answer, which only the caller knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -96,6 +98,12 @@ impl Answered {
         }
     }
 
+    /// Whether every rule was run. A `pass` that is not complete is not the last word.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.not_run.is_empty()
+    }
+
     /// Lines of each finding.
     fn by_finding(&self) -> BTreeMap<&str, Vec<&FindingLine>> {
         let mut lines: BTreeMap<&str, Vec<&FindingLine>> = BTreeMap::new();
@@ -109,7 +117,11 @@ impl Answered {
     fn warning(&self) -> String {
         let mut parts = Vec::new();
         if !self.not_run.is_empty() {
-            parts.push(format!("时间不够，没有运行：{}", self.not_run.join("、")));
+            // The first are the gravest; a list that is too long would hide what follows.
+            let named: Vec<&str> = self.not_run.iter().take(NAMED).map(String::as_str).collect();
+            let more = if self.not_run.len() > NAMED { " 等" } else { "" };
+            let count = self.not_run.len();
+            parts.push(format!("没有审完：时间不够，{count} 条规则没有运行：{}{more}", named.join("、")));
         }
         if !self.notes.is_empty() {
             parts.push(format!("没有读入：{}", self.notes.join("；")));
@@ -169,6 +181,26 @@ fn envelope(infcode: &str, stamp: &Stamp, warning: &str, error: &str, output: &V
     })
 }
 
+/// What a reminder is called to its receiver, who says it again in 3103: `SCP101-5a1f…`.
+#[must_use]
+pub fn jr_id(rule_code: &str, finding_id: &str) -> String {
+    format!("{rule_code}-{finding_id}")
+}
+
+/// The rule and the finding of a `jr_id`; without the rule where only the finding's id was sent.
+pub(super) fn of_jr_id(id: &str) -> (Option<&str>, &str) {
+    match id.split_once('-') {
+        Some((code, finding)) if is_code(code) && !finding.is_empty() => (Some(code), finding),
+        _ => (None, id),
+    }
+}
+
+/// Three letters and three digits.
+fn is_code(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() == 6 && bytes[..3].iter().all(u8::is_ascii_uppercase) && bytes[3..].iter().all(u8::is_ascii_digit)
+}
+
 /// One finding as a result of 3101 or 3102.
 fn result(review: &Answered, codes: &Codes, finding: &Finding, lines: &[&FindingLine]) -> Value {
     let newer = review.form == Form::NationalNewer;
@@ -186,7 +218,7 @@ fn result(review: &Answered, codes: &Codes, finding: &Finding, lines: &[&Finding
     let at_stake = if finding.fund_money { finding.amount } else { Decimal::ZERO };
     let mut fields = Map::new();
     let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
-    put("jr_id", finding.finding_id.as_str().into());
+    put("jr_id", jr_id(&finding.rule_code, &finding.finding_id).into());
     put("rule_id", finding.rule_code.as_str().into());
     put("rule_name", cut(&finding.rule_title, NAME).into());
     put("vola_cont", text.as_str().into());
@@ -266,6 +298,7 @@ pub fn own_answer(review: &Answered) -> Value {
                 "psn_no": claim.psn_no,
                 "fixmedins_code": claim.fixmedins_code,
                 "decision": claim.decision,
+                "complete": review.is_complete(),
                 "claimed": number(claim.claimed),
                 "refused": number(claim.refused),
                 "refused_lines": refused,
@@ -280,6 +313,7 @@ pub fn own_answer(review: &Answered) -> Value {
     json!({
         "task_id": review.task_id,
         "stage": match review.stage { Stage::Before => "before", Stage::During => "during" },
+        "complete": review.is_complete(),
         "totals": {
             "claims": review.claims.len(),
             "pass": counted("pass"),

@@ -77,6 +77,22 @@ fn wire(table: Table) -> &'static [(&'static str, &'static [&'static str])] {
     }
 }
 
+/// A column as messages call it: by its own name, by an alias, or by these.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    pub column: &'static Column,
+    /// Names in 3101 and 3102 that are not the platform's, the best first.
+    pub national: &'static [&'static str],
+}
+
+/// The columns of a table as messages call them.
+pub fn fields_of(table: Table) -> impl Iterator<Item = Field> {
+    table.columns().iter().map(move |column| {
+        let national = wire(table).iter().find(|(name, _)| *name == column.name).map_or(&[][..], |(_, names)| names);
+        Field { column, national }
+    })
+}
+
 /// Position of the column that a name stands for, and how good a name it is: 0 the best.
 type Names = HashMap<&'static str, (usize, usize)>;
 
@@ -85,9 +101,8 @@ static NAMES: LazyLock<Vec<Names>> = LazyLock::new(|| {
         .into_iter()
         .map(|table| {
             let mut names = Names::new();
-            for (position, column) in table.columns().iter().enumerate() {
-                let wire = wire(table).iter().find(|(name, _)| *name == column.name).map_or(&[][..], |(_, n)| n);
-                let all = std::iter::once(&column.name).chain(column.aliases).chain(wire);
+            for (position, Field { column, national }) in fields_of(table).enumerate() {
+                let all = std::iter::once(&column.name).chain(column.aliases).chain(national);
                 for (rank, name) in all.enumerate() {
                     names.entry(name).or_insert((position, rank));
                 }
@@ -161,6 +176,17 @@ impl<'n> Row<'n> {
             }
         }
         row
+    }
+
+    /// Whose row it is.
+    pub(super) fn table(&self) -> Table {
+        self.table
+    }
+
+    /// Every column that was given something.
+    pub(super) fn into_cells(self) -> Vec<(&'static str, String)> {
+        let columns = self.table.columns().iter();
+        columns.zip(self.cells).filter_map(|(c, given)| Some((c.name, given?.text.into_owned()))).collect()
     }
 
     /// What a column was given.
@@ -247,8 +273,9 @@ impl<'n> Row<'n> {
 
 /// The names of a column as a vendor knows them.
 fn names_of(table: Table, column: &Column) -> String {
-    let wire = wire(table).iter().find(|(name, _)| *name == column.name).map_or(&[][..], |(_, names)| names);
-    let all: Vec<String> = wire.iter().chain([&column.name]).map(|name| format!("`{name}`")).collect();
+    let field = fields_of(table).find(|field| field.column.name == column.name);
+    let national = field.map_or(&[][..], |field| field.national);
+    let all: Vec<String> = national.iter().chain([&column.name]).map(|name| format!("`{name}`")).collect();
     all.join(" 或 ")
 }
 

@@ -129,7 +129,9 @@ pub(super) fn parse<'a>(body: &'a [u8], limits: &Limits) -> Result<Node<'a>, Ref
                 serde_json::error::Category::Eof => "没有写完",
                 _ => "写错了",
             };
-            let said = format!("不是 JSON：第 {} 行第 {} 列{what}", error.line(), error.column());
+            // A message of one line needs no number of it.
+            let line = if text.trim().contains('\n') { format!("第 {} 行", error.line()) } else { String::new() };
+            let said = format!("不是 JSON：{line}第 {} 列{what}", error.column());
             Refused::new(Why::NotJson, said)
         })
     })

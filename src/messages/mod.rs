@@ -27,10 +27,11 @@ use std::fmt;
 
 use arrow::array::RecordBatch;
 
-pub use answer::{Answered, Claim, NotEvaluated, Stamp, acknowledge, answer, own_answer, own_refusal, refuse};
+pub use answer::{Answered, Claim, NotEvaluated, Stamp, acknowledge, answer, jr_id, own_answer, own_refusal, refuse};
 pub use codes::{Chosen, Codes};
-pub use national::request;
-pub use own::own;
+pub use fields::{Field, fields_of};
+pub use national::{LISTS, REASON, request, request_to};
+pub use own::{PARTS, SHARED, own, rows};
 
 use crate::model::Table;
 
@@ -212,11 +213,25 @@ impl fmt::Debug for Feedback {
 /// One reminder and what became of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Warning {
-    /// The `jr_id` of the answer, which is the finding's id.
+    /// The `jr_id` of the answer: the rule's code and the finding's id.
     pub warn_rslt_id: String,
     pub done: Done,
     /// Why; always there where the order was kept.
     pub reason: Option<String>,
+}
+
+impl Warning {
+    /// The rule that reminded, where the id says it.
+    #[must_use]
+    pub fn rule_code(&self) -> Option<&str> {
+        answer::of_jr_id(&self.warn_rslt_id).0
+    }
+
+    /// The finding that the reminder was about.
+    #[must_use]
+    pub fn finding_id(&self) -> &str {
+        answer::of_jr_id(&self.warn_rslt_id).1
+    }
 }
 
 /// What was done about a reminder (`dspo_way`).

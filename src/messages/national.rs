@@ -28,14 +28,31 @@ const ORDERS: [&str; 4] = ["fsi_order_dtos", "fsi_order_dto", "order_dtos", "fee
 const OPERATIONS: [&str; 4] = ["fsi_operation_dtos", "fsi_operation_dto", "operation_dtos", "oprninfo"];
 const WARNINGS: [&str; 2] = ["warns", "warn"];
 
+/// The lists of a national message by their best names, and whose rows they are; the first is the patients'.
+pub const LISTS: [(&str, Table); 5] = [
+    (PATIENTS[0], Table::Person),
+    (ENCOUNTERS[0], Table::Encounter),
+    (DIAGNOSES[0], Table::Diagnosis),
+    (ORDERS[0], Table::FeeDetail),
+    (OPERATIONS[0], Table::Operation),
+];
+
 /// The longest reason that 3103 has room for.
-const REASON: usize = 500;
+pub const REASON: usize = 500;
 
 /// Reads a national message.
 ///
 /// # Errors
 /// [`Refused`] says what its sender should write instead.
 pub fn request(body: &[u8], limits: &Limits, codes: &Codes) -> Result<Asked, Refused> {
+    request_to(None, body, limits, codes)
+}
+
+/// Reads a national message that came to an address for one kind of message: one that does not say what it is, is that.
+///
+/// # Errors
+/// As [`request`]; and it says that it is another.
+pub fn request_to(address: Option<Infno>, body: &[u8], limits: &Limits, codes: &Codes) -> Result<Asked, Refused> {
     let parsed = json::parse(body, limits)?;
     let Some(root) = parsed.object() else {
         return Err(Refused::new(
@@ -44,7 +61,7 @@ pub fn request(body: &[u8], limits: &Limits, codes: &Codes) -> Result<Asked, Ref
         ));
     };
     let msgid = owned(root, "msgid");
-    let inside = |node: &Node<'_>| Envelope::of(node).and_then(|envelope| envelope.asked(limits, codes));
+    let inside = |node: &Node<'_>| Envelope::of(node, address).and_then(|envelope| envelope.asked(limits, codes));
     inside(root).map_err(|refused| Refused { msgid, ..refused })
 }
 
@@ -60,14 +77,20 @@ struct Envelope<'n, 'a> {
 }
 
 impl<'n, 'a> Envelope<'n, 'a> {
-    fn of(root: &'n Node<'a>) -> Result<Envelope<'n, 'a>, Refused> {
+    fn of(root: &'n Node<'a>, address: Option<Infno>) -> Result<Envelope<'n, 'a>, Refused> {
         let infno = match root.text("infno").as_deref() {
-            None => None,
+            None => address,
             Some("3101") => Some(Infno::Before),
             Some("3102") => Some(Infno::During),
             Some("3103") => Some(Infno::Feedback),
             Some(_) => return Err(Refused::new(Why::NotOurs, "`infno` 不是这里的交易：这里答 3101、3102、3103")),
         };
+        if let (Some(infno), Some(address)) = (infno, address)
+            && infno != address
+        {
+            let said = format!("`infno` 是 {}，却送到了 {} 的地址", infno.number(), address.number());
+            return Err(Refused::new(Why::NotOurs, said));
+        }
         let input = root.get("input").unwrap_or(root);
         let Some(input) = input.object() else {
             return Err(Refused::new(Why::Unreadable, "`input` 应当是一个对象：\"input\":{\"data\":{…}}"));

@@ -1,10 +1,16 @@
-//! Our own JSON: claims with the platform's column names, as `POST /api/v1/review` and `fundaudit review` take them.
+//! Our own JSON: claims with the platform's column names, as `POST /api/v1/review` and the NDJSON of `fundaudit review` have
+//! them.
 //!
-//! Goes in: `{"stage":"during","region":"370323","claims":[{"settlement":{…},"encounter":{…},"person":{…},
-//! "diagnoses":[…],"operations":[…],"lines":[…]}]}`, or one claim by itself. Comes out: [`ReviewAsked`]. Deliberately
-//! unknown here: rules, what a decision is.
+//! ```text
+//! {"claims": [{"settlement": {…}, "encounter": {…}, "person": {…}, "diagnoses": [{…}], "lines": [{…}, …]}, …]}   several
+//! {"settlement": {…}, "encounter": {…}, "lines": [{…}, …]}                                                        a claim
+//! {"table": "setl_d", "setl_id": "S1", "mdtrt_id": "M1", …}                                                       a row
+//! ```
+//! Goes in: the bytes, beside the claims `stage`, `region`, `task_id` and the rules that are asked for. Comes out: of
+//! [`own`] a [`ReviewAsked`], of [`rows`] the rows as texts, for who judges them as those of any export. Deliberately unknown
+//! here: rules, what a decision is.
 //!
-//! What all rows of a claim share (`mdtrt_id`, `psn_no`, `fixmedins_code`, `setl_id`, `med_type`) is written once, in the
+//! What all rows of a claim share (`mdtrt_id`, `psn_no`, `fixmedins_code`, `setl_id`, `med_type` …) is written once, in the
 //! settlement or the encounter. A field that no table has is noted, with the name that was probably meant.
 //!
 //! To add a table: a line in [`PARTS`].
@@ -14,12 +20,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fields::{Notes, Row, Tables, knows};
 use super::json::{self, Node};
-use super::{Form, Limits, Refused, ReviewAsked, Stage, Why};
+use super::{Form, Limits, Refused, ReviewAsked, Stage, Visit, Why};
 use crate::model::Table;
 use crate::span::nearest;
 
-/// Names of a claim's parts, the ones that others take from first.
-const PARTS: [(&str, Table); 10] = [
+/// Names of a claim's parts, the ones that others take from first. A part may also be called as a file of its table is.
+pub const PARTS: [(&str, Table); 10] = [
     ("settlement", Table::Settlement),
     ("encounter", Table::Encounter),
     ("person", Table::Person),
@@ -32,11 +38,15 @@ const PARTS: [(&str, Table); 10] = [
     ("special_cases", Table::SpecialCase),
 ];
 
-/// Columns that the parts of a claim share.
-const SHARED: [&str; 10] = [
-    "mdtrt_id",
+/// Parts as people may call several of them.
+const SEVERAL: [(&str, Table); 3] =
+    [("settlements", Table::Settlement), ("encounters", Table::Encounter), ("presences", Table::Presence)];
+
+/// Columns that the parts of a claim share; the first [`IDS`] say whose a row is.
+pub const SHARED: [&str; 10] = [
     "psn_no",
     "fixmedins_code",
+    "mdtrt_id",
     "setl_id",
     "med_type",
     "insutype",
@@ -45,6 +55,11 @@ const SHARED: [&str; 10] = [
     "gend",
     "brdy",
 ];
+const IDS: usize = 4;
+
+/// Fields beside the claims.
+const BESIDE: [&str; 9] =
+    ["claims", "stage", "region", "msgid", "task_id", "syscode", "trig_scen", "rules", "fixmedins_code"];
 
 /// Reads our own JSON.
 ///
@@ -52,77 +67,87 @@ const SHARED: [&str; 10] = [
 /// [`Refused`] says what its sender should write instead.
 pub fn own(body: &[u8], limits: &Limits) -> Result<ReviewAsked, Refused> {
     let parsed = json::parse(body, limits)?;
-    let wrong = |said: &str| Refused::new(Why::Unreadable, said);
-    let Node::Object(fields) = &parsed else {
-        return Err(Refused::new(Why::NotJson, "应当是一个 JSON 对象：{\"claims\":[…]}"));
-    };
-    let single = fields.iter().any(|(name, _)| PARTS.iter().any(|(part, _)| part == name));
-    let claims = if single { std::slice::from_ref(&parsed) } else { parsed.get("claims").map_or(&[][..], Node::items) };
-    if claims.is_empty() {
-        return Err(wrong("`claims` 没有内容：至少要有一份，里面有 `encounter` 和 `lines`"));
-    }
-    if claims.len() > limits.patients {
-        let said = format!("`claims` 有 {} 份，最多 {} 份，分几次送", claims.len(), limits.patients);
-        return Err(Refused::new(Why::TooLarge, said));
-    }
+    let mut walk = Walk::new(limits);
+    let mut made = Made::default();
     let stage = match parsed.text("stage").as_deref() {
         None | Some("during" | "中") => Stage::During,
         Some("before" | "前") => Stage::Before,
-        Some(_) => return Err(wrong("`stage` 应当是 before（开单时）或 during（结算或付费前）")),
+        Some(_) => {
+            let said = "`stage` 应当是 before（开单时）或 during（结算或付费前）";
+            return Err(Refused::new(Why::Unreadable, said));
+        }
     };
+    walk.message(&parsed, &mut |row, notes| made.take(row, notes))?;
     let text = |name: &str| parsed.text(name).map(Cow::into_owned).filter(|t| t.len() <= 200);
-    let mut reading = Reading {
-        tables: Tables::default(),
-        notes: Notes::default(),
-        counts: BTreeMap::new(),
-        seen: BTreeSet::new(),
-        limits,
-        asked: ReviewAsked {
-            form: Form::Own,
-            stage,
-            msgid: text("msgid"),
-            task_id: text("task_id"),
-            syscode: text("syscode"),
-            trig_scen: text("trig_scen"),
-            rule_ids: parsed
-                .get("rules")
-                .map_or(&[][..], Node::items)
-                .iter()
-                .filter_map(Node::as_text)
-                .map(Into::into)
-                .collect(),
-            fixmedins_code: text("fixmedins_code"),
-            facilities: BTreeSet::new(),
-            region: text("region"),
-            tables: BTreeMap::new(),
-            context: BTreeMap::new(),
-            visits: BTreeMap::new(),
-            unread: Vec::new(),
-        },
+    let words = parsed.get("rules").map_or(&[][..], Node::items).iter().filter_map(Node::as_text);
+    let asked = ReviewAsked {
+        form: Form::Own,
+        stage,
+        msgid: text("msgid"),
+        task_id: text("task_id"),
+        syscode: text("syscode"),
+        trig_scen: text("trig_scen"),
+        rule_ids: words.map(Into::into).collect(),
+        fixmedins_code: text("fixmedins_code"),
+        facilities: BTreeSet::new(),
+        region: text("region"),
+        tables: BTreeMap::new(),
+        context: BTreeMap::new(),
+        visits: BTreeMap::new(),
+        unread: walk.notes.finish(),
     };
-    for (number, claim) in claims.iter().enumerate() {
-        let place = if single { String::new() } else { format!("claims[{number}].") };
-        reading.claim(claim, &place, single)?;
-    }
-    reading.finish()
+    made.finish(asked)
 }
 
-struct Reading<'l> {
-    tables: Tables,
-    notes: Notes,
-    /// Rows of each table in the message.
-    counts: BTreeMap<Table, usize>,
-    /// Keys of rows so far.
-    seen: BTreeSet<(Table, String)>,
-    limits: &'l Limits,
-    asked: ReviewAsked,
+/// Hands over the rows of our own JSON as they were told, each with what it takes from its claim; nothing is judged. Comes
+/// back: what was not read, as [`ReviewAsked::unread`] has it.
+///
+/// # Errors
+/// [`Refused`]: no such object, a row that is no object, nothing at all.
+pub fn rows(
+    body: &[u8],
+    limits: &Limits,
+    take: &mut dyn FnMut(Table, Vec<(&'static str, String)>),
+) -> Result<Vec<String>, Refused> {
+    let parsed = json::parse(body, limits)?;
+    let mut walk = Walk { strict: true, ..Walk::new(limits) };
+    let mut taken = 0_usize;
+    walk.message(&parsed, &mut |row, _| {
+        taken += 1;
+        take(row.table(), row.into_cells());
+    })?;
+    let notes = walk.notes.finish();
+    if taken == 0 { Err(nothing(&notes, "没有一行")) } else { Ok(notes) }
 }
+
+fn nothing(notes: &[String], otherwise: &str) -> Refused {
+    let why: Vec<&str> = notes.iter().take(3).map(String::as_str).collect();
+    let why = if why.is_empty() { otherwise.to_owned() } else { why.join("；") };
+    Refused::new(Why::Unreadable, format!("没有可审的内容：{why}"))
+}
+
+/// The table that a part of this name belongs to.
+fn table_of(name: &str) -> Option<Table> {
+    let name = name.to_lowercase();
+    let short = PARTS.iter().chain(&SEVERAL).find(|(part, _)| *part == name).map(|(_, table)| *table);
+    short.or_else(|| Table::ALL.into_iter().find(|table| table.file_names().contains(&name.as_str())))
+}
+
+/// The parts of a claim that are rows of a table, with their names.
+fn parts_of<'n, 'a>(claim: &'n Node<'a>, table: Table) -> impl Iterator<Item = (&'n str, &'n [Node<'a>])> {
+    let fields = if let Node::Object(fields) = claim { fields.as_slice() } else { &[] };
+    let of_table = fields.iter().filter(move |(name, _)| table_of(name) == Some(table));
+    of_table.map(|(name, node)| (name.as_ref(), node.items()))
+}
+
+/// Columns that the rows of a claim share, and their values.
+type Shared = BTreeMap<&'static str, String>;
 
 /// What the rows of a claim take from its settlement, encounter and person, in this order.
-fn shared_of(claim: &Node<'_>) -> BTreeMap<&'static str, String> {
-    let mut shared = BTreeMap::new();
-    for (part, table) in &PARTS[..3] {
-        let Some(node) = claim.get(part).and_then(|node| node.items().first()) else { continue };
+fn shared_of(claim: &Node<'_>) -> Shared {
+    let mut shared = Shared::new();
+    for (_, table) in &PARTS[..3] {
+        let Some(node) = parts_of(claim, *table).find_map(|(_, items)| items.first()) else { continue };
         let row = Row::read(*table, node, String::new(), &mut Notes::default());
         for column in SHARED {
             if let Some(value) = row.get(column) {
@@ -133,24 +158,97 @@ fn shared_of(claim: &Node<'_>) -> BTreeMap<&'static str, String> {
     shared
 }
 
-impl Reading<'_> {
-    fn claim(&mut self, claim: &Node<'_>, place: &str, single: bool) -> Result<(), Refused> {
-        let Node::Object(fields) = claim else {
-            self.notes.add(|| format!("{place}没有读入：应当是一个对象"));
-            return Ok(());
+/// Who takes rows.
+type Take<'t> = dyn FnMut(Row<'_>, &mut Notes) + 't;
+
+/// Goes through a message, row by row.
+struct Walk<'l> {
+    limits: &'l Limits,
+    notes: Notes,
+    /// Rows of each table in the message.
+    counts: BTreeMap<Table, usize>,
+    /// A row that is no object is refused rather than noted.
+    strict: bool,
+}
+
+impl Walk<'_> {
+    fn new(limits: &Limits) -> Walk<'_> {
+        Walk { limits, notes: Notes::default(), counts: BTreeMap::new(), strict: false }
+    }
+
+    fn message(&mut self, parsed: &Node<'_>, take: &mut Take<'_>) -> Result<(), Refused> {
+        let Node::Object(fields) = parsed else {
+            return Err(Refused::new(Why::NotJson, "应当是一个 JSON 对象：{\"claims\":[…]}"));
         };
-        if !single {
-            self.unknown(fields.iter().map(|(name, _)| name.as_ref()), &PARTS.map(|(part, _)| part), place);
+        let names = || fields.iter().map(|(name, _)| name.as_ref());
+        if let Some(name) = parsed.text("table") {
+            let Some(table) = table_of(&name) else {
+                let said = "`table` 不是这里的表：写 `setl_d`、`mdtrt_d`、`fee_list_d` 这样的表名";
+                return Err(Refused::new(Why::Unreadable, said));
+            };
+            self.row(table, parsed, table.name().to_owned(), &Shared::new(), take);
+            return Ok(());
         }
-        let shared = shared_of(claim);
-        for (part, table) in PARTS {
-            let Some(rows) = claim.get(part).map(Node::items) else { continue };
-            self.within(part, table, rows.len())?;
-            for (number, item) in rows.iter().enumerate() {
-                let at = if rows.len() == 1 { format!("{place}{part}") } else { format!("{place}{part}[{number}]") };
-                self.row(table, item, at, &shared);
+        let parts = PARTS.map(|(part, _)| part);
+        let claims = parsed.get("claims").map(Node::items);
+        if claims.is_none() {
+            let others = names().filter(|name| table_of(name).is_none());
+            self.unknown(others, &[&parts[..], &BESIDE[..]].concat(), "");
+            if names().any(|name| table_of(name).is_some()) {
+                return self.claim(parsed, "", take);
+            }
+        } else {
+            self.unknown(names(), &BESIDE, "");
+        }
+        let claims = claims.unwrap_or_default();
+        if claims.is_empty() {
+            let meant = std::mem::take(&mut self.notes).finish();
+            let meant = meant.first().map_or_else(String::new, |note| format!("（{note}）"));
+            let said = format!("`claims` 没有内容：至少要有一份，里面有 `encounter` 和 `lines`{meant}");
+            return Err(Refused::new(Why::Unreadable, said));
+        }
+        if claims.len() > self.limits.patients {
+            let said = format!("`claims` 有 {} 份，最多 {} 份，分几次送", claims.len(), self.limits.patients);
+            return Err(Refused::new(Why::TooLarge, said));
+        }
+        for (number, claim) in claims.iter().enumerate() {
+            let place = format!("claims[{number}].");
+            match claim {
+                Node::Object(fields) => {
+                    let names = fields.iter().map(|(name, _)| name.as_ref());
+                    self.unknown(names.filter(|name| table_of(name).is_none()), &parts, &place);
+                    self.claim(claim, &place, take)?;
+                }
+                _ => self.no_object(&format!("claims[{number}]"))?,
             }
         }
+        Ok(())
+    }
+
+    fn claim(&mut self, claim: &Node<'_>, place: &str, take: &mut Take<'_>) -> Result<(), Refused> {
+        let shared = shared_of(claim);
+        for (_, table) in PARTS {
+            for (part, rows) in parts_of(claim, table) {
+                self.within(part, table, rows.len())?;
+                for (number, item) in rows.iter().enumerate() {
+                    let at =
+                        if rows.len() == 1 { format!("{place}{part}") } else { format!("{place}{part}[{number}]") };
+                    match item {
+                        Node::Object(_) => self.row(table, item, at, &shared, take),
+                        item if item.is_nothing() => {}
+                        _ => self.no_object(&at)?,
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn no_object(&mut self, place: &str) -> Result<(), Refused> {
+        if self.strict {
+            return Err(Refused::new(Why::Unreadable, format!("`{place}` 应当是一个对象")));
+        }
+        self.notes.add(|| format!("{place} 没有读入：应当是一个对象"));
         Ok(())
     }
 
@@ -168,41 +266,27 @@ impl Reading<'_> {
         Err(Refused::new(Why::TooLarge, format!("`{part}` 有 {count} 行，最多 {most} 行，分几次送")))
     }
 
-    fn row(&mut self, table: Table, item: &Node<'_>, at: String, shared: &BTreeMap<&'static str, String>) {
-        let Node::Object(fields) = item else {
-            if !item.is_nothing() {
-                self.notes.add(|| format!("{at} 没有读入：应当是一个对象"));
-            }
-            return;
-        };
+    fn row(&mut self, table: Table, item: &Node<'_>, at: String, shared: &Shared, take: &mut Take<'_>) {
+        let Node::Object(fields) = item else { return };
         let strange = fields.iter().map(|(name, _)| name.as_ref()).filter(|name| !knows(table, name));
-        let known: Vec<&str> = table.columns().iter().map(|c| c.name).collect();
+        let known: Vec<&str> = table.columns().iter().map(|c| c.name).chain(["table"]).collect();
         self.unknown(strange, &known, &format!("{at}."));
         let mut row = Row::read(table, item, at, &mut self.notes);
-        for column in SHARED {
+        let another = |row: &Row<'_>, column: &str| {
+            let of_claim = shared.get(column).map(String::as_str);
+            row.get(column).is_some_and(|own| of_claim.is_some_and(|of_claim| of_claim != own))
+        };
+        // A row of another person, facility or encounter than the claim's takes only what it can still share.
+        let elsewhere = SHARED[..IDS - 1].iter().any(|column| another(&row, column));
+        let until = match (elsewhere, another(&row, "mdtrt_id")) {
+            (_, true) => IDS - 1,
+            (true, false) => IDS,
+            (false, false) => SHARED.len(),
+        };
+        for column in SHARED.into_iter().take(until) {
             row.inherit(column, shared.get(column).map(String::as_str));
         }
-        let id = |column: &str| row.get(column).map(str::to_owned);
-        let (mdtrt_id, psn_no, facility, sn) = (id("mdtrt_id"), id("psn_no"), id("fixmedins_code"), id("feedetl_sn"));
-        let key: Vec<&str> = table.key().iter().filter_map(|column| row.get(column)).collect();
-        if !key.is_empty() && key.len() == table.key().len() && !self.seen.insert((table, key.join("\0"))) {
-            // Two settlements of one stay both tell of it; a line that is there twice is a mistake.
-            if table == Table::FeeDetail {
-                let place = row.place();
-                self.notes.add(|| format!("{place} 没有读入：`feedetl_sn` 与同一就诊前面的明细相同"));
-            }
-            return;
-        }
-        if !row.push(&mut self.tables, &mut self.notes) {
-            return;
-        }
-        self.asked.facilities.extend(facility);
-        let Some(mdtrt_id) = mdtrt_id else { return };
-        let visit = self.asked.visits.entry(mdtrt_id).or_default();
-        if let (true, Some(psn_no)) = (visit.psn_no.is_empty(), psn_no) {
-            visit.psn_no = psn_no;
-        }
-        visit.lines.extend(sn);
+        take(row, &mut self.notes);
     }
 
     /// Notes fields that nothing knows.
@@ -215,20 +299,54 @@ impl Reading<'_> {
             });
         }
     }
+}
 
-    fn finish(mut self) -> Result<ReviewAsked, Refused> {
+/// What is made of the rows of a request.
+#[derive(Default)]
+struct Made {
+    tables: Tables,
+    /// Keys of rows so far.
+    seen: BTreeSet<(Table, String)>,
+    facilities: BTreeSet<String>,
+    visits: BTreeMap<String, Visit>,
+}
+
+impl Made {
+    fn take(&mut self, row: Row<'_>, notes: &mut Notes) {
+        let table = row.table();
+        let id = |column: &str| row.get(column).map(str::to_owned);
+        let (mdtrt_id, psn_no, facility, sn) = (id("mdtrt_id"), id("psn_no"), id("fixmedins_code"), id("feedetl_sn"));
+        let key: Vec<&str> = table.key().iter().filter_map(|column| row.get(column)).collect();
+        if !key.is_empty() && key.len() == table.key().len() && !self.seen.insert((table, key.join("\0"))) {
+            // Two settlements of one stay both tell of it; a line that is there twice is a mistake.
+            if table == Table::FeeDetail {
+                notes.add(|| format!("{} 没有读入：`feedetl_sn` 与同一就诊前面的明细相同", row.place()));
+            }
+            return;
+        }
+        if !row.push(&mut self.tables, notes) {
+            return;
+        }
+        self.facilities.extend(facility);
+        let Some(mdtrt_id) = mdtrt_id else { return };
+        let visit = self.visits.entry(mdtrt_id).or_default();
+        if let (true, Some(psn_no)) = (visit.psn_no.is_empty(), psn_no) {
+            visit.psn_no = psn_no;
+        }
+        visit.lines.extend(sn);
+    }
+
+    fn finish(self, mut asked: ReviewAsked) -> Result<ReviewAsked, Refused> {
         let rows = |table| self.tables.rows(table);
-        let nothing = rows(Table::Settlement) + rows(Table::Encounter) + rows(Table::FeeDetail) == 0;
-        self.asked.unread = self.notes.finish();
-        if nothing {
-            let why: Vec<&str> = self.asked.unread.iter().take(3).map(String::as_str).collect();
-            let why = if why.is_empty() { "没有就诊，也没有明细".to_owned() } else { why.join("；") };
-            return Err(Refused::new(Why::Unreadable, format!("没有可审的内容：{why}")));
+        if rows(Table::Settlement) + rows(Table::Encounter) + rows(Table::FeeDetail) == 0 {
+            return Err(nothing(&asked.unread, "没有就诊，也没有明细"));
         }
-        if self.asked.fixmedins_code.is_none() && self.asked.facilities.len() == 1 {
-            self.asked.fixmedins_code = self.asked.facilities.first().cloned();
+        if asked.fixmedins_code.is_none() && self.facilities.len() == 1 {
+            asked.fixmedins_code = self.facilities.first().cloned();
         }
-        self.asked.tables = self.tables.finish();
-        Ok(self.asked)
+        asked.facilities = self.facilities;
+        asked.visits = self.visits;
+        asked.tables = self.tables.finish();
+        Ok(asked)
     }
 }

@@ -125,6 +125,21 @@ pub fn check<'a>(origin: impl Into<Origin<'a>>) -> Result<Library, Error> {
     Ok(Library { set, plans })
 }
 
+/// The dictionaries of messages that belong to a library: its own file; a folder without one has none.
+///
+/// # Errors
+/// Every mistake of the file; a file that cannot be read.
+pub fn dictionaries(rules: Option<&Path>, set: &RuleSet) -> Result<Codes, Error> {
+    let Some(folder) = rules else { return Codes::built_in(set).map_err(Error::Rules) };
+    let file = folder.join(Codes::FILE);
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Codes::default()),
+        Err(e) => return Err(Error::Usage(format!("cannot read `{}`: {e}", file.display()))),
+    };
+    Codes::read(&file.display().to_string(), &text.replace("\r\n", "\n"), set).map_err(Error::Rules)
+}
+
 /// The exemptions in a folder; without a folder there are none.
 ///
 /// # Errors

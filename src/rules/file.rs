@@ -30,8 +30,7 @@ pub fn load(files: &Files) -> Result<RuleSet, Vec<Diagnostic>> {
     let mut mistakes = Vec::new();
     let mut hash = Sha256::new();
     for (path, text) in &files.texts {
-        // What is decided because of findings does not change them: it has a hash of its own.
-        if (is_code(path, "csv") || is_code(path, "toml")) && path != decisions::FILE {
+        if makes_findings(path) {
             hash.update(path.as_bytes());
             hash.update([0]);
             hash.update(text.as_bytes());
@@ -91,6 +90,13 @@ pub fn load(files: &Files) -> Result<RuleSet, Vec<Diagnostic>> {
         }
     }
     if mistakes.is_empty() { Ok(set) } else { Err(mistakes) }
+}
+
+/// Whether findings depend on a file: a rule, a parameter, a knowledge table. What is decided because of findings and how
+/// messages spell it (`decisions.toml`, `messages.toml`) changes none of them.
+fn makes_findings(path: &str) -> bool {
+    let rule_or_parameter = is_code(path, "toml") && path.contains('/') && !path.starts_with("retired/");
+    rule_or_parameter || stem_in(path, "knowledge/", ".csv").is_some()
 }
 
 fn is_code(path: &str, extension: &str) -> bool {

@@ -39,7 +39,8 @@ pub struct RuleSet {
     pub brought: Vec<Brought>,
     /// What a review decides because of findings.
     pub decisions: Decisions,
-    /// Hash of all files but the decisions, hex; of brought tables, not of those they stand in for.
+    /// Hash of all files that findings depend on (rules, parameters, knowledge), hex; of brought tables, not of those they
+    /// stand in for.
     pub hash: String,
 }
 

@@ -3,19 +3,23 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod cli;
+mod deploy;
 mod diagnostics;
 mod doctor;
 mod exemptions;
+mod feedback;
 mod generate;
 mod ingest;
 mod malformed;
 mod messages;
 mod model;
 mod past;
+mod openapi;
 mod regions;
 mod report;
 mod review;
 mod rules;
+mod serve;
 mod stop;
 mod tidy;
 mod tools;

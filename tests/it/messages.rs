@@ -25,11 +25,11 @@ fn built_in() -> RuleSet {
     load(&Files::built_in()).unwrap()
 }
 
-fn codes() -> Codes {
+pub(super) fn codes() -> Codes {
     Codes::built_in(&built_in()).unwrap()
 }
 
-fn fixture(name: &str) -> Value {
+pub(super) fn fixture(name: &str) -> Value {
     let path = format!("{}/fixtures/messages/{name}", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
@@ -38,7 +38,7 @@ fn asked(message: &Value) -> Result<Asked, Refused> {
     request(message.to_string().as_bytes(), &Limits::default(), &codes())
 }
 
-fn review(message: &Value) -> ReviewAsked {
+pub(super) fn review(message: &Value) -> ReviewAsked {
     match asked(message).unwrap() {
         Asked::Review(asked) => *asked,
         Asked::Feedback(_) => panic!("a review was wanted"),
@@ -118,7 +118,7 @@ fn found(asked: &ReviewAsked, words: &[&str]) -> Assembled {
     assemble(&facts, &[], hits)
 }
 
-fn answered(asked: &ReviewAsked, words: &[&str]) -> Answered {
+pub(super) fn answered(asked: &ReviewAsked, words: &[&str]) -> Answered {
     let Assembled { findings, lines, .. } = found(asked, words);
     let stamp = Stamp {
         id: "370300202603100906000000000001".to_owned(),
@@ -159,7 +159,8 @@ fn the_man_s_warm_womb_pills_are_answered() {
     assert_eq!(result["judge_result_detail_dtos"][0]["rx_id"], "CF9001-1");
     let grounds = result["vola_evid"].as_str().unwrap();
     assert!(grounds.starts_with("医疗保障基金使用监督管理条例 第三十八条第六项；国家医保局两库第一批"), "{grounds}");
-    assert_eq!(result["jr_id"], answered.findings[0].finding_id.as_str());
+    assert_eq!(result["jr_id"], format!("SCP101-{}", answered.findings[0].finding_id));
+    assert!(result["jr_id"].as_str().unwrap().len() <= 50, "the field has room for fifty");
 }
 
 #[test]
@@ -359,6 +360,12 @@ fn what_a_doctor_did_is_read_and_a_kept_order_needs_its_reason() {
     assert_eq!(feedback.opter.as_deref(), Some("0417"));
     let done: Vec<_> = feedback.warnings.iter().map(|w| (w.done, w.reason.as_deref())).collect();
     assert_eq!(done, [(Done::Changed, None), (Done::Kept, Some("患者长期服用，已核对说明书"))]);
+    // Who sends only the finding's id is understood; its rule is not known then.
+    let about: Vec<_> = feedback.warnings.iter().map(|w| (w.rule_code(), w.finding_id())).collect();
+    assert_eq!(
+        about,
+        [(Some("SCP101"), "5a1f00000000000000000000000000aa"), (None, "5a1f00000000000000000000000000bb")]
+    );
     assert_eq!(acknowledge(&feedback, &Stamp::default(), &codes())["infcode"], "0");
 
     let wrong = |field: &str, value: Value| {
@@ -450,6 +457,21 @@ fn our_own_json_says_shared_ids_once_and_unknown_fields_are_told() {
     let twice = own(twice.to_string().as_bytes(), &Limits::default()).unwrap();
     assert_eq!(tables(&twice.tables), tables(&asked.tables));
     assert!(twice.unread[1].contains("lines[2] 没有读入：`feedetl_sn` 与同一就诊前面的明细相同"), "{:?}", twice.unread);
+    // What is not about the claim's person, facility or encounter takes nothing that is.
+    let mut others = body.clone();
+    others["claims"][0]["facility"] =
+        json!([{"fixmedins_name": "本院"}, {"fixmedins_code": "H2", "fixmedins_name": "他院"}]);
+    others["claims"][0]["person"] = json!([{"gend": "1", "brdy": "1956-08-13"}, {"psn_no": "P2"}]);
+    others["stgae"] = json!("before");
+    let others = own(others.to_string().as_bytes(), &Limits::default()).unwrap();
+    let of = |table, row, column| cell(&others, table, row, column);
+    assert_eq!(
+        [of(Table::Facility, 0, "fixmedins_code"), of(Table::Facility, 0, "hosp_lv")].map(Option::unwrap),
+        ["H37030000127", "05"]
+    );
+    assert_eq!(of(Table::Facility, 1, "hosp_lv"), None);
+    assert_eq!((of(Table::Person, 0, "gend"), of(Table::Person, 1, "gend")), (Some("1".to_owned()), None));
+    assert_eq!(others.unread[0], "stgae：没有这个字段，略过；是不是 `stage`");
     // One claim by itself, as a line of a file, is the same.
     let alone = own(body["claims"][0].to_string().as_bytes(), &Limits::default()).unwrap();
     assert_eq!(tables(&alone.tables), tables(&asked.tables));
@@ -472,7 +494,10 @@ fn our_own_json_says_shared_ids_once_and_unknown_fields_are_told() {
     answered.not_run.push("STY103".to_owned());
     insta::assert_snapshot!(serde_json::to_string_pretty(&own_answer(&answered)).unwrap());
     let warned = answer(&answered, &codes())["warn_msg"].as_str().unwrap().to_owned();
-    assert!(warned.starts_with("时间不够，没有运行：STY103。没有读入：claims[0].lines[1].prd_dayz"), "{warned}");
+    assert!(
+        warned.starts_with("没有审完：时间不够，1 条规则没有运行：STY103。没有读入：claims[0].lines[1].prd_dayz"),
+        "{warned}"
+    );
     assert!(warned.ends_with("缺数据，没有评：MED101"), "{warned}");
 }
 
@@ -544,7 +569,7 @@ source = ""
 }
 
 /// Copies a folder and what is in it.
-fn copy(from: &std::path::Path, to: &std::path::Path) {
+pub(super) fn copy(from: &std::path::Path, to: &std::path::Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let (path, name) = entry.map(|e| (e.path(), e.file_name())).unwrap();
@@ -572,10 +597,10 @@ fn rules_check_reads_the_dictionaries_too() {
 }
 
 /// A plain generator, so that the two hundred messages are the same on every machine.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, sides: usize) -> usize {
+    pub(super) fn below(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -584,7 +609,7 @@ impl Dice {
 }
 
 /// Changes one place of a message: a value, a name, the shape.
-fn mutate(node: &mut Value, dice: &mut Dice) {
+pub(super) fn mutate(node: &mut Value, dice: &mut Dice) {
     let inside = dice.below(30) > 0;
     let tear = |node: &Value| if node.is_object() || node.is_array() { 40 } else { 6 };
     match node {

@@ -22,7 +22,7 @@ use fundaudit::operations::audit;
 use fundaudit::operations::generate::{self, generate};
 use fundaudit::operations::library;
 use fundaudit::operations::review::command::{self, Done, Options};
-use fundaudit::operations::review::history::Wanted;
+use fundaudit::operations::review::history::{OfDataset, Wanted, With};
 use fundaudit::operations::review::{Ask, Decided, History, Nothing, Review, Reviewer, Setup, Stage};
 use fundaudit::progress::Silent;
 use fundaudit::rules::{Decision, Decisions};
@@ -317,7 +317,7 @@ fn proven_later(
 }
 
 /// Rows of tables, a text of `name=value` each.
-fn rows(tables: &[(Table, &[&str])]) -> Tables {
+pub(super) fn rows(tables: &[(Table, &[&str])]) -> Tables {
     let mut made = Tables::new();
     for (table, rows) in tables {
         let mut builder = TableBuilder::new(*table);
@@ -335,7 +335,7 @@ fn rows(tables: &[(Table, &[&str])]) -> Tables {
 }
 
 /// A visit of P1 at H1 on 11 March with nursing of class II (once a day, 12 yuan), so many units of it.
-fn nursing(encounter: &str, settlement: &str, units: u32) -> Tables {
+pub(super) fn nursing(encounter: &str, settlement: &str, units: u32) -> Tables {
     let fen = 12 * units;
     rows(&[
         (
@@ -360,7 +360,7 @@ fn nursing(encounter: &str, settlement: &str, units: u32) -> Tables {
 }
 
 /// A past that somebody holds in his hand.
-struct Held(Tables, Arc<HashMap<String, Facility>>);
+pub(super) struct Held(Tables, Arc<HashMap<String, Facility>>);
 
 impl History for Held {
     fn of(&self, _persons: &[&str], _wanted: &Wanted) -> Result<Tables, fundaudit::operations::Error> {
@@ -376,7 +376,7 @@ impl History for Held {
     }
 }
 
-fn held(tables: Tables) -> Held {
+pub(super) fn held(tables: Tables) -> Held {
     Held(tables, Arc::default())
 }
 
@@ -437,6 +437,25 @@ fn a_claim_is_held_against_the_past_and_not_against_itself() {
     let past =
         reviewer.review(&rows(&[(Table::Person, &["psn_no=P1 gend=2"])]), &held(nursing("M1", "S1", 3)), &during());
     assert!(past.unwrap().findings.is_empty());
+}
+
+#[test]
+fn what_a_message_tells_of_the_past_is_laid_to_what_is_known() {
+    let reviewer = reviewer();
+    let pending = nursing("M2", "S2", 1);
+    let found = |known: Tables, told: &Tables| {
+        let known = held(known);
+        let review = reviewer.review(&pending, &With::new(&known, told), &during()).unwrap();
+        of_rule(&review, "BIL103").iter().map(|finding| finding.amount).collect::<Vec<_>>()
+    };
+    let nothing = Tables::new();
+    assert_eq!(found(nothing.clone(), &nothing), []);
+    assert_eq!(found(nothing.clone(), &nursing("M1", "S1", 1)), [yuan("12.00")], "told by the hospital alone");
+    assert_eq!(found(nursing("M1", "S1", 1), &nothing), [yuan("12.00")], "known already");
+    assert_eq!(found(nursing("M1", "S1", 1), &nursing("M1", "S1", 1)), [yuan("12.00")], "the same visit, once");
+    assert_eq!(found(nursing("M1", "S1", 5), &nursing("M1", "S1", 1)), [yuan("12.00")], "as the hospital tells it now");
+    assert_eq!(found(nursing("M1", "S1", 1), &nursing("M3", "S3", 1)), [yuan("24.00")], "both");
+    assert_eq!(found(nothing, &nursing("M2", "S2", 5)), [], "what is pending goes before what is told of it");
 }
 
 #[test]
@@ -760,12 +779,56 @@ fn ndjson_row_by_row_and_claim_by_claim() {
     let reviews: Vec<Review> = ["rows.ndjson", "claims.jsonl", "several.ndjson"]
         .map(|name| reviewed(&[of(name)], &of("out"), |_| ()).review)
         .into();
+    let done = reviewed(&[of("several.ndjson")], &of("out"), |_| ());
+    let told = format!("`{}` line 1: claims[0].lines.unknown：没有这个字段，略过", of("several.ndjson").display());
+    assert_eq!((done.unread.clone(), &done.record["unread"][0]), (vec![told.clone()], &told.into()));
+    assert!(done.text(fundaudit::report::Lang::Zh).contains("1 处没有读入"));
     for review in &reviews {
         let claim = only(review);
         assert_eq!((claim.decision, claim.claimed, claim.refused), (Decision::Refuse, yuan("36.00"), yuan("24.00")));
         assert_eq!(claim.psn_no, "P1");
         assert_eq!(facts(&review.findings), facts(&reviews[0].findings));
     }
+}
+
+#[test]
+fn a_line_of_a_file_says_what_a_request_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |name: &str| folder.path().join(name);
+    // Shared ids once, a second name, a Chinese name, a number written as text, a day in another form.
+    let claim = r#"{"setl_d":{"结算ID":"S1","mdtrt_id":"M1","psn_no":"P1","fixmedins_code":"H1","setl_time":"20260312","medfee_sumamt":36,"inscp_scp_amt":"36.00","med_type":"11"},"就诊":[{"begntime":"2026/3/11 8:00"}],"明细":{"bkkp_sn":1,"hilist_code":"001201000040000","fee_ocur_time":"2026-03-11T08:00:00","cnt":"3","det_item_fee_sumamt":36,"inscp_amt":36}}"#;
+    fs::write(of("claims.ndjson"), claim).unwrap();
+    let of_file = reviewed(&[of("claims.ndjson")], &of("out"), |_| ()).review;
+    let asked = fundaudit::messages::own(claim.as_bytes(), &fundaudit::messages::Limits::default()).unwrap();
+    assert_eq!(asked.unread, Vec::<String>::new());
+    let of_request = reviewer().review(&asked.tables, &Nothing::default(), &Ask::of(Stage::During, 20_524)).unwrap();
+    assert_eq!(only(&of_file).refused, yuan("24.00"));
+    assert_eq!(of_file.claims, of_request.claims);
+    assert_eq!(facts(&of_file.findings), facts(&of_request.findings));
+}
+
+/// What the README posts to the service with the county as its history.
+#[test]
+fn the_page_s_example_sees_the_person_s_past() {
+    let (dataset, _) = county_dataset();
+    let history = OfDataset::new(Dataset::open(dataset.folder()).unwrap()).unwrap();
+    let body = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/messages/county.json")).unwrap();
+    let asked = fundaudit::messages::own(&body, &fundaudit::messages::Limits::default()).unwrap();
+    assert_eq!(asked.unread, Vec::<String>::new());
+    let ask = Ask::of(Stage::During, day::parse("2026-02-02").unwrap());
+    let review = reviewer().review(&asked.tables, &history, &ask).unwrap();
+    let claim = only(&review);
+    assert_eq!((claim.decision, claim.refused), (Decision::Refuse, yuan("25.00")), "a man's warm womb pills");
+    // Of two boxes from two other hospitals 44 days are left.
+    let [again] = of_rule(&review, "MED103")[..] else { panic!("{:?}", facts(&review.findings)) };
+    assert_eq!(
+        (again.amount, again.message.contains("手中余药还有 44 天")),
+        (yuan("12.60"), true),
+        "{}",
+        again.message
+    );
+    let alone = reviewer().review(&asked.tables, &Nothing::default(), &ask).unwrap();
+    assert!(of_rule(&alone, "MED103").is_empty());
 }
 
 fn fundaudit(arguments: &[&str]) -> Output {
@@ -786,12 +849,13 @@ fn the_command_says_what_it_did_and_what_is_wrong() {
     fs::write(path("refused.ndjson"), CLAIM).unwrap();
     fs::write(path("clean.ndjson"), CLAIM.replace("\"cnt\":3,\"pric\":12.5", "\"cnt\":1,\"pric\":36")).unwrap();
     for (what, line) in [
-        ("no JSON", "{\"settlement\""),
-        ("no JSON object", "[1]"),
-        ("neither a row", "{\"settlment\":{}}"),
-        ("`table` is \"setl\"", "{\"table\":\"setl\"}"),
-        ("`lines` is no JSON object", "{\"lines\":[1]}"),
-        ("`claims` is no list", "{\"claims\":1}"),
+        ("不是 JSON：第 13 列没有写完", "{\"settlement\""),
+        ("应当是一个 JSON 对象", "[1]"),
+        ("是不是 `settlement`", "{\"settlment\":{}}"),
+        ("`table` 不是这里的表", "{\"table\":\"setl\"}"),
+        ("`lines` 应当是一个对象", "{\"lines\":[1]}"),
+        ("`claims[0]` 应当是一个对象", "{\"claims\":1}"),
+        ("没有可审的内容", "{\"lines\":[]}"),
     ] {
         fs::write(path("bad.ndjson"), format!("{CLAIM}\n{line}\n")).unwrap();
         let run = fundaudit(&["review", &path("bad.ndjson"), "--out", &out]);

@@ -52,6 +52,8 @@ pub struct Done {
     pub record: Value,
     /// Rows that could not be read without guessing, and so were not reviewed.
     pub set_aside: u64,
+    /// What was not read of NDJSON: fields that nothing knows, cells that are no text.
+    pub unread: Vec<String>,
     unmask: bool,
     out: PathBuf,
 }
@@ -70,7 +72,7 @@ pub fn review(options: &Options, progress: &dyn Progress) -> Result<Done, Error>
     let disk = |source| Error::Disk { doing: format!("write into `{}`", options.out.display()), source };
     // Kept until the end: the folder of a temporary dataset goes when this goes.
     let work = Aside::within(&options.out).map_err(disk)?;
-    let pending = taken_in(options, work.path(), progress)?;
+    let (pending, unread) = taken_in(options, work.path(), progress)?;
     let last_days = [pending.manifest().last_day, past.as_ref().and_then(|past| past.manifest().last_day)];
     let as_of = options.as_of.or(last_days.into_iter().flatten().max()).unwrap_or(0);
     let facilities = facilities_of(&pending)?;
@@ -85,7 +87,8 @@ pub fn review(options: &Options, progress: &dyn Progress) -> Result<Done, Error>
     progress.end();
 
     let set_aside = pending.manifest().tables.values().map(|table| table.quarantined.rows).sum();
-    let record = record(options, &reviewer, &pending, &review, as_of, set_aside);
+    let mut record = record(options, &reviewer, &pending, &review, as_of, set_aside);
+    record["unread"] = json!(unread);
     let made = Aside::within(&options.out).map_err(disk)?;
     write(options, &review, &record, &pending, made.path(), progress).map_err(|source| {
         // A writer that was stopped says so in its library's words.
@@ -95,18 +98,21 @@ pub fn review(options: &Options, progress: &dyn Progress) -> Result<Done, Error>
     let files = made
         .publish()
         .map_err(|(path, source)| Error::Disk { doing: format!("write `{}`", path.display()), source })?;
-    Ok(Done { review, files, record, set_aside, unmask: options.unmask, out: options.out.clone() })
+    Ok(Done { review, files, record, set_aside, unread, unmask: options.unmask, out: options.out.clone() })
 }
 
-/// The pending claims as a dataset.
-fn taken_in(options: &Options, work: &Path, progress: &dyn Progress) -> Result<Dataset, Error> {
+/// The pending claims as a dataset, and what was not read of NDJSON.
+fn taken_in(options: &Options, work: &Path, progress: &dyn Progress) -> Result<(Dataset, Vec<String>), Error> {
+    let mut unread = Vec::new();
     if let Some(folder) = audit::dataset_of(&options.inputs) {
-        return Ok(Dataset::open(folder)?);
+        return Ok((Dataset::open(folder)?, unread));
     }
     let mut inputs = Vec::new();
     for (number, input) in options.inputs.iter().enumerate() {
         if ndjson::is_ndjson(input) {
-            inputs.extend(ndjson::spread(input, &work.join(format!("pending-{number}")))?);
+            let spread = ndjson::spread(input, &work.join(format!("pending-{number}")))?;
+            inputs.extend(spread.files);
+            unread.extend(spread.notes);
         } else {
             inputs.push(input.clone());
         }
@@ -117,7 +123,7 @@ fn taken_in(options: &Options, work: &Path, progress: &dyn Progress) -> Result<D
         memory: options.memory,
         ..ingest::Options::default()
     };
-    Ok(ingest::ingest(&inputs, &how, &work.join("dataset"), progress)?)
+    Ok((ingest::ingest(&inputs, &how, &work.join("dataset"), progress)?, unread))
 }
 
 /// Asks the rules about every unit of persons.
@@ -357,6 +363,11 @@ impl Done {
             let what =
                 say("行没有复核（隔离，见 quarantine.csv）", "rows not reviewed (set aside, see quarantine.csv)");
             let _ = writeln!(text, "{} {what}", self.set_aside);
+        }
+        if let Some(first) = self.unread.first() {
+            let what =
+                say("处没有读入，都在 review.json 的 unread：", "places not read, all in review.json, `unread`:");
+            let _ = writeln!(text, "{} {what} {}", self.unread.len(), report::without_person(first, None));
         }
         let _ = writeln!(text, "\n{} {}", say("结果在", "results are in"), self.out.display());
         text

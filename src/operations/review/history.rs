@@ -9,6 +9,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::super::Error;
+use super::pending::{AtIssue, joined};
 use crate::engine::{Facility, Setting, Tables};
 use crate::ingest::{Dataset, Past};
 use crate::progress::{Progress, Silent};
@@ -115,5 +116,41 @@ impl History for OfDataset {
 
     fn facilities(&self) -> &Arc<HashMap<String, Facility>> {
         &self.facilities
+    }
+}
+
+/// A past to which somebody adds what he knows of it himself, as a hospital's message does of earlier visits. His rows stand
+/// instead of those with the same ids.
+#[derive(Clone, Copy)]
+pub struct With<'h> {
+    base: &'h dyn History,
+    told: &'h Tables,
+}
+
+impl<'h> With<'h> {
+    /// What `base` knows and what is told.
+    #[must_use]
+    pub fn new(base: &'h dyn History, told: &'h Tables) -> With<'h> {
+        With { base, told }
+    }
+}
+
+impl History for With<'_> {
+    fn of(&self, persons: &[&str], wanted: &Wanted) -> Result<Tables, Error> {
+        let known = self.base.of(persons, wanted)?;
+        if self.told.values().all(|batch| batch.num_rows() == 0) {
+            return Ok(known);
+        }
+        let internal = |e| Error::Engine(format!("cannot lay what is told of the past to what is known: {e}"));
+        let told = AtIssue::of(self.told).map_err(internal)?;
+        joined(self.told, &known, &told, wanted).map_err(internal)
+    }
+
+    fn first_day(&self) -> i32 {
+        self.base.first_day()
+    }
+
+    fn facilities(&self) -> &Arc<HashMap<String, Facility>> {
+        self.base.facilities()
     }
 }

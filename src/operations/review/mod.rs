@@ -88,13 +88,15 @@ pub struct Ask {
     pub until: Option<Deadline>,
     /// Codes; nothing: all of the stage.
     pub rules: Option<BTreeSet<String>>,
+    /// Region of rows that have none, before the reviewer's own.
+    pub region: Option<String>,
 }
 
 impl Ask {
     /// All rules of a stage, however long it takes.
     #[must_use]
     pub fn of(stage: Stage, as_of: i32) -> Ask {
-        Ask { stage, as_of, until: None, rules: None }
+        Ask { stage, as_of, until: None, rules: None, region: None }
     }
 }
 
@@ -356,7 +358,7 @@ impl Reviewer {
         Ok(Setting {
             as_of: ask.as_of,
             first_day: history.first_day().min(at_issue.first_day.unwrap_or(ask.as_of)),
-            region: self.region.clone(),
+            region: ask.region.clone().or_else(|| self.region.clone()),
             facilities,
             care_settings: Some(Arc::clone(&self.care_settings)),
             identity_groups: Some(Arc::clone(&self.identity_groups)),

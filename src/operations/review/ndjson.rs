@@ -1,41 +1,23 @@
-//! Pending claims as NDJSON: a JSON object a line becomes rows of an export, and an export is what ingest reads.
+//! Pending claims as NDJSON: what a line holds ([`messages::rows`] reads it, as it reads a request) becomes rows of an
+//! export, and an export is what ingest reads.
 //!
-//! ```text
-//! {"table": "setl_d", "setl_id": "S1", "mdtrt_id": "M1", …}                                      a row
-//! {"settlement": {…}, "encounter": {…}, "person": {…}, "diagnoses": [{…}], "lines": [{…}, …]}    a claim
-//! {"claims": [{"settlement": …}, …]}                                                             several
-//! ```
-//! Tables are called as files of them may be called; columns as the platform or its second names call them. In a claim a row
-//! that does not say whose it is takes that over from settlement and encounter. Goes in: a file. Comes out: a CSV a table, in a
-//! folder. Deliberately unknown here: what makes a row good; ingest sets aside what is not, with a reason.
+//! Goes in: a file. Comes out: a CSV a table, in a folder, and what of the lines was not read. Deliberately unknown here: the
+//! names of parts and columns; what makes a row good, for ingest sets aside what is not, with a reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value};
-
 use super::super::Error;
+use crate::messages::{self, Limits};
 use crate::model::Table;
 
 /// No line is longer.
-const LONGEST: u64 = 16 << 20;
+const LONGEST: usize = 16 << 20;
 
-/// Names of many rows of a table, beside those of its files.
-const MANY: [(&str, Table); 8] = [
-    ("lines", Table::FeeDetail),
-    ("diagnoses", Table::Diagnosis),
-    ("operations", Table::Operation),
-    ("settlements", Table::Settlement),
-    ("encounters", Table::Encounter),
-    ("identities", Table::Identity),
-    ("presences", Table::Presence),
-    ("special_cases", Table::SpecialCase),
-];
-
-/// What rows of a claim take over from settlement and encounter, in this order.
-const WHOSE: [&str; 4] = ["setl_id", "mdtrt_id", "psn_no", "fixmedins_code"];
+/// Notes that are kept of a file.
+const NOTES: usize = 50;
 
 /// Whether a file is of this form, by its name.
 #[must_use]
@@ -44,17 +26,24 @@ pub(super) fn is_ndjson(path: &Path) -> bool {
     matches!(kind.as_deref(), Some("ndjson" | "jsonl"))
 }
 
-type Row = BTreeMap<&'static str, String>;
+/// The files of a folder that were made of an NDJSON file.
+pub(super) struct Spread {
+    pub(super) files: Vec<PathBuf>,
+    /// Fields that nothing knows or that are no text, with their places.
+    pub(super) notes: Vec<String>,
+}
 
-/// Writes the rows of a file into a folder, `<table>.csv` each. Comes back: these files.
+type Cells = Vec<(&'static str, String)>;
+
+/// Writes the rows of a file into a folder, `<table>.csv` each.
 ///
 /// # Errors
 /// A line that is no such object, with its number; the disk.
-pub(super) fn spread(file: &Path, folder: &Path) -> Result<Vec<PathBuf>, Error> {
+pub(super) fn spread(file: &Path, folder: &Path) -> Result<Spread, Error> {
     // First which columns there are, then the rows: a file may be large.
     let mut columns: BTreeMap<Table, BTreeSet<&'static str>> = BTreeMap::new();
-    each_row(file, |table, row| {
-        columns.entry(table).or_default().extend(row.keys());
+    let notes = each_row(file, &mut |table, cells| {
+        columns.entry(table).or_default().extend(cells.into_iter().map(|(name, _)| name));
         Ok(())
     })?;
     let disk = |source| Error::Disk { doing: format!("write into `{}`", folder.display()), source };
@@ -69,119 +58,68 @@ pub(super) fn spread(file: &Path, folder: &Path) -> Result<Vec<PathBuf>, Error> 
         files.push(path);
         writers.insert(*table, writer);
     }
-    each_row(file, |table, row| {
+    each_row(file, &mut |table, cells| {
         let (Some(writer), Some(names)) = (writers.get_mut(&table), columns.get(&table)) else { return Ok(()) };
-        writer.write_record(names.iter().map(|name| row.get(name).map_or("", String::as_str))).map_err(written)
+        let cells: BTreeMap<&str, String> = cells.into_iter().collect();
+        writer.write_record(names.iter().map(|name| cells.get(name).map_or("", String::as_str))).map_err(written)
     })?;
     for writer in writers.into_values() {
         let mut file = writer.into_inner().map_err(|e| disk(e.into_error()))?;
         file.flush().map_err(disk)?;
     }
-    Ok(files)
+    Ok(Spread { files, notes })
 }
 
-/// Hands over every row of a file.
-fn each_row(path: &Path, mut take: impl FnMut(Table, Row) -> Result<(), Error>) -> Result<(), Error> {
+/// Hands over every row of a file; comes back: what was not read.
+fn each_row(path: &Path, take: &mut dyn FnMut(Table, Cells) -> Result<(), Error>) -> Result<Vec<String>, Error> {
+    // What is too much for a request is a file's everyday: only a line is bounded. Long texts are ingest's to set aside.
+    let limits = Limits {
+        bytes: LONGEST,
+        values: LONGEST,
+        text: LONGEST,
+        patients: LONGEST,
+        encounters: LONGEST,
+        diagnoses: LONGEST,
+        orders: LONGEST,
+        ..Limits::default()
+    };
     let unreadable = |e: std::io::Error| Error::Disk {
         doing: format!("read the pending claims in `{}`", path.display()),
         source: e,
     };
     let mut lines = BufReader::new(File::open(path).map_err(unreadable)?);
     let mut line = Vec::new();
+    let (mut notes, mut more) = (Vec::new(), 0_usize);
     for number in 1u64.. {
         line.clear();
-        let read = lines.by_ref().take(LONGEST + 1).read_until(b'\n', &mut line).map_err(unreadable)?;
+        let read = lines.by_ref().take(LONGEST as u64 + 1).read_until(b'\n', &mut line).map_err(unreadable)?;
         if read == 0 {
             break;
         }
-        let wrong = |what: &str| Error::Usage(format!("`{}` line {number}: {what}", path.display()));
-        if read as u64 > LONGEST {
-            return Err(wrong("longer than 16 MiB, wanted one claim or one row a line"));
+        let place = || format!("`{}` line {number}", path.display());
+        if read > LONGEST {
+            let what = "longer than 16 MiB, wanted one claim or one row a line";
+            return Err(Error::Usage(format!("{}: {what}", place())));
         }
-        let text = std::str::from_utf8(&line).map_err(|_| wrong("not UTF-8; save the file as UTF-8 and try again"))?;
-        let text = text.trim_start_matches('\u{feff}').trim();
-        if text.is_empty() {
+        let start = if line.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
+        let line = line[start..].trim_ascii();
+        if line.is_empty() {
             continue;
         }
-        let value: Value = serde_json::from_str(text).map_err(|e| wrong(&format!("no JSON: {e}")))?;
-        let Value::Object(object) = value else { return Err(wrong("no JSON object")) };
-        for (table, row) in rows_of(&object).map_err(|what| wrong(&what))? {
-            take(table, row)?;
-        }
-    }
-    Ok(())
-}
-
-/// The rows of a line.
-fn rows_of(object: &Map<String, Value>) -> Result<Vec<(Table, Row)>, String> {
-    if let Some(named) = object.get("table") {
-        let name = named.as_str().unwrap_or_default();
-        let table =
-            table_of(name).ok_or_else(|| format!("`table` is {named}, wanted such as `setl_d` or `fee_detail`"))?;
-        return Ok(vec![(table, row_of(table, object))]);
-    }
-    if let Some(claims) = object.get("claims") {
-        let claims = claims.as_array().ok_or("`claims` is no list")?;
-        let mut rows = Vec::new();
-        for claim in claims {
-            rows.extend(rows_of_claim(claim.as_object().ok_or("a claim is no JSON object")?)?);
-        }
-        return Ok(rows);
-    }
-    rows_of_claim(object)
-}
-
-fn rows_of_claim(claim: &Map<String, Value>) -> Result<Vec<(Table, Row)>, String> {
-    let mut rows = Vec::new();
-    for (name, value) in claim {
-        let Some(table) = table_of(name) else { continue };
-        let items = value.as_array().map_or_else(|| vec![value], |list| list.iter().collect());
-        for item in items.into_iter().filter(|item| !item.is_null()) {
-            let item = item.as_object().ok_or_else(|| format!("`{name}` is no JSON object, nor a list of them"))?;
-            rows.push((table, row_of(table, item)));
-        }
-    }
-    if rows.is_empty() {
-        return Err("neither a row (`table`) nor a claim (`settlement`, `encounter`, `lines` …)".to_owned());
-    }
-    let mut known: BTreeMap<&'static str, String> = BTreeMap::new();
-    for from in [Table::Settlement, Table::Encounter, Table::Person] {
-        for (_, row) in rows.iter().filter(|(table, _)| *table == from) {
-            for name in WHOSE {
-                if let Some(id) = row.get(name) {
-                    known.entry(name).or_insert_with(|| id.clone());
-                }
+        let mut failed = Ok(());
+        let told = messages::rows(line, &limits, &mut |table, cells| {
+            if failed.is_ok() {
+                failed = take(table, cells);
             }
-        }
+        });
+        let told = told.map_err(|refused| Error::Usage(format!("{}: {refused}", place())))?;
+        failed?;
+        let room = NOTES.saturating_sub(notes.len());
+        more += told.len().saturating_sub(room);
+        notes.extend(told.iter().take(room).map(|note| format!("{}: {note}", place())));
     }
-    for (table, row) in rows.iter_mut().filter(|(table, _)| *table != Table::Facility) {
-        for name in WHOSE.into_iter().filter(|name| table.position(name).is_some()) {
-            if let (None, Some(id)) = (row.get(name), known.get(name)) {
-                row.insert(name, id.clone());
-            }
-        }
+    if more > 0 {
+        notes.push(format!("`{}`: {more} more of this kind", path.display()));
     }
-    Ok(rows)
-}
-
-fn table_of(name: &str) -> Option<Table> {
-    let name = name.to_lowercase();
-    let many = MANY.iter().find(|(many, _)| *many == name).map(|(_, table)| *table);
-    many.or_else(|| Table::ALL.into_iter().find(|table| table.file_names().contains(&name.as_str())))
-}
-
-/// The cells of an object that are columns of a table.
-fn row_of(table: Table, object: &Map<String, Value>) -> Row {
-    let column = |name: &str| {
-        let known = table.columns().iter().find(|c| c.name == name || c.aliases.contains(&name));
-        known.map(|column| column.name)
-    };
-    let cell = |value: &Value| match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Bool(flag) => Some(u8::from(*flag).to_string()),
-        // As it was written: a number keeps its digits.
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    };
-    object.iter().filter_map(|(name, value)| Some((column(name)?, cell(value)?))).collect()
+    Ok(notes)
 }
