@@ -16,10 +16,21 @@
 //! To add a step: a word in [`Action`] with its row in [`TABLE`] and its effect in `life`. To add a status: a word in
 //! [`Status`], its time limit in `Status::limit`, its rows. Old words are never renamed: databases hold them.
 
+mod calendar;
+mod life;
+mod procedure;
+mod refusal;
+pub mod scorecard;
+mod table;
 mod words;
 
 use rust_decimal::Decimal;
 
+pub use calendar::{Calendar, Gap, Special};
+pub use life::{apply, scanned};
+pub use procedure::{Fault, NUMBERS, Procedure, Reason};
+pub use refusal::Refusal;
+pub use table::{BY_SCANS, TABLE, Transition, When, possible};
 pub use words::{Action, Actor, Measure, Outcome, Role, Status};
 
 /// A finding at work.
