@@ -6,6 +6,7 @@
 //! To add a command: a variant of [`Command`], a function below that calls its operation.
 
 mod bars;
+mod case;
 mod knowledge;
 mod review;
 mod rules;
@@ -83,6 +84,9 @@ enum Command {
     /// Knowledge tables: import the workbooks of the national two libraries
     #[command(subcommand)]
     Knowledge(knowledge::KnowledgeCommand),
+    /// Work on findings that are kept in a store: review, appeal, decide, recover, close
+    #[command(subcommand)]
+    Case(case::CaseCommand),
     /// Make a synthetic export with planted violations and the truth about them
     Generate(GenerateArgs),
 }
@@ -97,7 +101,7 @@ impl Command {
             | Command::Generate(_)
             | Command::Knowledge(_) => true,
             Command::Rules(command) => matches!(command, rules::RulesCommand::Diff { .. }),
-            Command::Doctor(_) => false,
+            Command::Doctor(_) | Command::Case(_) => false,
         }
     }
 }
@@ -332,6 +336,7 @@ pub fn run() -> ExitCode {
         Command::Doctor(args) => doctor(&args, &face),
         Command::Rules(command) => rules::run(&command, &face),
         Command::Knowledge(command) => knowledge::run(&command, &face),
+        Command::Case(command) => case::run(&command, &face),
         Command::Generate(args) => generate(&args, &face),
     };
     match outcome {

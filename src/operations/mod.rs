@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod cases;
+pub mod casework;
 pub mod difference;
 pub mod doctor;
 pub mod generate;
@@ -35,6 +36,8 @@ pub enum Error {
     Engine(String),
     /// Output could not be written.
     Report(crate::report::Error),
+    /// The store of findings said no.
+    Store(crate::store::Error),
     /// Synthetic data could not be written.
     Generate(generate::Error),
     /// Somebody wanted it no longer.
@@ -51,6 +54,7 @@ impl fmt::Display for Error {
             Error::Exemptions(mistakes) => all(f, mistakes, "exemptions"),
             Error::Ingest(error) => error.fmt(f),
             Error::Report(error) => error.fmt(f),
+            Error::Store(error) => error.fmt(f),
             Error::Generate(error) => error.fmt(f),
             Error::Stopped => Stopped.fmt(f),
             Error::Disk { doing, source } => write!(f, "cannot {doing}: {source}"),
@@ -77,6 +81,12 @@ impl From<crate::ingest::Error> for Error {
 impl From<crate::report::Error> for Error {
     fn from(error: crate::report::Error) -> Error {
         if matches!(error, crate::report::Error::Stopped) { Error::Stopped } else { Error::Report(error) }
+    }
+}
+
+impl From<crate::store::Error> for Error {
+    fn from(error: crate::store::Error) -> Error {
+        Error::Store(error)
     }
 }
 
