@@ -28,6 +28,7 @@
 //! 5. [`ingest`]: from files as people make them to a dataset that holds what can be audited and a list of what cannot.
 //! 6. [`operations`]: a verb a file; [`operations::audit`] ties the above together in a screen.
 //! 7. [`report`] and [`cli`]: what people see; [`messages`]: what hospitals' systems ask and are answered.
+//! 8. [`cases`]: what people do about a finding, until the money is back.
 //!
 //! ## Before payment
 //! [`operations::review`] asks the same plans about pending claims and the past of their persons, with nothing compiled anew,
@@ -35,7 +36,7 @@
 //!
 //! ## Floors
 //! Imports point down; modules of one floor do not see each other; a test holds it.
-//! 7 `cli` · 6 `operations` · 5 `report`, `messages` · 4 `findings` · 3 `engine` · 2 `ingest`, `rules` · 1 `model` · 0 `clock`, `span`,
+//! 7 `cli` · 6 `operations` · 5 `report`, `messages`, `cases` · 4 `findings` · 3 `engine` · 2 `ingest`, `rules` · 1 `model` · 0 `clock`, `span`,
 //! `progress`, `aside`.
 //!
 //! ## What is absent
