@@ -23,6 +23,7 @@ mod merge;
 mod night;
 mod postgres;
 mod schema;
+mod sql;
 mod sqlite;
 mod work;
 
@@ -33,6 +34,7 @@ use std::fmt;
 
 use rust_decimal::Decimal;
 
+use crate::cases::scorecard::Counts;
 use crate::cases::{Case, Outcome, Status, Step};
 use crate::findings::{Finding, FindingLine};
 
@@ -190,11 +192,12 @@ pub trait Store: Send + Sync {
     /// The database.
     fn steps(&self, finding_id: &str) -> Result<Vec<Step>, Error>;
 
-    /// What became of the findings of each rule, in order of the rules' codes.
+    /// What became of the findings of each rule, in order of the rules' codes: plain counts, for
+    /// [`crate::cases::scorecard`] to judge.
     ///
     /// # Errors
     /// The database.
-    fn scorecard(&self, filter: &Filter) -> Result<Vec<Score>, Error>;
+    fn scorecard(&self, filter: &Filter) -> Result<Vec<Counts>, Error>;
 
     /// What the store holds.
     ///
@@ -247,10 +250,10 @@ fn opened(url: &str, make: bool) -> Result<Box<dyn Store>, Error> {
         if path.is_empty() {
             return Err(Error::Url { found: url.to_owned() });
         }
-        return Ok(Box::new(database::Kept::of(sqlite::Sqlite::open(std::path::Path::new(path), make)?)?));
+        return Ok(Box::new(sql::Sql::of(sqlite::Sqlite::open(std::path::Path::new(path), make)?)?));
     }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return Ok(Box::new(database::Kept::of(postgres::Postgres::open(url)?)?));
+        return Ok(Box::new(sql::Sql::of(postgres::Postgres::open(url)?)?));
     }
     Err(Error::Url { found: shown_url(url) })
 }
@@ -380,7 +383,7 @@ pub struct Lease {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
     pub findings: Vec<String>,
-    /// Codes, or families of three letters.
+    /// Codes, families of three letters, names.
     pub rules: Vec<String>,
     pub facilities: Vec<String>,
     /// Six digits; `370300` has all its counties.
@@ -543,29 +546,6 @@ pub struct Change {
     pub column: String,
     pub before: Option<String>,
     pub after: Option<String>,
-}
-
-/// What became of a rule's findings: plain counts, from which `cases` says whether to keep, tune or retire the rule.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Score {
-    pub rule_code: String,
-    pub rule_title: String,
-    /// Findings.
-    pub hits: u64,
-    /// Of them, looked at by a person who came to a conclusion.
-    pub reviewed: u64,
-    pub confirmed: u64,
-    pub dismissed: u64,
-    /// The facility objected.
-    pub appealed: u64,
-    /// Withdrawn, in whole or in part, after it had been confirmed.
-    pub overturned: u64,
-    pub found: Decimal,
-    pub standing: Decimal,
-    pub decided: Decimal,
-    pub recovered: Decimal,
-    /// Coded reasons for which findings were dismissed or withdrawn, with counts.
-    pub reasons: BTreeMap<String, u64>,
 }
 
 /// What a store holds.
