@@ -74,6 +74,7 @@
 //! - a form of output: a file in [`report`]; a verb: a file in [`operations`] and its flags in [`cli`].
 
 pub mod aside;
+pub mod cases;
 pub mod cli;
 pub mod clock;
 pub mod engine;
