@@ -31,7 +31,7 @@ const KEPT: &str = "f.finding_id, f.rule_code, t.rule_name, t.rule_title, t.rule
 const FROM: &str = "from finding f join finding_text t on t.finding_id = f.finding_id \
                     left join facility h on h.fixmedins_code = f.fixmedins_code where f.finding_id in";
 
-const CERTAIN: &str = "明确违规";
+pub(super) const CERTAIN: &str = "明确违规";
 
 impl Sql {
     pub(super) fn list_findings(&self, filter: &Filter, page: Page) -> Result<Listed, Error> {
@@ -194,7 +194,12 @@ pub(super) fn findings_of(session: &mut dyn Session, ids: &[&str]) -> Result<Vec
         found.insert(kept.finding.finding_id.clone(), kept);
         Ok(())
     })?;
-    Ok(ids.iter().filter_map(|id| found.remove(*id)).collect())
+    let mut persons = persons_of(session, ids)?;
+    let whole = |mut kept: Kept| {
+        kept.persons = persons.remove(&kept.finding.finding_id).unwrap_or_default();
+        kept
+    };
+    Ok(ids.iter().filter_map(|id| found.remove(*id)).map(whole).collect())
 }
 
 /// Lines of these findings.
@@ -216,7 +221,7 @@ pub(super) fn lines_of(session: &mut dyn Session, ids: &[&str]) -> Result<HashMa
 }
 
 /// Persons of these findings, in order.
-pub(super) fn persons_of(session: &mut dyn Session, ids: &[&str]) -> Result<HashMap<String, Vec<String>>, Error> {
+fn persons_of(session: &mut dyn Session, ids: &[&str]) -> Result<HashMap<String, Vec<String>>, Error> {
     let mut persons: HashMap<String, Vec<String>> = HashMap::new();
     let sql = "select finding_id, psn_no from finding_person where finding_id in";
     session.of(sql, ids, "order by finding_id, psn_no", &mut |mut row| {
@@ -257,6 +262,7 @@ fn kept(row: &mut Row) -> Result<Kept, Error> {
     };
     Ok(Kept {
         finding,
+        persons: Vec::new(),
         facility: row.may_text()?,
         first_scan: row.text()?,
         first_seen_at: row.text()?,
@@ -343,7 +349,7 @@ pub(super) struct Times<'a> {
 }
 
 /// A row of the table `finding`.
-pub(super) fn narrow<'a>(finding: &'a Finding, content: &'a str, times: &Times<'a>, case: &'a Case) -> Vec<Arg<'a>> {
+pub(super) fn narrow<'a>(finding: &'a Finding, content: &'a str, times: &Times<'a>, case: &Case) -> Vec<Arg<'a>> {
     let mut row = vec![
         Arg::from(&finding.finding_id),
         Arg::from(&finding.rule_code),
@@ -352,7 +358,7 @@ pub(super) fn narrow<'a>(finding: &'a Finding, content: &'a str, times: &Times<'
         Arg::from(&finding.psn_no),
         Arg::from(&finding.mdtrt_id),
         Arg::from(&finding.fixmedins_code),
-        Arg::from(&case.region),
+        Arg::from(&case.region).owned(),
         Arg::from(day_of(&finding.from_day)),
         Arg::from(day_of(&finding.until_day)),
         Arg::from(finding.from_day.as_deref().and_then(|day| day.get(..7))),
@@ -389,18 +395,17 @@ pub(super) fn texts(finding: &Finding) -> Vec<Arg<'_>> {
 }
 
 /// Rows of the table `finding_line`.
-pub(super) fn line_rows(lines: &[FindingLine]) -> Vec<Vec<Arg<'_>>> {
-    let row = |(place, line): (usize, &'_ FindingLine)| {
+pub(super) fn line_rows<'a>(finding_id: &'a str, lines: &'a [FindingLine]) -> impl Iterator<Item = Vec<Arg<'a>>> {
+    lines.iter().enumerate().map(move |(place, line)| {
         vec![
-            Arg::from(line.finding_id.clone()),
+            Arg::from(finding_id),
             Arg::from(place as u64),
-            Arg::from(line.mdtrt_id.clone()),
-            Arg::from(line.feedetl_sn.clone()),
+            Arg::from(&line.mdtrt_id),
+            Arg::from(&line.feedetl_sn),
             Arg::from(i64::from(line.kind)),
             Arg::cents(line.amount),
         ]
-    };
-    lines.iter().enumerate().map(row).collect()
+    })
 }
 
 fn day_of(text: &Option<String>) -> Option<i32> {

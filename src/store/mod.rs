@@ -467,6 +467,8 @@ pub enum Order {
 pub struct Kept {
     pub finding: Finding,
     pub case: Case,
+    /// Whom any of its lines concerns, in order.
+    pub persons: Vec<String>,
     /// Name of its facility, where a scan knew one.
     pub facility: Option<String>,
     pub first_scan: String,

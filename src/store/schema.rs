@@ -143,7 +143,10 @@ pub(super) const TABLES: [Table; 11] = [
     Table { name: "remembered", key: &["name"], columns: &["name", "value"] },
 ];
 
-/// The columns of a table.
+/// Columns of numbers that may be empty, in any table.
+pub(super) const MAY_LACK_A_NUMBER: [&str; 4] = ["from_day", "until_day", "fund_loss_est", "deadline"];
+
+/// The table of this name.
 pub(super) fn table(name: &str) -> &'static Table {
     TABLES.iter().find(|table| table.name == name).expect("a table of the list")
 }
