@@ -88,3 +88,4 @@ pub mod report;
 pub mod rules;
 pub mod span;
 pub mod store;
+pub mod sql;
