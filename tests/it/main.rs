@@ -16,6 +16,7 @@ mod report;
 mod review;
 mod rules;
 mod stop;
+mod store;
 mod tidy;
 mod tools;
 mod truth;
