@@ -7,10 +7,12 @@
 
 mod bars;
 mod case;
+mod findings;
 mod knowledge;
 mod review;
 mod rules;
 mod signals;
+mod store;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -84,9 +86,15 @@ enum Command {
     /// Knowledge tables: import the workbooks of the national two libraries
     #[command(subcommand)]
     Knowledge(knowledge::KnowledgeCommand),
-    /// Work on findings that are kept in a store: review, appeal, decide, recover, close
+    /// Findings that are kept in a store: list, add up, show, export
+    #[command(subcommand)]
+    Findings(findings::FindingsCommand),
+    /// Work on findings that are kept: review, appeal, decide, recover, close
     #[command(subcommand)]
     Case(case::CaseCommand),
+    /// The store of findings: info, backup, verify, restore
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Make a synthetic export with planted violations and the truth about them
     Generate(GenerateArgs),
 }
@@ -101,7 +109,8 @@ impl Command {
             | Command::Generate(_)
             | Command::Knowledge(_) => true,
             Command::Rules(command) => matches!(command, rules::RulesCommand::Diff { .. }),
-            Command::Doctor(_) | Command::Case(_) => false,
+            Command::Findings(command) => matches!(command, findings::FindingsCommand::Export { .. }),
+            Command::Doctor(_) | Command::Store(_) | Command::Case(_) => false,
         }
     }
 }
@@ -336,7 +345,9 @@ pub fn run() -> ExitCode {
         Command::Doctor(args) => doctor(&args, &face),
         Command::Rules(command) => rules::run(&command, &face),
         Command::Knowledge(command) => knowledge::run(&command, &face),
+        Command::Findings(command) => findings::run(&command, &face),
         Command::Case(command) => case::run(&command, &face),
+        Command::Store(command) => store::run(&command, &face),
         Command::Generate(args) => generate(&args, &face),
     };
     match outcome {

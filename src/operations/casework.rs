@@ -18,7 +18,7 @@ use crate::cases::scorecard::{self, Card};
 use crate::cases::{Act, Actor, Attachment, Case, Command, Procedure, Refusal, Status, Step, apply};
 use crate::model::day;
 use crate::rules::Files;
-use crate::store::{self, Filter, Kept, Order as Sorting, Page, Sighting, Store};
+use crate::store::{self, Filter, Order as Sorting, Page, Store};
 
 /// How often everything is read again because somebody else was quicker.
 const ATTEMPTS: u32 = 5;
@@ -44,14 +44,6 @@ pub struct Done {
     pub done: Vec<(Case, Step)>,
     /// Findings whose cases stayed as they were, and why.
     pub refused: Vec<(String, Refusal)>,
-}
-
-/// A finding with all that happened to it.
-#[derive(Debug, Clone)]
-pub struct Told {
-    pub kept: Kept,
-    pub steps: Vec<Step>,
-    pub sightings: Vec<Sighting>,
 }
 
 /// The procedure of a rule library; without one, the procedure that is built in.
@@ -113,7 +105,7 @@ pub fn act(store: &dyn Store, procedure: &Procedure, order: &Order) -> Result<Do
 fn missing(store: &dyn Store, id: &str) -> Result<Error, Error> {
     Ok(match store.get(id)? {
         Some(_) => Error::Usage(format!("finding `{id}` is there, but not among those that the other conditions let pass")),
-        None => Error::Usage(format!("there is no finding `{id}` in the store: `fundaudit case list` names them")),
+        None => Error::Usage(format!("there is no finding `{id}` in the store: `fundaudit case list` names them all")),
     })
 }
 
@@ -135,15 +127,6 @@ pub fn expire(store: &dyn Store, procedure: &Procedure, at: &str, dry_run: bool)
     let order =
         Order { filter, command, by: Actor::machine(), at: at.to_owned(), at_most: usize::MAX, dry_run };
     act(store, procedure, &order)
-}
-
-/// A finding with its steps and what scans said of it.
-///
-/// # Errors
-/// There is none; the store.
-pub fn told(store: &dyn Store, finding_id: &str) -> Result<Told, Error> {
-    let Some(kept) = store.get(finding_id)? else { return Err(missing(store, finding_id)?) };
-    Ok(Told { kept, steps: store.steps(finding_id)?, sightings: store.sightings(finding_id)? })
 }
 
 /// A scorecard for each rule that has findings.

@@ -8,6 +8,7 @@ pub mod cases;
 pub mod casework;
 pub mod difference;
 pub mod doctor;
+pub mod findings;
 pub mod generate;
 pub mod index;
 pub mod knowledge;
@@ -36,10 +37,10 @@ pub enum Error {
     Engine(String),
     /// Output could not be written.
     Report(crate::report::Error),
-    /// The store of findings said no.
-    Store(crate::store::Error),
     /// Synthetic data could not be written.
     Generate(generate::Error),
+    /// The store of findings could not do it.
+    Store(crate::store::Error),
     /// Somebody wanted it no longer.
     Stopped,
     /// The disk said no.
@@ -54,8 +55,8 @@ impl fmt::Display for Error {
             Error::Exemptions(mistakes) => all(f, mistakes, "exemptions"),
             Error::Ingest(error) => error.fmt(f),
             Error::Report(error) => error.fmt(f),
-            Error::Store(error) => error.fmt(f),
             Error::Generate(error) => error.fmt(f),
+            Error::Store(error) => error.fmt(f),
             Error::Stopped => Stopped.fmt(f),
             Error::Disk { doing, source } => write!(f, "cannot {doing}: {source}"),
         }
@@ -84,15 +85,15 @@ impl From<crate::report::Error> for Error {
     }
 }
 
-impl From<crate::store::Error> for Error {
-    fn from(error: crate::store::Error) -> Error {
-        Error::Store(error)
-    }
-}
-
 impl From<generate::Error> for Error {
     fn from(error: generate::Error) -> Error {
         if matches!(error, generate::Error::Stopped) { Error::Stopped } else { Error::Generate(error) }
+    }
+}
+
+impl From<crate::store::Error> for Error {
+    fn from(error: crate::store::Error) -> Error {
+        Error::Store(error)
     }
 }
 

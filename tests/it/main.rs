@@ -18,6 +18,7 @@ mod report;
 mod review;
 mod rules;
 mod stop;
+mod store;
 mod tidy;
 mod tools;
 mod truth;

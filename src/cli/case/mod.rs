@@ -8,40 +8,44 @@ use clap::{Args, Subcommand, ValueEnum};
 use rust_decimal::Decimal;
 use serde_json::{Value as Json, json};
 
-use self::shown::{
-    card_json, card_rows, case_json, kept_json, kept_rows, listed_text, mask, moved, procedure_text, scores, shown, step_json,
-    step_rows, told_json, transitions,
-};
-use super::{Face, Outcome, Printed, a_day, table};
-use crate::cases::{self, Act, Actor, Command, Measure, Procedure, Status, document};
+use self::shown::{card_json, card_rows, case_json, listed, moved, possible, procedure_text, scores, step_json, steps, transitions};
+use super::findings::{StoreArg, WhichArgs};
+use super::{Face, Outcome, Printed, table};
+use crate::cases::{Act, Actor, Command, Measure, Procedure, document};
 use crate::clock;
-use crate::operations::Error;
 use crate::operations::casework::{self, Done, Order};
+use crate::operations::{Error, findings};
 use crate::report::Lang;
-use crate::store::{self, Assigned, Filter, Order as Sorting, Page, Store};
+use crate::store::{self, Filter, Order as Sorting, Page, Store};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum CaseCommand {
     /// Findings at work: where they are, who has them, until when, how much money
     List {
         #[command(flatten)]
-        at: StoreArgs,
+        store: StoreArg,
         #[command(flatten)]
-        which: WhichArgs,
+        cases: CasesArgs,
         /// Only what is past its deadline today
         #[arg(long)]
         overdue: bool,
-        /// Order
-        #[arg(long, value_enum, default_value = "due")]
-        by: SortArg,
-        /// Rows to show
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
+        /// Order: due, money, day, rule, facility, newest
+        #[arg(long, value_parser = findings::order, default_value = "due", value_name = "WORD")]
+        order: Sorting,
+        /// Cases to pass over
+        #[arg(long, default_value_t = 0, value_name = "N")]
+        skip: u64,
+        /// Cases to list
+        #[arg(long, default_value_t = 100, value_name = "N")]
+        take: u32,
+        /// Show whole person numbers
+        #[arg(long)]
+        unmask: bool,
     },
     /// One finding with every step and what each scan said of it
     Show {
         #[command(flatten)]
-        at: StoreArgs,
+        store: StoreArg,
         #[arg(value_name = "FINDING")]
         finding: String,
         /// Show whole person numbers
@@ -111,7 +115,7 @@ pub(super) enum CaseCommand {
     /// Let silence count as assent wherever the time for an appeal is over
     Expire {
         #[command(flatten)]
-        at: StoreArgs,
+        store: StoreArg,
         #[command(flatten)]
         place: PlaceArgs,
         /// Say what would be done and write nothing
@@ -121,9 +125,9 @@ pub(super) enum CaseCommand {
     /// A scorecard for each rule: keep it, tune it, retire it
     Score {
         #[command(flatten)]
-        at: StoreArgs,
+        store: StoreArg,
         #[command(flatten)]
-        which: WhichArgs,
+        cases: CasesArgs,
         #[command(flatten)]
         place: PlaceArgs,
     },
@@ -135,19 +139,6 @@ pub(super) enum CaseCommand {
         #[arg(long = "as", value_enum, default_value = "text")]
         form: FormArg,
     },
-}
-
-#[derive(Debug, Args)]
-pub(super) struct StoreArgs {
-    /// Where findings are kept: sqlite:PATH or `postgres://USER@HOST/DATABASE`
-    #[arg(long, value_name = "URL")]
-    store: String,
-}
-
-impl StoreArgs {
-    fn open(&self) -> Result<Box<dyn Store>, Error> {
-        Ok(store::open_existing(&self.store)?)
-    }
 }
 
 #[derive(Debug, Args)]
@@ -163,71 +154,23 @@ impl PlaceArgs {
     }
 }
 
-/// Which cases: all conditions hold at once.
+/// Cases by name, or by what holds for them.
 #[derive(Debug, Args)]
-pub(super) struct WhichArgs {
+pub(super) struct CasesArgs {
     /// Findings by their identifier
     #[arg(value_name = "FINDING")]
     findings: Vec<String>,
-    /// Rules: codes or families
-    #[arg(long, value_delimiter = ',', value_name = "CODE,FAMILY")]
-    rule: Vec<String>,
-    /// Facilities by code
-    #[arg(long, value_delimiter = ',', value_name = "CODE")]
-    facility: Vec<String>,
-    /// Regions: six digits, a city with `00` at the end
-    #[arg(long, value_delimiter = ',', value_name = "ADMDVS")]
-    region: Vec<String>,
-    /// Where cases are; `fundaudit case rules` names the words
-    #[arg(long, value_delimiter = ',', value_parser = a_status, value_name = "LIST")]
-    status: Vec<Status>,
-    /// What was concluded
-    #[arg(long, value_delimiter = ',', value_parser = an_outcome, value_name = "LIST")]
-    outcome: Vec<cases::Outcome>,
-    /// Who has them
-    #[arg(long, value_name = "NAME", conflicts_with = "unassigned")]
-    assignee: Option<String>,
-    /// Only what nobody has
-    #[arg(long)]
-    unassigned: bool,
-    /// Deadline on this day or before
-    #[arg(long, value_parser = a_day, value_name = "YYYY-MM-DD")]
-    due_by: Option<i32>,
-    /// First day of the facts
-    #[arg(long, value_parser = a_day, value_name = "YYYY-MM-DD")]
-    from: Option<i32>,
-    /// Last day of the facts
-    #[arg(long, value_parser = a_day, value_name = "YYYY-MM-DD")]
-    until: Option<i32>,
-    /// Only what scans found again after it had been dismissed or was gone
-    #[arg(long)]
-    seen_again: bool,
-    /// Only what scans no longer find
-    #[arg(long)]
-    gone: bool,
+    #[command(flatten)]
+    which: Box<WhichArgs>,
 }
 
-impl WhichArgs {
+impl CasesArgs {
+    /// A case is at work though its fact is no longer found: only who asks for those that are gone gets them alone.
     fn filter(&self) -> Filter {
-        Filter {
-            findings: self.findings.clone(),
-            rules: self.rule.clone(),
-            facilities: self.facility.clone(),
-            regions: self.region.clone(),
-            statuses: self.status.clone(),
-            outcomes: self.outcome.clone(),
-            assignee: match &self.assignee {
-                Some(name) => Assigned::To(name.trim().to_owned()),
-                None if self.unassigned => Assigned::Nobody,
-                None => Assigned::Whoever,
-            },
-            due_by: self.due_by,
-            from: self.from,
-            until: self.until,
-            seen_again: self.seen_again.then_some(true),
-            present: self.gone.then_some(false),
-            ..Filter::default()
-        }
+        let mut filter = self.which.filter();
+        filter.findings.extend(self.findings.iter().cloned());
+        filter.present = filter.present.filter(|present| !present);
+        filter
     }
 }
 
@@ -235,9 +178,9 @@ impl WhichArgs {
 #[derive(Debug, Args)]
 pub(super) struct WorkArgs {
     #[command(flatten)]
-    at: StoreArgs,
+    store: StoreArg,
     #[command(flatten)]
-    which: WhichArgs,
+    cases: CasesArgs,
     #[command(flatten)]
     place: PlaceArgs,
     /// Who does it: the name of one of the bureau's staff
@@ -267,16 +210,6 @@ pub(super) struct WorkArgs {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum SortArg {
-    Due,
-    Money,
-    Day,
-    Rule,
-    Facility,
-    Newest,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum FormArg {
     Text,
     Markdown,
@@ -299,27 +232,29 @@ pub(super) enum ConclusionArg {
     Revoke,
 }
 
-fn a_status(text: &str) -> Result<Status, String> {
-    Status::from_name(text).ok_or_else(|| format!("wanted one of {}", Status::ALL.map(Status::name).join(", ")))
-}
-
-fn an_outcome(text: &str) -> Result<cases::Outcome, String> {
-    cases::Outcome::from_name(text)
-        .ok_or_else(|| format!("wanted one of {}", cases::Outcome::ALL.map(cases::Outcome::name).join(", ")))
-}
-
 pub(super) fn run(command: &CaseCommand, face: &Face) -> Result<Outcome, Error> {
     match command {
-        CaseCommand::List { at, which, overdue, by, limit } => list(at, which, *overdue, *by, *limit, face),
-        CaseCommand::Show { at, finding, unmask } => {
-            let mut told = casework::told(at.open()?.as_ref(), finding)?;
-            if !unmask {
-                mask(&mut told);
+        CaseCommand::List { store, cases, overdue, order, skip, take, unmask } => {
+            let mut filter = cases.filter();
+            if *overdue {
+                let yesterday = clock::today() - 1;
+                filter.due_by = Some(filter.due_by.map_or(yesterday, |day| day.min(yesterday)));
             }
+            let page = Page { skip: *skip, take: *take, order: *order };
+            let list = findings::list(open(store)?.as_ref(), &filter, page, *unmask)?;
             face.print(&match face.printed {
-                Printed::Text => shown(&told),
-                Printed::Json => format!("{:#}\n", told_json(&told)),
-                Printed::Csv => table(&step_rows(&told.steps)),
+                Printed::Text => listed(&list, face.lang),
+                Printed::Json => format!("{:#}\n", list.json()),
+                Printed::Csv => table(&list.csv()),
+            });
+            Ok(Outcome::Clean)
+        }
+        CaseCommand::Show { store, finding, unmask } => {
+            let told = findings::show(open(store)?.as_ref(), finding, *unmask)?;
+            face.print(&match face.printed {
+                Printed::Text => told.text(face.lang) + &possible(told.kept.case.status, face.lang),
+                Printed::Json => format!("{:#}\n", told.json()),
+                Printed::Csv => table(&steps(&told.steps)),
             });
             Ok(Outcome::Clean)
         }
@@ -341,14 +276,14 @@ pub(super) fn run(command: &CaseCommand, face: &Face) -> Result<Outcome, Error> 
         }
         CaseCommand::Close { work } => act(Act::Close, work, face),
         CaseCommand::Reopen { work } => act(Act::Reopen, work, face),
-        CaseCommand::Expire { at, place, dry_run } => {
-            let store = at.open()?;
+        CaseCommand::Expire { store, place, dry_run } => {
+            let store = open(store)?;
             let done = casework::expire(store.as_ref(), &place.procedure()?, &clock::now_text(), *dry_run)?;
             Ok(said(&done, *dry_run, face))
         }
-        CaseCommand::Score { at, which, place } => {
+        CaseCommand::Score { store, cases, place } => {
             let procedure = place.procedure()?;
-            let cards = casework::cards(at.open()?.as_ref(), &procedure, &which.filter(), clock::today())?;
+            let cards = casework::cards(open(store)?.as_ref(), &procedure, &cases.filter(), clock::today())?;
             face.print(&match face.printed {
                 Printed::Text => scores(&cards, &procedure, face.lang),
                 Printed::Json => format!("{:#}\n", Json::from(cards.iter().map(card_json).collect::<Vec<_>>())),
@@ -367,6 +302,10 @@ pub(super) fn run(command: &CaseCommand, face: &Face) -> Result<Outcome, Error> 
             Ok(Outcome::Clean)
         }
     }
+}
+
+fn open(store: &StoreArg) -> Result<Box<dyn Store>, Error> {
+    Ok(store::open_existing(&store.url)?)
 }
 
 fn measures(words: &[String]) -> Result<Vec<Measure>, Error> {
@@ -394,42 +333,9 @@ fn concluded(conclusion: ConclusionArg, stands: Option<Decimal>, panel: &[String
     })
 }
 
-fn list(
-    at: &StoreArgs,
-    which: &WhichArgs,
-    overdue: bool,
-    by: SortArg,
-    limit: u32,
-    face: &Face,
-) -> Result<Outcome, Error> {
-    let mut filter = which.filter();
-    if overdue {
-        let yesterday = clock::today() - 1;
-        filter.due_by = Some(filter.due_by.map_or(yesterday, |day| day.min(yesterday)));
-    }
-    let order = match by {
-        SortArg::Due => Sorting::Due,
-        SortArg::Money => Sorting::Money,
-        SortArg::Day => Sorting::Day,
-        SortArg::Rule => Sorting::Rule,
-        SortArg::Facility => Sorting::Facility,
-        SortArg::Newest => Sorting::Newest,
-    };
-    let listed = at.open()?.list(&filter, Page { skip: 0, take: limit, order })?;
-    face.print(&match face.printed {
-        Printed::Text => listed_text(&listed, face.lang),
-        Printed::Json => format!(
-            "{:#}\n",
-            json!({ "total": listed.total, "cases": listed.findings.iter().map(kept_json).collect::<Vec<_>>() })
-        ),
-        Printed::Csv => table(&kept_rows(&listed)),
-    });
-    Ok(Outcome::Clean)
-}
-
 /// Does one thing with all the cases that are named.
 fn act(act: Act, work: &WorkArgs, face: &Face) -> Result<Outcome, Error> {
-    let filter = work.which.filter();
+    let filter = work.cases.filter();
     if filter == Filter::default() {
         return Err(Error::Usage(
             "name findings, or a condition such as `--rule BIL103 --status new`: without either, every case would be meant".to_owned(),
@@ -460,7 +366,7 @@ fn act(act: Act, work: &WorkArgs, face: &Face) -> Result<Outcome, Error> {
         at_most: work.at_most,
         dry_run: work.dry_run,
     };
-    let store = work.at.open()?;
+    let store = open(&work.store)?;
     let done = casework::act(store.as_ref(), &work.place.procedure()?, &order)?;
     if let ([], [(_, why)]) = (done.done.as_slice(), done.refused.as_slice()) {
         return Err(Error::Usage(why.to_string()));

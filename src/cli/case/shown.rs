@@ -1,15 +1,14 @@
-//! Cases as people and programs see them: lines for a terminal, JSON, rows of a CSV. Person numbers are masked by [`mask`], which
-//! whoever shows a finding calls first.
+//! Cases as people and programs see them: lines for a terminal, JSON, rows of a CSV. Deliberately unknown here: masks; whoever
+//! reads a finding has masked it.
 
 use rust_decimal::Decimal;
 use serde_json::{Value as Json, json};
 
 use crate::cases::scorecard::Card;
-use crate::cases::{self, Actor, Case, Procedure, Step, document};
+use crate::cases::{self, Case, Procedure, Status, Step, document};
 use crate::model::day;
-use crate::operations::casework::Told;
-use crate::report::{Lang, masked, without_person};
-use crate::store::{Kept, Listed};
+use crate::operations::findings::List;
+use crate::report::Lang;
 
 /// `3f…  初审 → 已告知待申诉  仍主张 12.00  期限 2026-10-14`
 pub(super) fn moved(case: &Case, step: &Step) -> String {
@@ -33,26 +32,26 @@ pub(super) fn moved(case: &Case, step: &Step) -> String {
     line
 }
 
-pub(super) fn listed_text(listed: &Listed, lang: Lang) -> String {
+/// A list to work from: who has what until when.
+pub(super) fn listed(list: &List, lang: Lang) -> String {
     let mut text = String::new();
-    for kept in &listed.findings {
+    for kept in &list.findings {
         let (case, finding) = (&kept.case, &kept.finding);
         text.push_str(&format!(
-            "{}  {} {}  {}  {}  {:.2}/{:.2}",
+            "{}  {} {}  {}（{}）  {:.2}",
             case.finding_id,
             finding.rule_code,
             finding.rule_title,
             case.status.title(),
             case.outcome.title(),
-            case.standing,
-            case.found
+            case.standing
         ));
         for part in [
             kept.facility.clone().or_else(|| finding.fixmedins_code.clone()),
-            case.assignee.as_ref().map(|name| format!("经办 {name}")),
-            case.deadline.map(|day| format!("期限 {}", day::text(day))),
-            case.seen_again.then(|| "再次发现".to_owned()),
-            (!case.present).then(|| "不再发现".to_owned()),
+            case.assignee.as_ref().map(|name| format!("{} {name}", lang.of("经办", "with"))),
+            case.deadline.map(|on| format!("{} {}", lang.of("期限", "until"), day::text(on))),
+            case.seen_again.then(|| lang.of("再次发现", "seen again").to_owned()),
+            (!case.present).then(|| lang.of("不再发现", "no longer found").to_owned()),
         ]
         .into_iter()
         .flatten()
@@ -61,88 +60,20 @@ pub(super) fn listed_text(listed: &Listed, lang: Lang) -> String {
         }
         text.push('\n');
     }
-    let shown = listed.findings.len() as u64;
-    text.push_str(&match lang {
-        Lang::Zh if shown < listed.total => format!("共 {} 件，列出 {shown} 件（--limit）\n", listed.total),
-        Lang::Zh => format!("共 {} 件\n", listed.total),
-        Lang::En if shown < listed.total => format!("{} cases, {shown} shown (--limit)\n", listed.total),
-        Lang::En => format!("{} cases\n", listed.total),
+    let shown = list.page.skip + list.findings.len() as u64;
+    text.push_str(&match (lang, list.total > shown) {
+        (Lang::Zh, true) => format!("{} 件，接着看：--skip {shown}\n", list.total),
+        (Lang::Zh, false) => format!("{} 件\n", list.total),
+        (Lang::En, true) => format!("{} cases, go on with --skip {shown}\n", list.total),
+        (Lang::En, false) => format!("{} cases\n", list.total),
     });
     text
 }
 
-/// The person's number is hidden wherever it stands: in the finding, and in what people wrote.
-pub(super) fn mask(told: &mut Told) {
-    let person = told.kept.finding.psn_no.clone();
-    for step in &mut told.steps {
-        step.reason = without_person(&step.reason, person.as_deref());
-    }
-    told.kept.finding = masked(&told.kept.finding);
-}
-
-pub(super) fn shown(told: &Told) -> String {
-    let (finding, case) = (&told.kept.finding, &told.kept.case);
-    let mut text = format!(
-        "{}[{}] {}\n  疑点 {}\n  {}\n  依据 {}\n",
-        finding.severity, finding.rule_code, finding.rule_title, finding.finding_id, finding.message, finding.basis
-    );
-    text.push_str(&format!(
-        "  {}  {}{}{}\n",
-        case.status.title(),
-        case.outcome.title(),
-        if case.seen_again { "  再次发现" } else { "" },
-        if case.present { "" } else { "  不再发现" }
-    ));
-    text.push_str(&format!(
-        "  机审 {:.2}  仍主张 {:.2}  追回 {:.2}  违约金 {:.2}  已到账 {:.2}  违约金已到账 {:.2}\n",
-        case.found, case.standing, case.decided, case.damages, case.recovered, case.damages_recovered
-    ));
-    if !case.measures.is_empty() {
-        text.push_str(&format!("  处理 {}\n", case.measures.iter().map(|m| m.title()).collect::<Vec<_>>().join("、")));
-    }
-    if let Some(assignee) = &case.assignee {
-        text.push_str(&format!("  经办 {assignee}\n"));
-    }
-    if let Some(deadline) = case.deadline {
-        text.push_str(&format!("  期限 {}\n", day::text(deadline)));
-    }
-    for sighting in &told.sightings {
-        text.push_str(&format!("  {}  扫描 {}：{}\n", sighting.at, sighting.scan_id, sighting.what.title()));
-    }
-    for step in &told.steps {
-        text.push_str(&format!("  {}  {}  {}", step.at, who(step), step.action.title()));
-        if step.to != step.from {
-            text.push_str(&format!("  {} → {}", step.from.title(), step.to.title()));
-        }
-        if step.before != step.after {
-            text.push_str(&format!("  {:.2} → {:.2}", step.before, step.after));
-        }
-        if step.damages != Decimal::ZERO {
-            text.push_str(&format!("  违约金 {:.2}", step.damages));
-        }
-        if let Some(code) = &step.reason_code {
-            text.push_str(&format!("  [{code}]"));
-        }
-        if !step.reason.is_empty() {
-            text.push_str(&format!("  {}", without_person(&step.reason, None)));
-        }
-        text.push('\n');
-        for attachment in &step.attachments {
-            text.push_str(&format!(
-                "      附件 {}  {} 字节  sha256 {}\n",
-                without_person(&attachment.name, None),
-                attachment.bytes,
-                attachment.sha256
-            ));
-        }
-    }
-    let possible: Vec<&str> = cases::possible(case.status).iter().map(|action| action.name()).collect();
-    text.push_str(&format!("  可以：{}\n", possible.join(", ")));
-    text
-}
-
-fn who(step: &Step) -> String {
-    Actor::from_name(&step.actor).map_or_else(|| step.actor.clone(), |actor| actor.title().to_owned())
+/// What can be done next.
+pub(super) fn possible(status: Status, lang: Lang) -> String {
+    let words: Vec<&str> = cases::possible(status).iter().map(|action| action.name()).collect();
+    format!("   = {} {}\n", lang.of("可以", "possible"), words.join(", "))
 }
 
 pub(super) fn case_json(case: &Case) -> Json {
@@ -189,82 +120,12 @@ pub(super) fn step_json(step: &Step) -> Json {
     })
 }
 
-pub(super) fn kept_json(kept: &Kept) -> Json {
-    let mut json = case_json(&kept.case);
-    let finding = masked(&kept.finding);
-    for (name, value) in [
-        ("rule_code", Json::from(finding.rule_code)),
-        ("rule_title", Json::from(finding.rule_title)),
-        ("result", Json::from(finding.result)),
-        ("severity", Json::from(finding.severity)),
-        ("message", Json::from(finding.message)),
-        ("from_day", Json::from(finding.from_day)),
-        ("until_day", Json::from(finding.until_day)),
-        ("facility", Json::from(kept.facility.clone())),
-    ] {
-        json[name] = value;
-    }
-    json
-}
-
-pub(super) fn told_json(told: &Told) -> Json {
-    json!({
-        "case": case_json(&told.kept.case),
-        "finding": {
-            "rule_code": told.kept.finding.rule_code,
-            "rule_title": told.kept.finding.rule_title,
-            "result": told.kept.finding.result,
-            "severity": told.kept.finding.severity,
-            "psn_no": told.kept.finding.psn_no,
-            "fixmedins_code": told.kept.finding.fixmedins_code,
-            "from_day": told.kept.finding.from_day,
-            "until_day": told.kept.finding.until_day,
-            "amount": yuan(told.kept.finding.amount),
-            "allocated": yuan(told.kept.finding.allocated),
-            "message": told.kept.finding.message,
-            "basis": told.kept.finding.basis,
-        },
-        "sightings": told.sightings.iter().map(|sighting| json!({
-            "scan_id": sighting.scan_id, "at": sighting.at, "what": sighting.what.name(),
-        })).collect::<Vec<_>>(),
-        "steps": told.steps.iter().map(step_json).collect::<Vec<_>>(),
-    })
-}
-
 /// Money for programs: text with two places, never a binary fraction.
 fn yuan(amount: Decimal) -> String {
     format!("{amount:.2}")
 }
 
-pub(super) fn kept_rows(listed: &Listed) -> Vec<[String; 14]> {
-    let head = [
-        "finding_id", "rule_code", "fixmedins_code", "from_day", "status", "outcome", "assignee", "deadline", "found",
-        "standing", "decided", "recovered", "seen_again", "present",
-    ];
-    let mut rows = vec![head.map(str::to_owned)];
-    rows.extend(listed.findings.iter().map(|kept| {
-        let (case, finding) = (&kept.case, &kept.finding);
-        [
-            case.finding_id.clone(),
-            finding.rule_code.clone(),
-            finding.fixmedins_code.clone().unwrap_or_default(),
-            finding.from_day.clone().unwrap_or_default(),
-            case.status.name().to_owned(),
-            case.outcome.name().to_owned(),
-            case.assignee.clone().unwrap_or_default(),
-            case.deadline.map(day::text).unwrap_or_default(),
-            yuan(case.found),
-            yuan(case.standing),
-            yuan(case.decided),
-            yuan(case.recovered),
-            case.seen_again.to_string(),
-            case.present.to_string(),
-        ]
-    }));
-    rows
-}
-
-pub(super) fn step_rows(steps: &[Step]) -> Vec<[String; 12]> {
+pub(super) fn steps(steps: &[Step]) -> Vec<[String; 12]> {
     let head = [
         "seq", "at", "actor", "action", "from", "to", "outcome", "reason_code", "reason", "before", "after", "damages",
     ];
