@@ -36,13 +36,13 @@
 //!
 //! ## Floors
 //! Imports point down; modules of one floor do not see each other; a test holds it.
-//! 9 `cli` · 7 `operations` · 6 `store` · 5 `report`, `messages`, `cases` · 4 `findings` · 3 `engine` · 2 `ingest`, `rules` · 1 `model` · 0 `clock`, `span`,
-//! `progress`, `aside`.
+//! 9 `cli` · 7 `operations` · 6 `store` · 5 `report`, `messages`, `cases` · 4 `findings` · 3 `engine` · 2 `ingest`, `rules` ·
+//! 1 `model` · 0 `clock`, `span`, `progress`, `aside`.
 //!
 //! ## What is absent
 //! - No code for one rule: a rule that cannot be said in its file means that the language lacks a word.
-//! - No network but that of a store that is asked for, no clock, no chance: time, seeds and paths come in by argument. The same input, rules and as-of day give
-//!   the same bytes, whatever the threads, the buckets or the order of rows; only `run.json` also holds times.
+//! - No network but that to a store that was asked for, no clock, no chance: time, seeds and paths come in by argument. The
+//!   same input, rules and as-of day give the same bytes, whatever the threads, the buckets or the order of rows; only `run.json` also holds times.
 //! - No float where money passes: decimals in columns, `rust_decimal` where money is computed, half up to the cent.
 //! - No row that disappears: rows and cents read = quarantined + duplicates + audited, and a run that does not add up fails.
 //! - No half of a result: files are made aside and moved into place at the end, so work that fails or is stopped leaves what

@@ -162,7 +162,10 @@ pub fn sums_text(sums: &[Sum], lang: Lang) -> String {
 pub fn sums_json(sums: &[Sum]) -> Value {
     let object = |sum: &Sum| {
         let cells = SUM_HEAD.into_iter().zip(sum_row(sum));
-        Value::Object(cells.map(|(name, cell)| (name.to_owned(), Value::String(cell))).collect())
+        let mut object: serde_json::Map<String, Value> =
+            cells.map(|(name, cell)| (name.to_owned(), Value::String(cell))).collect();
+        object.insert("findings".to_owned(), Value::from(sum.findings));
+        Value::Object(object)
     };
     Value::Array(sums.iter().map(object).collect())
 }
