@@ -294,6 +294,8 @@ fn effect(case: &mut Case, act: &Act) -> Result<(), Refusal> {
         Act::Reopen => {
             case.standing = case.found;
             case.outcome = Outcome::Open;
+            // Somebody looks again: what comes back after that is news once more.
+            case.seen_again = false;
         }
         Act::Change { found } => change(case, *found),
         Act::SeenAgain => (case.present, case.seen_again) = (true, true),

@@ -16,6 +16,7 @@ use crate::findings::{Finding, FindingLine, Outcome};
 use crate::model::day;
 use crate::progress::Progress;
 use crate::report::{self, Context, Format, Lang, masked, sheets, text, without_person};
+use crate::span::cells;
 use crate::store::{By, Filter, Kept, Order, Page, Sighting, Store, Sum};
 
 /// A page of findings, as people may see them.
@@ -137,15 +138,13 @@ fn sum_row(sum: &Sum) -> [String; SUM_HEAD.len()] {
 /// Sums for a terminal.
 #[must_use]
 pub fn sums_text(sums: &[Sum], lang: Lang) -> String {
-    let mut text = match lang {
-        Lang::Zh => format!(
-            "{:>9} {:>15} {:>15} {:>15} {:>15}\n",
-            "疑点", "计入金额", "仍成立", "决定追回", "已追回"
-        ),
-        Lang::En => {
-            format!("{:>9} {:>15} {:>15} {:>15} {:>15}\n", "findings", "counted", "standing", "decided", "recovered")
-        }
+    let heads = match lang {
+        Lang::Zh => ["疑点", "计入金额", "仍成立", "决定追回", "已追回"],
+        Lang::En => ["findings", "counted", "standing", "decided", "recovered"],
     };
+    let mut text: String =
+        heads.iter().enumerate().map(|(place, head)| right(head, if place == 0 { 9 } else { 16 })).collect();
+    text.push('\n');
     for sum in sums {
         let money = [sum.allocated, sum.standing, sum.decided, sum.recovered].map(yuan);
         let [counted, standing, decided, recovered] = money;
@@ -163,7 +162,10 @@ pub fn sums_text(sums: &[Sum], lang: Lang) -> String {
 pub fn sums_json(sums: &[Sum]) -> Value {
     let object = |sum: &Sum| {
         let cells = SUM_HEAD.into_iter().zip(sum_row(sum));
-        Value::Object(cells.map(|(name, cell)| (name.to_owned(), Value::String(cell))).collect())
+        let mut object: serde_json::Map<String, Value> =
+            cells.map(|(name, cell)| (name.to_owned(), Value::String(cell))).collect();
+        object.insert("findings".to_owned(), Value::from(sum.findings));
+        Value::Object(object)
     };
     Value::Array(sums.iter().map(object).collect())
 }
@@ -471,6 +473,12 @@ pub fn shown(kept: Kept, unmask: bool) -> Kept {
 
 fn without(text: &str, persons: &[String]) -> String {
     persons.iter().fold(text.to_owned(), |text, psn_no| without_person(&text, Some(psn_no)))
+}
+
+/// The text at the right of so many cells of a terminal.
+fn right(text: &str, width: usize) -> String {
+    let taken: usize = text.chars().map(cells).sum();
+    format!("{}{text}", " ".repeat(width.saturating_sub(taken)))
 }
 
 fn yuan(amount: Decimal) -> String {

@@ -498,6 +498,14 @@ fn what_comes_back_is_marked_once_beside_the_old_decision() {
     let back = scanned(case, there, "2026-09-28T02:00:00");
     assert_eq!(back.len(), 1, "it was gone and is there again");
     assert!(back[0].0.present);
+    let reopened = apply(
+        case,
+        &Act::Reopen.because("再看"),
+        &desk.procedure,
+        &Actor::bureau("科长"),
+        "2026-09-29T09:00:00",
+    );
+    assert!(!reopened.unwrap().0.seen_again, "somebody looks again");
     let late = scanned(&desk.case, there, "2026-09-01T00:00:00");
     assert_eq!(late[0].1.at, "2026-09-23T09:00:00", "a scan that began earlier does not turn time back");
     let mut paid = Desk::decided("1000", "0");
