@@ -27,13 +27,8 @@
 //! 4. [`findings`]: what a hit becomes before a person answers it.
 //! 5. [`ingest`]: from files as people make them to a dataset that holds what can be audited and a list of what cannot.
 //! 6. [`operations`]: a verb a file; [`operations::audit`] ties the above together in a screen.
-<<<<<<< HEAD
-//! 7. [`report`] and [`cli`]: what people see; [`messages`]: what hospitals' systems ask and are answered.
-//! 8. [`cases`]: what people do about a finding, until the money is back.
-=======
 //! 7. [`store`]: findings that live on, and [`cases`], what people do with them.
 //! 8. [`report`] and [`cli`]: what people see; [`messages`]: what hospitals' systems ask and are answered.
->>>>>>> store
 //!
 //! ## Before payment
 //! [`operations::review`] asks the same plans about pending claims and the past of their persons, with nothing compiled anew,
@@ -41,13 +36,8 @@
 //!
 //! ## Floors
 //! Imports point down; modules of one floor do not see each other; a test holds it.
-<<<<<<< HEAD
-//! 7 `cli` · 6 `operations` · 5 `report`, `messages`, `cases` · 4 `findings` · 3 `engine` · 2 `ingest`, `rules` · 1 `model` · 0 `clock`, `span`,
-//! `progress`, `aside`.
-=======
 //! 9 `cli` · 7 `operations` · 6 `store` · 5 `report`, `messages`, `cases` · 4 `findings` · 3 `engine` · 2 `ingest`, `rules` ·
 //! 1 `model` · 0 `clock`, `span`, `progress`, `aside`.
->>>>>>> store
 //!
 //! ## What is absent
 //! - No code for one rule: a rule that cannot be said in its file means that the language lacks a word.
