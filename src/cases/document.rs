@@ -45,7 +45,8 @@ pub fn markdown(procedure: &Procedure) -> String {
     }
     let _ = writeln!(text, "\n| 理由代码 | 理由 | 错在哪里 | 说明 |\n|---|---|---|---|");
     for reason in &procedure.reasons {
-        let _ = writeln!(text, "| `{}` | {} | {} | {} |", reason.code, reason.title, reason.fault.title(), reason.explain);
+        let _ =
+            writeln!(text, "| `{}` | {} | {} | {} |", reason.code, reason.title, reason.fault.title(), reason.explain);
     }
     let years: Vec<String> = procedure.calendar.years().map(|year| year.to_string()).collect();
     let _ = writeln!(text, "\n节假日和调休：{}。", years.join("、"));
@@ -66,8 +67,11 @@ pub fn picture() -> String {
             continue;
         }
         drawn.push((row.from, row.to));
-        let mut actions: Vec<Action> =
-            TABLE.iter().filter(|other| (other.from, other.to) == (row.from, row.to)).map(|other| other.action).collect();
+        let mut actions: Vec<Action> = TABLE
+            .iter()
+            .filter(|other| (other.from, other.to) == (row.from, row.to))
+            .map(|other| other.action)
+            .collect();
         actions.sort();
         actions.dedup();
         let titles: Vec<&str> = actions.into_iter().map(Action::title).collect();
@@ -94,7 +98,11 @@ pub fn rows() -> Vec<[String; 6]> {
 #[must_use]
 pub fn json(procedure: &Procedure) -> Json {
     let words = |pairs: Vec<(&str, &str)>| -> Json {
-        pairs.into_iter().map(|(name, title)| (name.to_owned(), Json::from(title))).collect::<serde_json::Map<_, _>>().into()
+        pairs
+            .into_iter()
+            .map(|(name, title)| (name.to_owned(), Json::from(title)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     };
     json!({
         "statuses": words(Status::ALL.iter().map(|s| (s.name(), s.title())).collect()),

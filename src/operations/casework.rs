@@ -64,7 +64,9 @@ pub fn procedure(rules: Option<&Path>) -> Result<Procedure, Error> {
 /// # Errors
 /// Findings that are named and not there; more cases than was said; the store.
 pub fn act(store: &dyn Store, procedure: &Procedure, order: &Order) -> Result<Done, Error> {
-    for attempt in 1.. {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
         let cases = store.cases(&order.filter, Page::all(Sorting::Money))?;
         let known = |id: &String| cases.iter().any(|case| case.finding_id == *id);
         if let Some(id) = order.filter.findings.iter().find(|id| !known(id)) {
@@ -98,13 +100,14 @@ pub fn act(store: &dyn Store, procedure: &Procedure, order: &Order) -> Result<Do
             Err(error) => return Err(error.into()),
         }
     }
-    unreachable!("the last attempt returns")
 }
 
 /// A finding that was named and that the filter did not let pass: is it there at all?
 fn missing(store: &dyn Store, id: &str) -> Result<Error, Error> {
     Ok(match store.get(id)? {
-        Some(_) => Error::Usage(format!("finding `{id}` is there, but not among those that the other conditions let pass")),
+        Some(_) => {
+            Error::Usage(format!("finding `{id}` is there, but not among those that the other conditions let pass"))
+        }
         None => Error::Usage(format!("there is no finding `{id}` in the store: `fundaudit case list` names them all")),
     })
 }
@@ -124,8 +127,7 @@ pub fn expire(store: &dyn Store, procedure: &Procedure, at: &str, dry_run: bool)
         ..Filter::default()
     };
     let command = Act::Expire.plain();
-    let order =
-        Order { filter, command, by: Actor::machine(), at: at.to_owned(), at_most: usize::MAX, dry_run };
+    let order = Order { filter, command, by: Actor::machine(), at: at.to_owned(), at_most: usize::MAX, dry_run };
     act(store, procedure, &order)
 }
 

@@ -50,8 +50,7 @@ impl List {
                 (kept.case.seen_again, lang.of("再次发现", "seen again")),
                 (finding.exempted_by.is_some(), lang.of("已豁免", "exempted")),
             ];
-            let marks: String =
-                marks.iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| format!("  {mark}")).collect();
+            let marks: String = marks.iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| format!("  {mark}")).collect();
             text.push_str(&format!(
                 "{}  {} {day} {:<14} {:>14} {}  {}{marks}\n",
                 finding.finding_id,
@@ -110,16 +109,9 @@ const SUM_HEAD: [&str; 10] = [
 ];
 
 fn sum_row(sum: &Sum) -> [String; SUM_HEAD.len()] {
-    let money = [
-        sum.amount,
-        sum.allocated,
-        sum.standing,
-        sum.decided,
-        sum.damages,
-        sum.recovered,
-        sum.damages_recovered,
-    ]
-    .map(yuan);
+    let money =
+        [sum.amount, sum.allocated, sum.standing, sum.decided, sum.damages, sum.recovered, sum.damages_recovered]
+            .map(yuan);
     let [amount, allocated, standing, decided, damages, recovered, damages_recovered] = money;
     [
         sum.key.clone(),
@@ -252,7 +244,8 @@ impl Told {
             .join("  "),
         );
         for line in &self.lines {
-            let kind = if line.kind == 1 { lang.of("违规项", "violating") } else { lang.of("涉及项", "involved") };
+            let kind =
+                if line.kind == 1 { lang.of("违规项", "violating") } else { lang.of("涉及项", "involved") };
             say(kind, format!("{} {} {}", line.mdtrt_id, line.feedetl_sn, yuan(line.amount)));
         }
         for sighting in &self.sightings {
@@ -287,7 +280,10 @@ impl Told {
                 ),
             );
             for attached in &step.attachments {
-                say(lang.of("附件", "attached"), format!("{} {} sha256:{}", attached.name, attached.bytes, attached.sha256));
+                say(
+                    lang.of("附件", "attached"),
+                    format!("{} {} sha256:{}", attached.name, attached.bytes, attached.sha256),
+                );
             }
         }
         said
@@ -360,9 +356,9 @@ pub fn export(
         let file = file.map_err(disk)?.path();
         fs::File::open(&file).and_then(|file| file.sync_all()).map_err(disk)?;
     }
-    aside.publish().map_err(|(place, source)| {
-        Error::Report(report::Error::Disk { doing: "write", path: place, source })
-    })
+    aside
+        .publish()
+        .map_err(|(place, source)| Error::Report(report::Error::Disk { doing: "write", path: place, source }))
 }
 
 /// Columns of `cases.csv` and of a list.
@@ -431,7 +427,7 @@ fn case_row(kept: &Kept) -> [String; CASE_HEAD.len()] {
 fn record(kept: &Kept) -> Value {
     let Kept { finding, case, .. } = kept;
     let object = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_else(|_| Value::String(text.to_owned()));
-    json!({
+    let mut record = json!({
         "finding_id": finding.finding_id, "rule_code": finding.rule_code, "rule_name": finding.rule_name,
         "rule_title": finding.rule_title, "rule_hash": finding.rule_hash, "result": finding.result,
         "severity": finding.severity, "unit": finding.unit, "key": object(&finding.key), "psn_no": finding.psn_no,
@@ -439,19 +435,23 @@ fn record(kept: &Kept) -> Value {
         "fixmedins_code": finding.fixmedins_code, "facility": kept.facility, "region": case.region,
         "from_day": finding.from_day, "until_day": finding.until_day, "amount": yuan(finding.amount),
         "allocated": yuan(finding.allocated), "fund_loss_est": finding.fund_loss_est.map(yuan),
-        "message": finding.message, "basis": finding.basis, "evidence": object(&finding.evidence),
-        "exempted_by": finding.exempted_by, "fund_money": finding.fund_money,
-        "first_scan": kept.first_scan, "first_seen_at": kept.first_seen_at,
-        "last_scan": kept.last_scan, "last_seen_at": kept.last_seen_at,
-        "case": {
-            "status": case.status.name(), "outcome": case.outcome.name(), "version": case.version,
-            "measures": case.measures.iter().map(|measure| measure.name()).collect::<Vec<_>>(),
-            "assignee": case.assignee, "deadline": case.deadline.map(day::text), "judges": case.judges,
-            "found": yuan(case.found), "standing": yuan(case.standing), "decided": yuan(case.decided),
-            "damages": yuan(case.damages), "recovered": yuan(case.recovered),
-            "damages_recovered": yuan(case.damages_recovered), "seen_again": case.seen_again, "present": case.present,
-        },
-    })
+    });
+    record["message"] = json!(finding.message);
+    record["basis"] = json!(finding.basis);
+    record["evidence"] = object(&finding.evidence);
+    record["exempted_by"] = json!(finding.exempted_by);
+    record["fund_money"] = json!(finding.fund_money);
+    record["first_seen"] = json!({ "scan_id": kept.first_scan, "at": kept.first_seen_at });
+    record["last_seen"] = json!({ "scan_id": kept.last_scan, "at": kept.last_seen_at });
+    record["case"] = json!({
+        "status": case.status.name(), "outcome": case.outcome.name(), "version": case.version,
+        "measures": case.measures.iter().map(|measure| measure.name()).collect::<Vec<_>>(),
+        "assignee": case.assignee, "deadline": case.deadline.map(day::text), "judges": case.judges,
+        "found": yuan(case.found), "standing": yuan(case.standing), "decided": yuan(case.decided),
+        "damages": yuan(case.damages), "recovered": yuan(case.recovered),
+        "damages_recovered": yuan(case.damages_recovered), "seen_again": case.seen_again, "present": case.present,
+    });
+    record
 }
 
 /// The finding as people may see it: every person whom it concerns masked, wherever the number stands.

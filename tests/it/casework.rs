@@ -164,7 +164,16 @@ fn an_office_brings_a_suspicion_to_its_end() {
     let appeal = ["appeal", "f1", "--by-facility", facility, "--reason", &reason];
     office.does(&[&appeal[..], &attach[..]].concat());
     let twice = office.refuses(&[
-        "decide", "f1", "--as", "uphold", "--reason", "维持", "--by", "李某", "--when", "2026-03-18T09:00:00",
+        "decide",
+        "f1",
+        "--as",
+        "uphold",
+        "--reason",
+        "维持",
+        "--by",
+        "李某",
+        "--when",
+        "2026-03-18T09:00:00",
     ]);
     assert!(twice.contains("`李某` has judged this case before"), "{twice}");
     let partly = ["decide", "f1", "--as", "partly", "--stands", "700", "--code", "transfer", "--reason", "两天成立"];
@@ -204,7 +213,13 @@ fn an_office_brings_a_suspicion_to_its_end() {
     let reason = steps[2]["reason"].as_str().unwrap();
     assert!(reason.contains("补记于") && reason.contains("370***11") && !reason.contains(PERSON), "{reason}");
     let page = office.does(&["show", "f1"]);
-    assert!(!page.contains(PERSON) && page.contains("370***11") && page.contains("1000.00 → 700.00") && page.contains("sha256:ba7816bf"), "{page}");
+    assert!(
+        !page.contains(PERSON)
+            && page.contains("370***11")
+            && page.contains("1000.00 → 700.00")
+            && page.contains("sha256:ba7816bf"),
+        "{page}"
+    );
     assert!(office.does(&["show", "f1", "--unmask"]).contains(PERSON));
 }
 
@@ -257,7 +272,10 @@ fn silence_counts_as_assent_when_the_time_is_over() {
     let out = office.does(&["expire"]);
     assert!(out.contains("逾期视为认可") && out.contains("1 done, 0 refused"), "{out}");
     let told = office.show("f3");
-    assert_eq!((&told["case"]["status"], &told["case"]["outcome"]), (&"established".into(), &"accepted_by_timeout".into()));
+    assert_eq!(
+        (&told["case"]["status"], &told["case"]["outcome"]),
+        (&"established".into(), &"accepted_by_timeout".into())
+    );
     assert_eq!(told["steps"][1]["actor"], "machine");
     assert!(office.does(&["expire"]).contains("0 done, 0 refused"), "once");
 }
@@ -330,7 +348,8 @@ fn scorecards_and_the_procedure_are_printed() {
     office.does(&[&dismissed[..], &by].concat());
     let cards: Value = serde_json::from_str(&office.does(&["score", "--format", "json"])).unwrap();
     let card = cards.as_array().unwrap().iter().find(|card| card["rule_code"] == "BIL103").unwrap();
-    for (name, wanted) in [("hits", 2), ("reviewed", 2), ("dismissed", 2), ("wrong", 2), ("confirmed", 0), ("steps", 4)] {
+    for (name, wanted) in [("hits", 2), ("reviewed", 2), ("dismissed", 2), ("wrong", 2), ("confirmed", 0), ("steps", 4)]
+    {
         assert_eq!(card[name], wanted, "{name}");
     }
     assert_eq!((&card["verdict"], &card["wrong_share"]), (&"too_few".into(), &"1".into()), "two are no sample");
@@ -340,7 +359,8 @@ fn scorecards_and_the_procedure_are_printed() {
     assert_eq!(csv.lines().count(), 2, "{csv}");
 
     let printed = |arguments: &[&str]| {
-        let run = Command::new(env!("CARGO_BIN_EXE_fundaudit")).args(["case", "rules"]).args(arguments).output().unwrap();
+        let run =
+            Command::new(env!("CARGO_BIN_EXE_fundaudit")).args(["case", "rules"]).args(arguments).output().unwrap();
         assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
         text(&run.stdout)
     };
@@ -354,7 +374,8 @@ fn scorecards_and_the_procedure_are_printed() {
 #[test]
 fn a_library_with_mistakes_in_its_procedure_is_refused_everywhere() {
     let office = Office::new();
-    std::fs::write(office.library().join("calendar/2027.csv"), "day,kind,name,source\n2027-01-01,holiday,元旦,x\n").unwrap();
+    std::fs::write(office.library().join("calendar/2027.csv"), "day,kind,name,source\n2027-01-01,holiday,元旦,x\n")
+        .unwrap();
     let refused = office.refuses(&["assign", "f1", "--to", "甲", "--by", "乙"]);
     assert!(refused.contains("calendar/2027.csv:2") && refused.contains("`kind` is `holiday`"), "{refused}");
     let copy = office.folder.path().join("whole");

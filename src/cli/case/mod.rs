@@ -8,7 +8,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use rust_decimal::Decimal;
 use serde_json::{Value as Json, json};
 
-use self::shown::{card_json, card_rows, case_json, listed, moved, possible, procedure_text, scores, step_json, steps, transitions};
+use self::shown::{
+    card_json, card_rows, case_json, listed, moved, possible, procedure_text, scores, step_json, steps, transitions,
+};
 use super::findings::{StoreArg, WhichArgs};
 use super::{Face, Outcome, Printed, table};
 use crate::cases::{Act, Actor, Command, Measure, Procedure, document};
@@ -215,7 +217,7 @@ pub(super) enum FormArg {
     Markdown,
 }
 
-/// The words of [`cases::Action`] that conclude something.
+/// The words of [`crate::cases::Action`] that conclude something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum ConclusionArg {
     /// 初审成立: the facility is told, and may appeal
@@ -261,11 +263,7 @@ pub(super) fn run(command: &CaseCommand, face: &Face) -> Result<Outcome, Error> 
         CaseCommand::Assign { to, work } => act(Act::Assign { to: to.clone() }, work, face),
         CaseCommand::Decide { conclusion, measure, stands, fund, damages, panel, work } => {
             let act_of = match conclusion {
-                None => Act::Decide {
-                    measures: measures(measure)?,
-                    fund: *fund,
-                    damages: damages.unwrap_or_default(),
-                },
+                None => Act::Decide { measures: measures(measure)?, fund: *fund, damages: damages.unwrap_or_default() },
                 Some(conclusion) => concluded(*conclusion, *stands, panel)?,
             };
             act(act_of, work, face)
@@ -318,7 +316,9 @@ fn measures(words: &[String]) -> Result<Vec<Measure>, Error> {
 fn concluded(conclusion: ConclusionArg, stands: Option<Decimal>, panel: &[String]) -> Result<Act, Error> {
     let panel = panel.to_vec();
     if stands.is_some() && !matches!(conclusion, ConclusionArg::Partly | ConclusionArg::Notify) {
-        return Err(Error::Usage("`--stands` goes with `--as partly` or `--as notify`: otherwise all or nothing stands".to_owned()));
+        return Err(Error::Usage(
+            "`--stands` goes with `--as partly` or `--as notify`: otherwise all or nothing stands".to_owned(),
+        ));
     }
     Ok(match conclusion {
         ConclusionArg::Notify => Act::Notify { standing: stands },
@@ -395,8 +395,11 @@ fn said(done: &Done, dry_run: bool, face: &Face) -> Outcome {
             text
         }
         Printed::Json => {
-            let cases: Vec<Json> =
-                done.done.iter().map(|(case, step)| json!({ "case": case_json(case), "step": step_json(step) })).collect();
+            let cases: Vec<Json> = done
+                .done
+                .iter()
+                .map(|(case, step)| json!({ "case": case_json(case), "step": step_json(step) }))
+                .collect();
             let refused: Vec<Json> = done
                 .refused
                 .iter()

@@ -17,7 +17,9 @@ pub(super) fn moved(case: &Case, step: &Step) -> String {
         line.push_str(&format!(" → {}", step.to.title()));
     }
     line.push_str(&format!("  {}  {}", step.action.title(), step.outcome.title()));
-    for (title, amount) in [("仍主张", case.standing), ("追回", case.decided), ("违约金", case.damages), ("已到账", case.recovered)] {
+    for (title, amount) in
+        [("仍主张", case.standing), ("追回", case.decided), ("违约金", case.damages), ("已到账", case.recovered)]
+    {
         if amount != Decimal::ZERO || title == "仍主张" {
             line.push_str(&format!("  {title} {amount:.2}"));
         }
@@ -127,7 +129,18 @@ fn yuan(amount: Decimal) -> String {
 
 pub(super) fn steps(steps: &[Step]) -> Vec<[String; 12]> {
     let head = [
-        "seq", "at", "actor", "action", "from", "to", "outcome", "reason_code", "reason", "before", "after", "damages",
+        "seq",
+        "at",
+        "actor",
+        "action",
+        "from",
+        "to",
+        "outcome",
+        "reason_code",
+        "reason",
+        "before",
+        "after",
+        "damages",
     ];
     let mut rows = vec![head.map(str::to_owned)];
     rows.extend(steps.iter().map(|step| {
@@ -255,8 +268,19 @@ pub(super) fn card_json(card: &Card) -> Json {
 
 pub(super) fn card_rows(cards: &[Card]) -> Vec<[String; 13]> {
     let head = [
-        "rule_code", "verdict", "hits", "reviewed", "confirmed", "wrong", "wrong_share", "appealed", "overturned", "found",
-        "decided", "recovered", "steps",
+        "rule_code",
+        "verdict",
+        "hits",
+        "reviewed",
+        "confirmed",
+        "wrong",
+        "wrong_share",
+        "appealed",
+        "overturned",
+        "found",
+        "decided",
+        "recovered",
+        "steps",
     ];
     let mut rows = vec![head.map(str::to_owned)];
     rows.extend(cards.iter().map(|card| {
