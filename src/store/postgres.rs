@@ -125,8 +125,7 @@ impl Database for Postgres {
         let mut session = self.read("check the store")?;
         let mut complaints = Vec::new();
         for table in super::schema::tables() {
-            if let Err(error) = session.number(&format!("select count(*) from (select * from {table}) all_of_it"), &[])
-            {
+            if let Err(error) = session.number(&format!("select count(*) from (select * from {table}) all_of_it"), &[]) {
                 complaints.push(format!("PostgreSQL: `{table}` cannot be read: {error}"));
             }
         }
