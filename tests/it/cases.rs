@@ -852,7 +852,8 @@ fn walk(seed: u64, commands: usize, procedure: &Procedure) -> BTreeMap<usize, us
             account = Account { found: case.found, standing: case.standing, ..Account::default() };
             (judged, minute) = (BTreeSet::new(), 0);
         }
-        minute += (dice.roll(if dice.roll(8) == 0 { 40_000 } else { 3_000 })) as u64;
+        let most = if dice.roll(8) == 0 { 40_000 } else { 3_000 };
+        minute += dice.roll(most) as u64;
         let days = i32::try_from(minute / 1_440).unwrap();
         let at = format!("{}T{:02}:{:02}:00", day::text(the_day("2021-01-04") + days), minute / 60 % 24, minute % 60);
         let command = chance(&mut dice, &case, &staff);
