@@ -27,7 +27,8 @@
 //! 4. [`findings`]: what a hit becomes before a person answers it.
 //! 5. [`ingest`]: from files as people make them to a dataset that holds what can be audited and a list of what cannot.
 //! 6. [`operations`]: a verb a file; [`operations::audit`] ties the above together in a screen.
-//! 7. [`report`] and [`cli`]: what people see; [`messages`]: what hospitals' systems ask and are answered, [`serve`]: where.
+//! 7. [`store`]: findings that live on, and [`cases`], what people do with them.
+//! 8. [`report`] and [`cli`]: what people see; [`messages`]: what hospitals' systems ask and are answered, [`serve`]: where.
 //!
 //! ## Before payment
 //! [`operations::review`] asks the same plans about pending claims and the past of their persons, with nothing compiled anew,
@@ -41,8 +42,8 @@
 //!
 //! ## What is absent
 //! - No code for one rule: a rule that cannot be said in its file means that the language lacks a word.
-//! - No network, no clock, no chance but in the faces ([`serve`], [`cli`]): time, seeds and paths come in by argument. The
-//!   same input, rules and as-of day give the same bytes, whatever the threads, the buckets or the order of rows; only
+//! - No network but that to a store that was asked for, no clock, no chance but in the faces ([`serve`], [`cli`]): time, seeds
+//!   and paths come in by argument. The same input, rules and as-of day give the same bytes, whatever the threads, the buckets or the order of rows; only
 //!   `run.json` and the stamps of answers also hold times.
 //! - No float where money passes: decimals in columns, `rust_decimal` where money is computed, half up to the cent.
 //! - No row that disappears: rows and cents read = quarantined + duplicates + audited, and a run that does not add up fails.
@@ -76,6 +77,7 @@
 //! - a form of output: a file in [`report`]; a verb: a file in [`operations`] and its flags in [`cli`].
 
 pub mod aside;
+pub mod cases;
 pub mod cli;
 pub mod clock;
 pub mod engine;
@@ -90,3 +92,4 @@ pub mod rules;
 pub mod serve;
 pub mod span;
 pub mod sql;
+pub mod store;

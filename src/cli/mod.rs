@@ -6,12 +6,15 @@
 //! To add a command: a variant of [`Command`], a function below that calls its operation.
 
 mod bars;
+mod case;
 mod feedback;
+mod findings;
 mod knowledge;
 mod review;
 mod rules;
 mod serve;
 mod signals;
+mod store;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -91,6 +94,15 @@ enum Command {
     /// What doctors did about reminders, as the service kept it
     #[command(subcommand)]
     Feedback(feedback::FeedbackCommand),
+    /// Findings that are kept in a store: list, add up, show, export
+    #[command(subcommand)]
+    Findings(findings::FindingsCommand),
+    /// Work on findings that are kept: review, appeal, decide, recover, close
+    #[command(subcommand)]
+    Case(case::CaseCommand),
+    /// The store of findings: info, backup, verify, restore
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Make a synthetic export with planted violations and the truth about them
     Generate(GenerateArgs),
 }
@@ -105,8 +117,11 @@ impl Command {
             | Command::Generate(_)
             | Command::Knowledge(_) => true,
             Command::Rules(command) => matches!(command, rules::RulesCommand::Diff { .. }),
+            Command::Findings(command) => matches!(command, findings::FindingsCommand::Export { .. }),
             // The service has its own way to end.
-            Command::Doctor(_) | Command::Feedback(_) | Command::Serve(_) => false,
+            Command::Doctor(_) | Command::Store(_) | Command::Case(_) | Command::Feedback(_) | Command::Serve(_) => {
+                false
+            }
         }
     }
 }
@@ -345,6 +360,9 @@ pub fn run() -> ExitCode {
         Command::Rules(command) => rules::run(&command, &face),
         Command::Knowledge(command) => knowledge::run(&command, &face),
         Command::Feedback(command) => feedback::run(&command, &face),
+        Command::Findings(command) => findings::run(&command, &face),
+        Command::Case(command) => case::run(&command, &face),
+        Command::Store(command) => store::run(&command, &face),
         Command::Generate(args) => generate(&args, &face),
     };
     match outcome {

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod cases;
+mod casework;
 mod cli;
 mod deploy;
 mod diagnostics;
@@ -13,14 +15,15 @@ mod ingest;
 mod malformed;
 mod messages;
 mod model;
-mod past;
 mod openapi;
+mod past;
 mod regions;
 mod report;
 mod review;
 mod rules;
 mod serve;
 mod stop;
+mod store;
 mod tidy;
 mod tools;
 mod truth;
