@@ -222,8 +222,7 @@ pub(super) fn run(command: &FindingsCommand, face: &Face) -> Result<Outcome, Err
         FindingsCommand::Export { store, which, out, out_format, unmask } => {
             let formats = Format::parse(out_format)?;
             let store = store::open_existing(&store.url)?;
-            let files =
-                findings::export(store.as_ref(), &which.filter(), &formats, out, *unmask, &face.progress)?;
+            let files = findings::export(store.as_ref(), &which.filter(), &formats, out, *unmask, &face.progress)?;
             for file in files {
                 face.print(&format!("{}\n", file.display()));
             }

@@ -21,9 +21,9 @@ impl<'a> Where<'a> {
         wanted.one_of("f.fixmedins_code", filter.facilities.iter().map(String::as_str));
         wanted.regions(&filter.regions);
         if let Some(list) = wanted.list(filter.persons.iter().map(String::as_str)) {
-            wanted.conditions.push(format!(
-                "f.finding_id in (select p.finding_id from finding_person p where p.psn_no in {list})"
-            ));
+            wanted
+                .conditions
+                .push(format!("f.finding_id in (select p.finding_id from finding_person p where p.psn_no in {list})"));
         }
         wanted.one_of("f.mdtrt_id", filter.encounters.iter().map(String::as_str));
         wanted.one_of("f.result", filter.results.iter().map(String::as_str));

@@ -144,7 +144,9 @@ impl Sql {
         let rows = session.rows(&sql, &wanted.args)?;
         let mut titles = match by {
             By::Rule => names(session.as_mut(), "select rule_code, rule_title from rule")?,
-            By::Facility => names(session.as_mut(), "select fixmedins_code, name from facility where name is not null")?,
+            By::Facility => {
+                names(session.as_mut(), "select fixmedins_code, name from facility where name is not null")?
+            }
             _ => BTreeMap::new(),
         };
         rows.into_iter()

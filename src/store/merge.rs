@@ -269,7 +269,8 @@ impl<'a> Merge<'a> {
             args.push(Arg::from(&self.scan.scan_id));
             args.push(Arg::from(self.at));
             let (scan, at) = (args.len() - 1, args.len());
-            let sql = format!("update finding set last_scan = ${scan}, last_seen_at = ${at} where finding_id in {list}");
+            let sql =
+                format!("update finding set last_scan = ${scan}, last_seen_at = ${at} where finding_id in {list}");
             self.session.run(&sql, &args)?;
         }
         Ok(())

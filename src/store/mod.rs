@@ -146,8 +146,11 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// The database, or what `take` says.
-    fn each(&self, filter: &Filter, take: &mut dyn FnMut(Kept, Vec<FindingLine>) -> Result<(), Error>)
-    -> Result<(), Error>;
+    fn each(
+        &self,
+        filter: &Filter,
+        take: &mut dyn FnMut(Kept, Vec<FindingLine>) -> Result<(), Error>,
+    ) -> Result<(), Error>;
 
     /// Counts and money of the findings that a filter lets pass, added up by something, the most money first.
     ///

@@ -4,14 +4,12 @@
 //! scan that was merged can be *finished*, so one that was killed is never shown as finished. Deliberately unknown here: what
 //! a scan does.
 
-use jiff::civil::DateTime;
 use jiff::Span;
+use jiff::civil::DateTime;
 
 use super::database::{Arg, Row, Session, There};
 use super::sql::Sql;
-use super::{
-    End, Error, FileTaken, Held, Info, Lease, Merged, Scan, ScanRecord, ScanState, schema,
-};
+use super::{End, Error, FileTaken, Held, Info, Lease, Merged, Scan, ScanRecord, ScanState, schema};
 
 const SCAN: &str = "select scan_id, state, started_at, merged_at, ended_at, as_of, rule_set_hash, everyone, merged, record \
                     from scan";
@@ -71,7 +69,9 @@ impl Sql {
     pub(super) fn files_of(&self, scan_id: Option<&str>) -> Result<Vec<FileTaken>, Error> {
         let mut session = self.database.read("list files")?;
         let rows = match scan_id {
-            Some(scan) => session.rows(&format!("{FILE} where scan_id = $1 order by name, sha256"), &[Arg::from(scan)])?,
+            Some(scan) => {
+                session.rows(&format!("{FILE} where scan_id = $1 order by name, sha256"), &[Arg::from(scan)])?
+            }
             None => session.rows(&format!("{FILE} order by name, sha256"), &[])?,
         };
         rows.into_iter().map(file).collect()
@@ -268,7 +268,8 @@ pub(super) fn check_lease(session: &mut dyn Session, lease: &Lease) -> Result<()
 
 /// Who has a lease, its number, and for how many seconds after a heartbeat.
 fn lease_of(session: &mut dyn Session, name: &str) -> Result<(Held, i64, i64), Error> {
-    let row = session.row("select owner, since, heartbeat, number, seconds from lease where name = $1", &[Arg::from(name)])?;
+    let row = session
+        .row("select owner, since, heartbeat, number, seconds from lease where name = $1", &[Arg::from(name)])?;
     let Some(mut row) = row else { return Err(Error::Unknown { what: "lease", name: name.to_owned() }) };
     let held = Held { name: name.to_owned(), owner: row.text()?, since: row.text()?, heartbeat: row.text()? };
     Ok((held, row.int()?, row.int()?))

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::{
-    AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, PgConnection, Postgres as Pg, Row as _, Transaction,
-    TypeInfo as _,
+    AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, PgConnection, Postgres as Pg, Row as _,
+    Transaction, TypeInfo as _,
 };
 use tokio::runtime::Runtime;
 
@@ -134,7 +134,8 @@ impl Database for Postgres {
         let mut session = self.read("check the store")?;
         let mut complaints = Vec::new();
         for table in super::schema::tables() {
-            if let Err(error) = session.number(&format!("select count(*) from (select * from {table}) all_of_it"), &[]) {
+            if let Err(error) = session.number(&format!("select count(*) from (select * from {table}) all_of_it"), &[])
+            {
                 complaints.push(format!("PostgreSQL: `{table}` cannot be read: {error}"));
             }
         }

@@ -111,6 +111,7 @@ told_to_both!(
     only_whom_a_scan_looked_at_can_be_gone,
     a_scan_is_merged_once_and_finished_only_then,
     a_merge_that_fails_leaves_nothing,
+    who_looks_does_not_wait_for_a_scan_that_writes,
     of_two_who_work_on_a_case_the_second_is_told,
     one_at_a_time_has_the_lease,
     files_are_taken_once_and_values_are_remembered,
@@ -209,7 +210,9 @@ fn act(store: &dyn Store, number: u32, act: Act, by: &str, at: &str) -> Case {
 
 fn a_fact_has_one_row_whatever_the_number_of_scans(place: &Place) {
     let store = place.open();
-    let three = || vec![finding(1, "BIL103", "P1", "12"), finding(2, "BIL103", "P2", "7.5"), finding(3, "STY101", "P3", "0.01")];
+    let three = || {
+        vec![finding(1, "BIL103", "P1", "12"), finding(2, "BIL103", "P2", "7.5"), finding(3, "STY101", "P3", "0.01")]
+    };
     assert_eq!(night(store.as_ref(), "01", three()), Merged { new: 3, ..Merged::default() });
     let first = get(store.as_ref(), 1);
     assert_eq!(first.finding, three()[0].0);
@@ -235,7 +238,11 @@ fn a_fact_has_one_row_whatever_the_number_of_scans(place: &Place) {
     assert_eq!(night(store.as_ref(), "03", found), Merged { changed: 1, unchanged: 2, ..Merged::default() });
     let changed = get(store.as_ref(), 1);
     assert_eq!((changed.finding.amount, changed.finding.allocated), (yuan("24.00"), yuan("20.00")));
-    assert_eq!((changed.case.found, changed.case.standing), (yuan("20"), yuan("20")), "nobody has told the facility yet");
+    assert_eq!(
+        (changed.case.found, changed.case.standing),
+        (yuan("20"), yuan("20")),
+        "nobody has told the facility yet"
+    );
     assert_eq!(get(store.as_ref(), 2).finding.rule_hash, "h2");
     let sightings = store.sightings(&id(1)).unwrap();
     assert_eq!(said(store.as_ref(), 1), [What::New, What::Changed]);
@@ -260,7 +267,10 @@ fn a_fact_has_one_row_whatever_the_number_of_scans(place: &Place) {
     let back = get(store.as_ref(), 2);
     assert!(back.case.present && back.case.seen_again);
     assert_eq!(said(store.as_ref(), 2), [What::New, What::NoLongerFound, What::SeenAgain]);
-    assert_eq!(said(store.as_ref(), 1), [What::New, What::Changed, What::NoLongerFound, What::SeenAgain, What::Changed]);
+    assert_eq!(
+        said(store.as_ref(), 1),
+        [What::New, What::Changed, What::NoLongerFound, What::SeenAgain, What::Changed]
+    );
     assert_eq!(store.list(&Filter::default(), Page::default()).unwrap().total, 3);
     let marked = Filter { seen_again: Some(true), ..Filter::default() };
     assert_eq!(store.list(&marked, Page::default()).unwrap().total, 2);
@@ -278,7 +288,11 @@ fn what_was_dismissed_and_comes_back_is_seen_again(place: &Place) {
     assert_eq!(merged, Merged { seen_again: 1, unchanged: 1, ..Merged::default() });
     let kept = get(store.as_ref(), 1);
     assert!(kept.case.seen_again);
-    assert_eq!((kept.case.status, kept.case.outcome.name()), (Status::Closed, "dismissed"), "the decision stands beside it");
+    assert_eq!(
+        (kept.case.status, kept.case.outcome.name()),
+        (Status::Closed, "dismissed"),
+        "the decision stands beside it"
+    );
     let steps = store.steps(&id(1)).unwrap();
     assert_eq!(steps.iter().map(|step| step.action.name()).collect::<Vec<_>>(), ["assign", "dismiss", "seen_again"]);
     assert_eq!((steps[1].reason.as_str(), steps[1].actor.as_str()), ("看过病历", "bureau:王某"));
@@ -399,6 +413,26 @@ fn a_merge_that_fails_leaves_nothing(place: &Place) {
     assert_eq!(night(store.as_ref(), "02", vec![finding(1, "BIL103", "P1", "12")]).unchanged, 1);
 }
 
+fn who_looks_does_not_wait_for_a_scan_that_writes(place: &Place) {
+    let store = place.open();
+    night(store.as_ref(), "01", vec![finding(1, "BIL103", "P1", "12")]);
+    let mut looked = 0;
+    let mut found = (1..=1_200).map(|number| {
+        if number % 400 == 0 {
+            // Another program, opened while the scan is in the middle of its writing, sees what was there before.
+            let another = place.open();
+            assert_eq!(another.list(&Filter::default(), Page::default()).unwrap().total, 1);
+            assert_eq!(another.scan("02").unwrap(), None);
+            looked += 1;
+        }
+        finding(number, "BIL103", "P1", "12")
+    });
+    let merged = store.merge(&scan("02"), &mut found, &Scope::Everyone, "2026-11-02T02:30:00").unwrap();
+    drop(found);
+    assert_eq!((merged, looked), (Merged { new: 1_199, unchanged: 1, ..Merged::default() }, 3));
+    assert_eq!(place.open().list(&Filter::default(), Page::default()).unwrap().total, 1_200);
+}
+
 fn of_two_who_work_on_a_case_the_second_is_told(place: &Place) {
     let store = place.open();
     night(store.as_ref(), "01", vec![finding(1, "BIL103", "P1", "12"), finding(2, "BIL103", "P2", "12")]);
@@ -497,7 +531,8 @@ fn many() -> Vec<Found> {
     (0..1_200)
         .map(|number| {
             let rule = ["BIL103", "BIL104", "STY101", "RAT101"][number as usize % 4];
-            let mut found = finding(number, rule, &format!("P{}", number % 100), &format!("{}.{:02}", number % 97, number % 100));
+            let mut found =
+                finding(number, rule, &format!("P{}", number % 100), &format!("{}.{:02}", number % 97, number % 100));
             found.0.fund_money = rule != "RAT101";
             if rule == "RAT101" {
                 found.0.allocated = Decimal::ZERO;
@@ -543,26 +578,70 @@ fn lists_and_sums_are_those_of_the_findings(place: &Place) {
     let asked: Vec<(&str, Filter, Fits<'_>)> = vec![
         ("all", all(), Box::new(|_| true)),
         ("a rule", Filter { rules: of(&["BIL104"]), ..all() }, Box::new(|f| f.0.rule_code == "BIL104")),
-        ("a family and a rule", Filter { rules: of(&["BIL", "STY101"]), ..all() }, Box::new(|f| f.0.rule_code != "RAT101")),
+        (
+            "a family and a rule",
+            Filter { rules: of(&["BIL", "STY101"]), ..all() },
+            Box::new(|f| f.0.rule_code != "RAT101"),
+        ),
         ("a name", Filter { rules: of(&["name-of-sty101"]), ..all() }, Box::new(|f| f.0.rule_code == "STY101")),
-        ("a facility", Filter { facilities: of(&["H37032300002"]), ..all() }, Box::new(|f| f.0.fixmedins_code.as_deref() == Some("H37032300002"))),
+        (
+            "a facility",
+            Filter { facilities: of(&["H37032300002"]), ..all() },
+            Box::new(|f| f.0.fixmedins_code.as_deref() == Some("H37032300002")),
+        ),
         ("a city", Filter { regions: of(&["370300"]), ..all() }, Box::new(|_| true)),
         ("a province", Filter { regions: of(&["370000"]), ..all() }, Box::new(|_| true)),
         ("another county", Filter { regions: of(&["370324"]), ..all() }, Box::new(|_| false)),
-        ("a person of some line", Filter { persons: of(&["PX"]), ..all() }, Box::new(|f| f.2.contains(&"PX".to_owned()))),
-        ("an encounter", Filter { encounters: of(&["M100"]), ..all() }, Box::new(|f| f.0.mdtrt_id.as_deref() == Some("M100"))),
+        (
+            "a person of some line",
+            Filter { persons: of(&["PX"]), ..all() },
+            Box::new(|f| f.2.contains(&"PX".to_owned())),
+        ),
+        (
+            "an encounter",
+            Filter { encounters: of(&["M100"]), ..all() },
+            Box::new(|f| f.0.mdtrt_id.as_deref() == Some("M100")),
+        ),
         ("certain", Filter { results: of(&["明确违规"]), ..all() }, Box::new(|f| f.0.result == "明确违规")),
         ("grave", Filter { severities: of(&["high", "low"]), ..all() }, Box::new(|f| f.0.severity != "medium")),
-        ("reaching into March", Filter { from: Some(march.0), until: Some(march.1), ..all() }, Box::new(|f| days(&f.0).1 >= march.0 && days(&f.0).0 <= march.1)),
+        (
+            "reaching into March",
+            Filter { from: Some(march.0), until: Some(march.1), ..all() },
+            Box::new(|f| days(&f.0).1 >= march.0 && days(&f.0).0 <= march.1),
+        ),
         ("large", Filter { at_least: Some(yuan("50.50")), ..all() }, Box::new(|f| f.0.amount >= yuan("50.50"))),
         ("exempted", Filter { exempted: Some(true), ..all() }, Box::new(|f| f.0.exempted_by.is_some())),
-        ("not exempted, of the fund", Filter { exempted: Some(false), fund_money: Some(true), ..all() }, Box::new(|f| f.0.exempted_by.is_none() && f.0.fund_money)),
+        (
+            "not exempted, of the fund",
+            Filter { exempted: Some(false), fund_money: Some(true), ..all() },
+            Box::new(|f| f.0.exempted_by.is_none() && f.0.fund_money),
+        ),
         ("gone", Filter { present: Some(false), ..all() }, Box::new(|_| false)),
         ("due", Filter { due_by: Some(30_000), ..all() }, Box::new(|_| false)),
-        ("new, by status", Filter { statuses: vec![Status::New], sighted: Some(("01".to_owned(), What::New)), ..all() }, Box::new(|_| true)),
+        (
+            "new, by status",
+            Filter { statuses: vec![Status::New], sighted: Some(("01".to_owned(), What::New)), ..all() },
+            Box::new(|_| true),
+        ),
         ("closed", Filter { statuses: vec![Status::Closed], ..all() }, Box::new(|_| false)),
-        ("everything at once", Filter { rules: of(&["BIL"]), facilities: of(&["H37032300000"]), persons: of(&["P0", "P40"]), results: of(&["明确违规"]), from: Some(march.0), ..all() },
-            Box::new(|f| f.0.rule_code.starts_with("BIL") && f.0.fixmedins_code.as_deref() == Some("H37032300000") && ["P0", "P40"].contains(&f.2[0].as_str()) && f.0.result == "明确违规" && days(&f.0).1 >= march.0)),
+        (
+            "everything at once",
+            Filter {
+                rules: of(&["BIL"]),
+                facilities: of(&["H37032300000"]),
+                persons: of(&["P0", "P40"]),
+                results: of(&["明确违规"]),
+                from: Some(march.0),
+                ..all()
+            },
+            Box::new(|f| {
+                f.0.rule_code.starts_with("BIL")
+                    && f.0.fixmedins_code.as_deref() == Some("H37032300000")
+                    && ["P0", "P40"].contains(&f.2[0].as_str())
+                    && f.0.result == "明确违规"
+                    && days(&f.0).1 >= march.0
+            }),
+        ),
     ];
     for (name, filter, fits) in &asked {
         let mut wanted: Vec<&Finding> = found.iter().filter(|found| fits(found)).map(|(finding, ..)| finding).collect();
@@ -575,7 +654,12 @@ fn lists_and_sums_are_those_of_the_findings(place: &Place) {
         assert!(second.iter().eq(wanted.iter().copied().skip(3).take(4)), "{name}");
         for by in By::ALL {
             let sums = store.sum(filter, *by).unwrap();
-            assert_eq!(sums.iter().map(|sum| sum.findings).sum::<u64>(), wanted.len() as u64, "{name} by {}", by.name());
+            assert_eq!(
+                sums.iter().map(|sum| sum.findings).sum::<u64>(),
+                wanted.len() as u64,
+                "{name} by {}",
+                by.name()
+            );
             let money: Decimal = wanted.iter().map(|finding| finding.allocated).sum();
             assert_eq!(sums.iter().map(|sum| sum.allocated).sum::<Decimal>(), money, "{name} by {}", by.name());
             let apart: Decimal = wanted.iter().filter(|f| f.fund_money).map(|finding| finding.amount).sum();
@@ -734,13 +818,21 @@ fn what_was_changed_behind_its_back_is_found(place: &Place) {
             "update finding_text set message = '参保人 P1 计费 2，上限 1' where finding_id like '%1'",
             "is not as it was written",
         ),
-        ("update finding_line set feedetl_sn = '2'", "update finding_line set feedetl_sn = '1'", "not as it was written"),
+        (
+            "update finding_line set feedetl_sn = '2'",
+            "update finding_line set feedetl_sn = '1'",
+            "not as it was written",
+        ),
         (
             "update finding set status = 'closed' where version = 1",
             "update finding set status = 'appeal_open' where version = 1",
             "not where its last step led",
         ),
-        ("update finding set version = 3 where version = 1", "update finding set version = 1 where version = 3", "number of its steps"),
+        (
+            "update finding set version = 3 where version = 1",
+            "update finding set version = 1 where version = 3",
+            "number of its steps",
+        ),
         ("update finding set standing = 1300", "update finding set standing = 1200", "money does not add up"),
         ("update sighting set what = 'changed'", "update sighting set what = 'new'", "that no scan found"),
     ] {
@@ -785,7 +877,8 @@ fn a_place_that_is_no_store_is_left_alone() {
         assert!(error(url).contains(said), "{}", error(url));
     }
     assert!(error(&format!("sqlite:{}", folder.path().display())).contains("a folder"));
-    std::fs::write(folder.path().join("notes.txt"), "notes, long enough to have a head of a hundred bytes ".repeat(9)).unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "notes, long enough to have a head of a hundred bytes ".repeat(9))
+        .unwrap();
     assert!(error(&at("notes.txt")).contains("no SQLite database"), "{}", error(&at("notes.txt")));
     rusqlite::Connection::open(folder.path().join("other.db")).unwrap().execute_batch("create table t (x)").unwrap();
     let before = std::fs::read(folder.path().join("other.db")).unwrap();
@@ -853,9 +946,11 @@ fn the_command_lists_shows_and_exports_with_masks() {
     assert!(said.contains(&id(1)) && !said.contains(&id(2)) && said.contains("1 findings"), "{said}");
     let all = text(&fundaudit(&["findings", "list", "--store", url, "--all", "--order", "rule", "--take", "2"]).stdout);
     assert!(all.contains("3 findings, 1 more: --skip 2"), "{all}");
-    let sums = text(&fundaudit(&["findings", "list", "--store", url, "--all", "--by", "rule", "--format", "csv"]).stdout);
+    let sums =
+        text(&fundaudit(&["findings", "list", "--store", url, "--all", "--by", "rule", "--format", "csv"]).stdout);
     assert!(sums.contains("\nBIL103,BIL103 的名称,2,13.00,13.00,13.00,0.00,"), "{sums}");
-    let json = text(&fundaudit(&["findings", "list", "--store", url, "--all", "--rule", "IDN", "--format", "json"]).stdout);
+    let json =
+        text(&fundaudit(&["findings", "list", "--store", url, "--all", "--rule", "IDN", "--format", "json"]).stdout);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!((json["total"].as_u64(), json["findings"][0]["allocated"].as_str()), (Some(1), Some("30.00")));
 
@@ -879,7 +974,15 @@ fn the_command_lists_shows_and_exports_with_masks() {
         assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
     };
     export(&["--out-format", "csv,json,parquet,xlsx"]);
-    for name in ["findings.csv", "findings.json", "findings.parquet", "findings.xlsx", "finding_lines.csv", "finding_lines.parquet", "cases.csv"] {
+    for name in [
+        "findings.csv",
+        "findings.json",
+        "findings.parquet",
+        "findings.xlsx",
+        "finding_lines.csv",
+        "finding_lines.parquet",
+        "cases.csv",
+    ] {
         assert!(out.join(name).is_file(), "{name}");
     }
     let read = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
@@ -977,7 +1080,8 @@ fn a_full_disk_is_said_and_nothing_is_lost() {
 }
 
 fn leftovers(folder: &Path) -> Vec<String> {
-    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    let names =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
     names.filter(|name| name.starts_with('.')).collect()
 }
 
@@ -991,7 +1095,12 @@ fn a_hundred_thousand_findings_answer_at_once() {
         .map(|number| {
             let spread = number.wrapping_mul(2_654_435_761);
             let rule = format!("BIL{}", 101 + spread % 40);
-            let mut found = finding(spread, &rule, &format!("3703{:07}", spread % 60_000), &format!("{}.{:02}", spread % 5_000, spread % 100));
+            let mut found = finding(
+                spread,
+                &rule,
+                &format!("3703{:07}", spread % 60_000),
+                &format!("{}.{:02}", spread % 5_000, spread % 100),
+            );
             found.0.fixmedins_code = Some(format!("H3703230{:04}", spread % 300));
             let first = day::parse("2026-01-01").unwrap() + i32::try_from(spread % 300).unwrap();
             found.0.from_day = Some(day::text(first));
@@ -1035,7 +1144,14 @@ fn a_hundred_thousand_findings_answer_at_once() {
             slow.push(name);
         }
     };
-    for (name, filter) in [("all", Filter::default()), ("a rule", rule), ("a facility", facility), ("a month", march), ("six conditions", worst), ("new in a scan", sighted)] {
+    for (name, filter) in [
+        ("all", Filter::default()),
+        ("a rule", rule),
+        ("a facility", facility),
+        ("a month", march),
+        ("six conditions", worst),
+        ("new in a scan", sighted),
+    ] {
         for order in Order::ALL {
             timed(format!("list {name} by {}", order.name()), &|| {
                 store.list(&filter, Page { order: *order, ..Page::default() }).unwrap();
