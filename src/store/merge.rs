@@ -51,6 +51,9 @@ impl Sql {
         merge.forget(scope)?;
         merge.put_rules()?;
         let merged = merge.merged;
+        if let Some(lease) = &scan.lease {
+            night::hold_lease(session.as_mut(), lease)?;
+        }
         night::merged(session.as_mut(), scan, &merged, at)?;
         session.commit()?;
         Ok(merged)

@@ -117,7 +117,9 @@ pub trait Store: Send + Sync {
     fn recall(&self, name: &str) -> Result<Option<String>, Error>;
 
     /// Takes the lease of this name, for so many seconds from `now` unless a heartbeat comes. A lease that its owner let
-    /// lapse is taken over; the owner of a lease may take it anew.
+    /// lapse is taken over; the same owner may take it anew, so two that are at work never have the same name. Who may not have
+    /// it is told at once, also while a merge writes. A heartbeat has to wait for a merge in SQLite: let a lease last longer than the
+    /// longest of them, and take [`Error::Busy`] for what it says, not for a loss.
     ///
     /// # Errors
     /// [`Error::Held`] names who has it; the database.

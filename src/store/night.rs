@@ -91,6 +91,12 @@ impl Sql {
 
     pub(super) fn take_lease(&self, name: &str, owner: &str, now: &str, seconds: u32) -> Result<Lease, Error> {
         let moment = time(now)?;
+        // Looked at first: who may not have it is told at once, also while a merge writes.
+        let mut looked = self.database.read("look at a lease")?;
+        if let Some(lease) = lease_of(looked.as_mut(), name)? {
+            lease.free_for(owner, moment)?;
+        }
+        drop(looked);
         let mut session = self.database.write("take a lease")?;
         // A row to wait for: of two that come at once the second sees what the first has done.
         session.put(
@@ -99,13 +105,9 @@ impl Sql {
             There::Stays,
             &[vec![Arg::from(name), Arg::from(""), Arg::from(0_i64), Arg::from(now), Arg::from(now), Arg::from(0_i64)]],
         )?;
-        session.run("update lease set number = number where name = $1", &[Arg::from(name)])?;
-        let (held, number, lasting) = lease_of(session.as_mut(), name)?;
-        let lapsed = lasting == 0 || time(&held.heartbeat)?.saturating_add(Span::new().seconds(lasting)) < moment;
-        if !lapsed && held.owner != owner {
-            return Err(Error::Held(held));
-        }
-        let number = number + 1;
+        let known = locked(session.as_mut(), name)?;
+        known.free_for(owner, moment)?;
+        let number = known.number + 1;
         session.run(
             "update lease set owner = $1, number = $2, since = $3, heartbeat = $3, seconds = $4 where name = $5",
             &[
@@ -123,7 +125,7 @@ impl Sql {
     pub(super) fn keep_lease(&self, lease: &Lease, now: &str) -> Result<(), Error> {
         time(now)?;
         let mut session = self.database.write("keep a lease")?;
-        check_lease(session.as_mut(), lease)?;
+        locked(session.as_mut(), &lease.name)?.is_still(lease)?;
         session.run("update lease set heartbeat = $1 where name = $2", &[Arg::from(now), Arg::from(&lease.name)])?;
         session.commit()
     }
@@ -148,7 +150,7 @@ impl Sql {
         let sql = format!("{SCAN} where state = $1 order by started_at desc, scan_id desc limit 1");
         info.last_scan = session.row(&sql, &[Arg::from(ScanState::Finished.name())])?.map(scan).transpose()?;
         for mut row in session.rows("select name from lease where seconds > 0 order by name", &[])? {
-            info.leases.push(lease_of(session.as_mut(), &row.text()?)?.0);
+            info.leases.extend(lease_of(session.as_mut(), &row.text()?)?.map(|known| known.held));
         }
         Ok(info)
     }
@@ -255,24 +257,56 @@ pub(super) fn remember(session: &mut dyn Session, name: &str, value: &str) -> Re
     session.put("remembered", &["name", "value"], There::Goes(&["name"]), &[row])
 }
 
-/// Fails unless the lease is still its owner's.
+/// Fails unless the lease is still its owner's. Others may take it over before this transaction ends.
 pub(super) fn check_lease(session: &mut dyn Session, lease: &Lease) -> Result<(), Error> {
-    // Touched, so that nobody takes it over before this transaction ends.
-    session.run("update lease set number = number where name = $1", &[Arg::from(&lease.name)])?;
-    let (held, number, lasting) = lease_of(session, &lease.name)?;
-    if number == lease.number && held.owner == lease.owner && lasting > 0 {
-        return Ok(());
-    }
-    Err(Error::Held(held))
+    lease_of(session, &lease.name)?.ok_or_else(|| no_lease(&lease.name))?.is_still(lease)
 }
 
-/// Who has a lease, its number, and for how many seconds after a heartbeat.
-fn lease_of(session: &mut dyn Session, name: &str) -> Result<(Held, i64, i64), Error> {
-    let row = session
-        .row("select owner, since, heartbeat, number, seconds from lease where name = $1", &[Arg::from(name)])?;
-    let Some(mut row) = row else { return Err(Error::Unknown { what: "lease", name: name.to_owned() }) };
+/// The same, and nobody takes it over before this transaction ends.
+pub(super) fn hold_lease(session: &mut dyn Session, lease: &Lease) -> Result<(), Error> {
+    locked(session, &lease.name)?.is_still(lease)
+}
+
+/// A lease as it is kept.
+struct Known {
+    held: Held,
+    number: i64,
+    /// After a heartbeat it lapses in so many seconds; 0: it was given back.
+    lasting: i64,
+}
+
+impl Known {
+    fn free_for(&self, owner: &str, moment: DateTime) -> Result<(), Error> {
+        let lapses = time(&self.held.heartbeat)?.saturating_add(Span::new().seconds(self.lasting));
+        if self.lasting == 0 || lapses < moment || self.held.owner == owner {
+            return Ok(());
+        }
+        Err(Error::Held(self.held.clone()))
+    }
+
+    fn is_still(&self, lease: &Lease) -> Result<(), Error> {
+        if self.number == lease.number && self.held.owner == lease.owner && self.lasting > 0 {
+            return Ok(());
+        }
+        Err(Error::Held(self.held.clone()))
+    }
+}
+
+fn lease_of(session: &mut dyn Session, name: &str) -> Result<Option<Known>, Error> {
+    let sql = "select owner, since, heartbeat, number, seconds from lease where name = $1";
+    let Some(mut row) = session.row(sql, &[Arg::from(name)])? else { return Ok(None) };
     let held = Held { name: name.to_owned(), owner: row.text()?, since: row.text()?, heartbeat: row.text()? };
-    Ok((held, row.int()?, row.int()?))
+    Ok(Some(Known { held, number: row.int()?, lasting: row.int()? }))
+}
+
+/// Touches a lease, so that whoever wants to change it waits for this transaction, and reads it.
+fn locked(session: &mut dyn Session, name: &str) -> Result<Known, Error> {
+    session.run("update lease set number = number where name = $1", &[Arg::from(name)])?;
+    lease_of(session, name)?.ok_or_else(|| no_lease(name))
+}
+
+fn no_lease(name: &str) -> Error {
+    Error::Unknown { what: "lease", name: name.to_owned() }
 }
 
 fn time(text: &str) -> Result<DateTime, Error> {

@@ -111,6 +111,7 @@ told_to_both!(
     only_whom_a_scan_looked_at_can_be_gone,
     a_scan_is_merged_once_and_finished_only_then,
     a_merge_that_fails_leaves_nothing,
+    who_looks_does_not_wait_for_a_scan_that_writes,
     of_two_who_work_on_a_case_the_second_is_told,
     one_at_a_time_has_the_lease,
     files_are_taken_once_and_values_are_remembered,
@@ -410,6 +411,32 @@ fn a_merge_that_fails_leaves_nothing(place: &Place) {
     assert_eq!(store.scan("02").unwrap(), None);
     assert!(get(store.as_ref(), 1).case.present);
     assert_eq!(night(store.as_ref(), "02", vec![finding(1, "BIL103", "P1", "12")]).unchanged, 1);
+}
+
+fn who_looks_does_not_wait_for_a_scan_that_writes(place: &Place) {
+    let store = place.open();
+    night(store.as_ref(), "01", vec![finding(1, "BIL103", "P1", "12")]);
+    let lease = store.lease("scan", "night@a:17", "2026-11-02T02:19:00", 3_600).unwrap();
+    let record = ScanRecord { lease: Some(lease), ..scan("02") };
+    let mut looked = 0;
+    let mut found = (1..=1_200).map(|number| {
+        if number % 400 == 0 {
+            // Another program, opened while the scan is in the middle of its writing, sees what was there before.
+            let another = place.open();
+            assert_eq!(another.list(&Filter::default(), Page::default()).unwrap().total, 1);
+            assert_eq!(another.scan("02").unwrap(), None);
+            // A second scan is told at once who is at work.
+            let watch = Stopwatch::start();
+            let held = another.lease("scan", "night@b:4", "2026-11-02T02:20:00", 60).unwrap_err();
+            assert!(matches!(held, Error::Held(held) if held.owner == "night@a:17"));
+            assert!(watch.elapsed().as_secs() < 2);
+            looked += 1;
+        }
+        finding(number, "BIL103", "P1", "12")
+    });
+    let merged = store.merge(&record, &mut found, &Scope::Everyone, "2026-11-02T02:30:00").unwrap();
+    assert_eq!((merged, looked), (Merged { new: 1_199, unchanged: 1, ..Merged::default() }, 3));
+    assert_eq!(place.open().list(&Filter::default(), Page::default()).unwrap().total, 1_200);
 }
 
 fn of_two_who_work_on_a_case_the_second_is_told(place: &Place) {
