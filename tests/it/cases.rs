@@ -717,7 +717,7 @@ impl Dice {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % sides
+        usize::try_from(self.0 >> 11).unwrap() % sides
     }
 
     fn pick<T: Clone>(&mut self, of: &[T]) -> T {
