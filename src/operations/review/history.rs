@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::super::Error;
-use super::pending::{AtIssue, joined};
+use super::pending::{AtIssue, forms_of, joined};
 use crate::engine::{Facility, Setting, Tables};
 use crate::ingest::{Dataset, Past};
 use crate::progress::{Progress, Silent};
@@ -143,7 +143,7 @@ impl History for With<'_> {
         }
         let internal = |e| Error::Engine(format!("cannot lay what is told of the past to what is known: {e}"));
         let told = AtIssue::of(self.told).map_err(internal)?;
-        joined(self.told, &known, &told, wanted).map_err(internal)
+        joined(self.told, &known, &told, &forms_of(wanted)).map_err(internal)
     }
 
     fn first_day(&self) -> i32 {
