@@ -175,7 +175,7 @@ fn what_the_pages_say_to_type_exists() {
                         word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-')
                     });
                     // A word in the place of a subcommand may be a path of the example.
-                    let groups = ["rules", "knowledge", "feedback", "case"];
+                    let groups = ["rules", "knowledge", "feedback", "case", "findings", "store"];
                     let depth = if groups.contains(&words[1]) { 2 } else { 1 };
                     let named: Vec<String> = named.take(depth).map(|word| (*word).to_owned()).collect();
                     let words_of: Vec<&str> = named.iter().map(String::as_str).collect();
