@@ -133,7 +133,7 @@ fn main() -> Fallible<()> {
         let started: Vec<_> = (0..args.threads.max(1)).map(|_| threads.spawn(work)).collect();
         started.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err("a thread panicked".into()))).collect()
     });
-    let seconds = all.elapsed().as_secs_f64();
+    let micros = all.elapsed().as_micros().max(1);
     let mut reviews = Vec::new();
     for spent in spent {
         reviews.extend(spent?);
@@ -143,7 +143,7 @@ fn main() -> Fallible<()> {
     let line = json!({
         "lines": args.lines, "claims": claims.len(), "threads": args.threads, "reviews": reviews.len(),
         "past_lines_mean": past_lines / claims.len(),
-        "a_second": (args.reviews as f64 / seconds).round(),
+        "a_second": args.reviews as u128 * 1_000_000 / micros,
         "review_us": percentiles(reviews), "read_us": percentiles(reads),
         "digest": digest,
     });
@@ -254,16 +254,30 @@ fn claim(whole: &Tables, encounter: &str, number: usize, lines: usize) -> Fallib
     let shift = (last.div_euclid(DAY) - begins.div_euclid(DAY) + 2) * DAY;
     let rows: UInt32Array = (0..lines).map(|line| u32::try_from(line % own.num_rows()).ok()).collect();
     tables.insert(Table::FeeDetail, take_record_batch(&own, &rows)?);
+    // What is charged once more is charged on later days: the encounter is longer, not denser.
+    let days = times(&own, "fee_ocur_time").into_iter().map(|time| time.div_euclid(DAY));
+    let days = days.clone().max().unwrap_or(0) - days.min().unwrap_or(0) + 1;
+    let again = |row: usize| i64::try_from(row / own.num_rows()).unwrap_or(0) * days * DAY;
     let mut moved = Tables::new();
     for (table, batch) in tables {
-        moved.insert(table, renamed(&batch, number, shift)?);
+        moved.insert(
+            table,
+            renamed(&batch, number, &|name, row| {
+                shift
+                    + match name {
+                        "fee_ocur_time" => again(row),
+                        "begntime" => 0,
+                        _ => again(lines.saturating_sub(1)),
+                    }
+            })?,
+        );
     }
     let ends = times(&moved[&Table::Settlement], "setl_time").into_iter().max().unwrap_or(begins + shift);
     Ok(Some(Pending { day: i32::try_from(ends.div_euclid(DAY))?, tables: moved }))
 }
 
 /// Rows under new ids, at another time.
-fn renamed(batch: &RecordBatch, number: usize, shift: i64) -> Fallible<RecordBatch> {
+fn renamed(batch: &RecordBatch, number: usize, later: &dyn Fn(&str, usize) -> i64) -> Fallible<RecordBatch> {
     let rows = batch.num_rows();
     let mut columns: Vec<ArrayRef> = Vec::new();
     for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
@@ -277,8 +291,9 @@ fn renamed(batch: &RecordBatch, number: usize, shift: i64) -> Fallible<RecordBat
             "drug_trac_codg" => each(&|row| format!("99{number:09}{row:09}")),
             "init_feedetl_sn" | "init_setl_id" | "refd_setl_flag" => new_null_array(field.data_type(), rows),
             "fee_ocur_time" | "begntime" | "endtime" | "setl_time" => {
-                let times = column.as_primitive::<TimestampMicrosecondType>().iter();
-                Arc::new(times.map(|time| time.map(|time| time + shift)).collect::<TimestampMicrosecondArray>())
+                let times = column.as_primitive::<TimestampMicrosecondType>().iter().enumerate();
+                let moved = times.map(|(row, time)| time.map(|time| time + later(field.name(), row)));
+                Arc::new(moved.collect::<TimestampMicrosecondArray>())
             }
             _ => Arc::clone(column),
         });

@@ -4,6 +4,7 @@
 //! meaning here, in the order in which a rule applies them: `with`, `about`, `match`, `sequence`, `per` and `measure`,
 //! `unless`, `not_evaluated_when`, `where`, `amount`, lines. Deliberately unknown here: any single rule.
 
+use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -15,7 +16,7 @@ use arrow::array::{
 use arrow::compute::{SortOptions, cast, take};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type};
 use arrow::error::ArrowError;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use rust_decimal::Decimal;
 
 use super::answers::{Answer, Answers, Count};
@@ -221,8 +222,8 @@ impl<'a> Run<'_, 'a> {
             return Ok(false);
         }
         let numbers = self.views.numbers(self.view(), "mdtrt_id")?;
-        let wanted: HashSet<u32> = wanted.iter().filter_map(|id| self.views.number_of(id)).collect();
-        Ok(!(0..frame.rows()).any(|row| wanted.contains(&numbers[frame.source_row(row) as usize])))
+        let wanted = Numbers::of(wanted, self.views);
+        Ok(!(0..frame.rows()).any(|row| wanted.has(numbers[frame.source_row(row) as usize])))
     }
 
     /// The rows to begin with, and whether `about` has been asked of them for good.
@@ -394,7 +395,7 @@ impl<'a> Run<'_, 'a> {
     }
 
     /// Which columns are missing, in words.
-    fn missing(&self, lacks: &Lacks<'_>, bits: u64) -> String {
+    fn missing(&self, lacks: &Lacks<'_, '_>, bits: u64) -> String {
         let missing: Vec<String> = lacks.names(bits).map(|name| self.lacking(name)).collect();
         if missing.is_empty() { "无法计算".to_owned() } else { format!("缺少 {}", missing.join("、")) }
     }
@@ -700,7 +701,7 @@ impl<'a> Run<'_, 'a> {
         count: Count,
         hits: &[u32],
         because: &[String],
-        lacks: &Lacks<'_>,
+        lacks: &Lacks<'_, '_>,
         found: &mut Found,
     ) -> Result<(), ArrowError> {
         let lacking = |bits| self.missing(lacks, bits);
@@ -794,8 +795,8 @@ impl<'a> Run<'_, 'a> {
             return Ok(None);
         }
         let numbers = self.views.numbers(self.view(), "mdtrt_id")?;
-        let wanted: HashSet<u32> = encounters.iter().filter_map(|id| self.views.number_of(id)).collect();
-        let of = |frame: &Frame<'a>, row: usize| wanted.contains(&numbers[frame.source_row(row) as usize]);
+        let wanted = Numbers::of(encounters, self.views);
+        let of = |frame: &Frame<'a>, row: usize| wanted.has(numbers[frame.source_row(row) as usize]);
         Ok(Some(match rows {
             None => (0..frame.rows()).map(|row| of(frame, row)).collect(),
             Some((rows, starts)) => {
@@ -1114,25 +1115,49 @@ fn to_money(array: &ArrayRef) -> Result<Vec<Decimal>, ArrowError> {
     }
 }
 
-/// Columns that may be null, and which of them are.
-struct Lacks<'n> {
-    columns: Vec<(&'n String, ArrayRef)>,
+/// Columns that may be null, and which of them are; looked at when a row lacks something, which few do.
+struct Lacks<'f, 'a> {
+    frame: &'f Frame<'a>,
+    names: &'f [String],
+    columns: OnceCell<Vec<(&'f String, ArrayRef)>>,
 }
 
-impl<'n> Lacks<'n> {
-    fn of(frame: &Frame<'_>, names: &'n [String]) -> Lacks<'n> {
-        // A bit each; no condition has as many.
-        let named = names.iter().take(64);
-        Lacks { columns: named.filter_map(|name| frame.column(name).ok().map(|column| (name, column))).collect() }
+impl<'f, 'a> Lacks<'f, 'a> {
+    fn of(frame: &'f Frame<'a>, names: &'f [String]) -> Lacks<'f, 'a> {
+        Lacks { frame, names, columns: OnceCell::new() }
+    }
+
+    fn columns(&self) -> &[(&'f String, ArrayRef)] {
+        self.columns.get_or_init(|| {
+            // A bit each; no condition has as many.
+            let named = self.names.iter().take(64);
+            named.filter_map(|name| self.frame.column(name).ok().map(|column| (name, column))).collect()
+        })
     }
 
     /// The columns that are null in a row.
     fn bits(&self, row: usize) -> u64 {
-        self.columns.iter().enumerate().fold(0, |bits, (at, (_, column))| bits | u64::from(column.is_null(row)) << at)
+        let columns = self.columns().iter().enumerate();
+        columns.fold(0, |bits, (at, (_, column))| bits | u64::from(column.is_null(row)) << at)
     }
 
-    fn names(&self, bits: u64) -> impl Iterator<Item = &'n str> {
-        let chosen = self.columns.iter().enumerate().filter(move |(at, _)| bits >> at & 1 == 1);
+    fn names(&self, bits: u64) -> impl Iterator<Item = &'f str> {
+        let chosen = self.columns().iter().enumerate().filter(move |(at, _)| bits >> at & 1 == 1);
         chosen.map(|(_, (name, _))| name.as_str())
+    }
+}
+
+/// Numbers of some texts of a unit.
+struct Numbers(Vec<u32>);
+
+impl Numbers {
+    fn of(ids: &BTreeSet<String>, views: &Views<'_>) -> Numbers {
+        let mut numbers: Vec<u32> = ids.iter().filter_map(|id| views.number_of(id)).collect();
+        numbers.sort_unstable();
+        Numbers(numbers)
+    }
+
+    fn has(&self, number: u32) -> bool {
+        self.0.binary_search(&number).is_ok()
     }
 }

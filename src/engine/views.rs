@@ -18,7 +18,7 @@ use arrow::array::{
 use arrow::compute::take;
 use arrow::datatypes::UInt32Type;
 use arrow::error::ArrowError;
-use hashbrown::HashMap;
+use hashbrown::{Equivalent, HashMap};
 use rust_decimal::Decimal;
 
 use super::claims::{Claims, at, day, day_of, decimal, text, texts, time};
@@ -132,6 +132,16 @@ fn of_stay(name: &str) -> Option<&'static str> {
 
 /// Something for each column of a view.
 type ByColumn<T> = HashMap<(View, String), T>;
+
+/// A column of a view, asked for without a text of one's own.
+#[derive(Hash)]
+struct Asked<'n>(View, &'n str);
+
+impl Equivalent<(View, String)> for Asked<'_> {
+    fn equivalent(&self, (view, name): &(View, String)) -> bool {
+        self.0 == *view && self.1 == name
+    }
+}
 
 /// Values of a part of an expression, and the place among them of each line's.
 type Shared = (ArrayRef, UInt32Array);
@@ -383,8 +393,7 @@ impl<'a> Views<'a> {
     pub fn column(&self, view: View, name: &str) -> Result<ArrayRef, ArrowError> {
         // Both views of lines are the same rows; `paid_line` adds a condition.
         let view = if view == View::PaidLine { View::Line } else { view };
-        let key = (view, name.to_owned());
-        if let Some(found) = self.cache.borrow().get(&key) {
+        if let Some(found) = self.cache.borrow().get(&Asked(view, name)) {
             return Ok(Arc::clone(found));
         }
         let made = match view {
@@ -400,7 +409,7 @@ impl<'a> Views<'a> {
             View::RawLine | View::RawSettlement => self.raw_column(view, name),
             View::Trace => self.trace_column(name),
         }?;
-        self.cache.borrow_mut().insert(key, Arc::clone(&made));
+        self.cache.borrow_mut().insert((view, name.to_owned()), Arc::clone(&made));
         Ok(made)
     }
 
@@ -448,7 +457,7 @@ impl<'a> Views<'a> {
             && rows.len() < self.claims.lines.num_rows() / 4
             && LINES_OWN.contains(&name)
             && of_stay(name).is_none()
-            && !self.cache.borrow().contains_key(&(View::Line, name.to_owned()))
+            && !self.cache.borrow().contains_key(&Asked(View::Line, name))
     }
 
     /// Whether a column of lines is that of their encounters, for every line.
@@ -515,7 +524,7 @@ impl<'a> Views<'a> {
     pub fn is_numbered(&self, view: View, name: &str) -> bool {
         let view = if view == View::PaidLine { View::Line } else { view };
         view != View::Line
-            || self.numbers.borrow().contains_key(&(view, name.to_owned()))
+            || self.numbers.borrow().contains_key(&Asked(view, name))
             || self.as_read(view, name).and_then(|b| b.named(name)).is_none_or(|c| c.as_string_opt::<i32>().is_none())
     }
 
@@ -545,8 +554,7 @@ impl<'a> Views<'a> {
         number: &dyn Fn(&StringArray) -> Vec<u32>,
     ) -> Result<Rc<Vec<u32>>, ArrowError> {
         let view = if view == View::PaidLine { View::Line } else { view };
-        let key = (view, name.to_owned());
-        if let Some(found) = cache.borrow().get(&key) {
+        if let Some(found) = cache.borrow().get(&Asked(view, name)) {
             return Ok(Rc::clone(found));
         }
         // Few encounters and stays stand for many lines.
@@ -564,7 +572,7 @@ impl<'a> Views<'a> {
             number(as_text(&self.column(view, name)?)?)
         };
         let made = Rc::new(made);
-        cache.borrow_mut().insert(key, Rc::clone(&made));
+        cache.borrow_mut().insert((view, name.to_owned()), Rc::clone(&made));
         Ok(made)
     }
 
@@ -586,12 +594,11 @@ impl<'a> Views<'a> {
     /// The view has no such column, or it was not read.
     pub fn rows_of(&self, view: View, name: &str) -> Result<Rc<ByNumber>, ArrowError> {
         let view = if view == View::PaidLine { View::Line } else { view };
-        let key = (view, name.to_owned());
-        if let Some(found) = self.rows_of.borrow().get(&key) {
+        if let Some(found) = self.rows_of.borrow().get(&Asked(view, name)) {
             return Ok(Rc::clone(found));
         }
         let made = Rc::new(ByNumber::new(&self.numbers(view, name)?));
-        self.rows_of.borrow_mut().insert(key, Rc::clone(&made));
+        self.rows_of.borrow_mut().insert((view, name.to_owned()), Rc::clone(&made));
         Ok(made)
     }
 
@@ -601,12 +608,11 @@ impl<'a> Views<'a> {
     /// There is no such column, or it was not read.
     pub fn rows_of_codes(&self, view: View, name: &str) -> Result<Rc<ByNumber>, ArrowError> {
         let view = if view == View::PaidLine { View::Line } else { view };
-        let key = (view, name.to_owned());
-        if let Some(found) = self.rows_of_codes.borrow().get(&key) {
+        if let Some(found) = self.rows_of_codes.borrow().get(&Asked(view, name)) {
             return Ok(Rc::clone(found));
         }
         let made = Rc::new(ByNumber::new(&self.codes(view, name)?));
-        self.rows_of_codes.borrow_mut().insert(key, Rc::clone(&made));
+        self.rows_of_codes.borrow_mut().insert((view, name.to_owned()), Rc::clone(&made));
         Ok(made)
     }
 
@@ -626,12 +632,11 @@ impl<'a> Views<'a> {
         compute: impl FnOnce() -> Result<BooleanArray, ArrowError>,
     ) -> Result<BooleanArray, ArrowError> {
         let view = if view == View::PaidLine { View::Line } else { view };
-        let key = (view, name.to_owned());
-        if let Some(found) = self.masks.borrow().get(&key) {
+        if let Some(found) = self.masks.borrow().get(&Asked(view, name)) {
             return Ok(found.clone());
         }
         let made = compute()?;
-        self.masks.borrow_mut().insert(key, made.clone());
+        self.masks.borrow_mut().insert((view, name.to_owned()), made.clone());
         Ok(made)
     }
 
@@ -645,12 +650,11 @@ impl<'a> Views<'a> {
         name: &str,
         find: impl FnOnce() -> Result<Chosen, ArrowError>,
     ) -> Result<Rc<Chosen>, ArrowError> {
-        let key = (view, name.to_owned());
-        if let Some(found) = self.chosen.borrow().get(&key) {
+        if let Some(found) = self.chosen.borrow().get(&Asked(view, name)) {
             return Ok(Rc::clone(found));
         }
         let found = Rc::new(find()?);
-        self.chosen.borrow_mut().insert(key, Rc::clone(&found));
+        self.chosen.borrow_mut().insert((view, name.to_owned()), Rc::clone(&found));
         Ok(found)
     }
 

@@ -439,6 +439,57 @@ fn a_claim_is_held_against_the_past_and_not_against_itself() {
     assert!(past.unwrap().findings.is_empty());
 }
 
+/// A part of a stay of P1 at H1 that goes on over the turn of a year, with so many days of nursing of class II.
+fn part_of_stay(encounter: &str, begin: &str, end: &str, days: u32) -> Tables {
+    let fen = 12 * days;
+    rows(&[
+        (
+            Table::Settlement,
+            &[&format!(
+                "setl_id=S{encounter} mdtrt_id={encounter} psn_no=P1 fixmedins_code=H1 setl_time={end} medfee_sumamt={fen} inscp_amt={fen}"
+            )],
+        ),
+        (
+            Table::Encounter,
+            &[&format!(
+                "mdtrt_id={encounter} psn_no=P1 fixmedins_code=H1 med_type=21 begntime={begin} endtime={end} ars_year_ipt_flag=1"
+            )],
+        ),
+        (
+            Table::FeeDetail,
+            &[&format!(
+                "feedetl_sn=1 mdtrt_id={encounter} setl_id=S{encounter} psn_no=P1 fixmedins_code=H1 hilist_code=001201000040000 fee_ocur_time={begin} cnt={days} pric=12 det_item_fee_sumamt={fen} inscp_amt={fen}"
+            )],
+        ),
+    ])
+}
+
+#[test]
+fn a_part_of_a_stay_is_seen_with_the_parts_that_were_paid() {
+    let reviewer = reviewer();
+    let (first, second) =
+        (part_of_stay("M1", "2026-03-01", "2026-03-06", 9), part_of_stay("M2", "2026-03-06", "2026-03-08", 2));
+    let nursing = |pending: &Tables, past: Tables| {
+        let review = reviewer.review(pending, &held(past), &during()).unwrap();
+        facts(of_rule(&review, "BIL109"))
+    };
+    assert!(nursing(&second, Tables::new()).is_empty(), "two days of nursing in two days");
+    let mut both = first.clone();
+    for (table, batch) in &mut both {
+        *batch = arrow::compute::concat_batches(&batch.schema(), [&*batch, &second[table]]).unwrap();
+    }
+    let at_once = nursing(&both, Tables::new());
+    assert_eq!(at_once.len(), 1, "eleven days of nursing in seven days");
+    assert_eq!(nursing(&second, first.clone()), at_once);
+    // A stay that has nothing to do with it changes nothing.
+    let mut past = first;
+    let other = part_of_stay("M0", "2026-01-01", "2026-01-04", 9);
+    for (table, batch) in &mut past {
+        *batch = arrow::compute::concat_batches(&batch.schema(), [&other[table], &*batch]).unwrap();
+    }
+    assert_eq!(nursing(&second, past), at_once, "its nursing was somebody's decision before");
+}
+
 #[test]
 fn what_a_message_tells_of_the_past_is_laid_to_what_is_known() {
     let reviewer = reviewer();

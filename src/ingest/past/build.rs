@@ -2,7 +2,7 @@
 //!
 //! Unit by unit, as many at once as there are threads: the columns are read whole, each person's rows are packed, and the file
 //! grows in the order of the dataset while the next units are read. Memory: two rounds of units, whatever the dataset. The ids
-//! are sorted by SQLite on disk, so that each tree is written once from left to right. Made aside and moved into its place.
+//! are sorted by the database on disk, so that each tree is written once from left to right. Made aside and moved into its place.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -140,7 +140,7 @@ fn packed(dataset: &Dataset, units: &[Unit], progress: &dyn Progress) -> Result<
 fn persons_of(tables: &[(Table, RecordBatch)]) -> BTreeMap<&str, Vec<Own<'_>>> {
     let mut persons: BTreeMap<&str, Vec<Own<'_>>> = BTreeMap::new();
     for (table, batch) in tables {
-        let Some(numbers) = batch.column_by_name("psn_no").map(|column| column.as_string::<i32>()) else { continue };
+        let Some(numbers) = batch.column_by_name("psn_no").map(AsArray::as_string::<i32>) else { continue };
         let mut first = 0;
         for row in 1..=numbers.len() {
             if row == numbers.len() || numbers.value(row) != numbers.value(first) {

@@ -5,7 +5,7 @@
 //! later rows of persons ─ change ─┘                    └─ read ─ the columns that are wanted, of these persons
 //! ```
 //! The Parquet files of a dataset are for reading everything; who asks about one person in a hundred thousand reads this:
-//! about ten pages of an SQLite file and one small block to unpack. It is made from the Parquet files when it is first asked
+//! about ten pages of a database file and one small block to unpack. It is made from the Parquet files when it is first asked
 //! for, and again when it belongs to another state of them. Rows that come later are put here, person by person, each change
 //! whole or not at all; readers go on meanwhile. Whoever reads the whole dataset asks [`Past::changed`] whose rows he has to
 //! take from here instead.

@@ -314,14 +314,18 @@ impl Reviewer {
         // Most rules see no further than an encounter: they are asked of the few lines of those that are pending.
         of_encounters = claims.of_encounters(&near).map_err(internal)?;
         let near_views = of_encounters.as_ref().map(|claims| Rc::new(Views::new(claims, &setting, &memory)));
-        let scope = Scope { counted: Some(at_issue.encounters.clone()), wanted: Some(near), ..Scope::default() };
+        let near_scope = Scope { counted: Some(at_issue.encounters.clone()), ..Scope::default() };
+        let scope = Scope { wanted: Some(near), ..near_scope.clone() };
         for (number, plan) in self.asked(ask).filter(|(_, plan)| !plan.across_persons()) {
             if is_late(ask) {
                 part.not_run.insert(number);
                 continue;
             }
-            let views = near_views.as_ref().filter(|_| of_stage.of_encounters[number]).unwrap_or(&views);
-            part.take(number, tried(plan, &self.library.set, views, &scope), &at_issue);
+            let (views, scope) = match &near_views {
+                Some(near) if of_stage.of_encounters[number] => (near, &near_scope),
+                _ => (&views, &scope),
+            };
+            part.take(number, tried(plan, &self.library.set, views, scope), &at_issue);
         }
         drop((views, near_views));
         // Who is asked alone cannot share a code that he has not.

@@ -77,7 +77,7 @@ fn each<'a>(tables: &'a Tables, table: Table, name: &str) -> Result<Vec<Option<&
 }
 
 /// Texts without those that repeat the one before: rows of an encounter stand together.
-fn changing<'a>(texts: Vec<Option<&'a str>>) -> impl Iterator<Item = &'a str> {
+fn changing(texts: Vec<Option<&str>>) -> impl Iterator<Item = &str> {
     let mut texts = texts;
     texts.dedup();
     texts.into_iter().flatten()
