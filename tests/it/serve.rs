@@ -34,7 +34,7 @@ use super::review::{held, nursing};
 const HOSPITAL: &str = "H37030000127";
 /// The patient of the fixtures.
 const PATIENT: &str = "370323000000000000000000000417";
-const IN_GOOD_TIME: Duration = Duration::from_secs(60);
+const IN_GOOD_TIME: Duration = Duration::from_mins(1);
 
 // ---- A service in this process
 
@@ -786,6 +786,51 @@ fn a_full_queue_says_so_and_who_waited_too_long_is_told_what_was_not_run() {
     assert_eq!(running.post("/api/v1/3101", &fixture("3101.json")).json()["output"]["result"][0]["rule_id"], "SCP101");
     let figures = running.get("/metrics").text();
     assert!(figures.contains("fundaudit_requests_total{address=\"3101\",outcome=\"busy\"} 1"), "{figures}");
+}
+
+/// A past that cannot be read, then one that is a bug, then one that is there.
+#[derive(Default)]
+struct Broken {
+    asked: AtomicUsize,
+    facilities: Arc<HashMap<String, Facility>>,
+}
+
+impl History for Broken {
+    fn of(&self, _persons: &[&str], _wanted: &Wanted) -> Result<Tables, Error> {
+        match self.asked.fetch_add(1, Ordering::SeqCst) {
+            0 | 1 => Err(Error::Engine("/data/persons.db: disk I/O error".to_owned())),
+            2 | 3 => panic!("on purpose"),
+            _ => Ok(Tables::new()),
+        }
+    }
+
+    fn first_day(&self) -> i32 {
+        0
+    }
+
+    fn facilities(&self) -> &Arc<HashMap<String, Facility>> {
+        &self.facilities
+    }
+}
+
+#[test]
+fn what_goes_wrong_with_one_review_is_told_and_goes_wrong_with_no_other() {
+    let running = Running::start(options(&["SCP101"]), Arc::new(Broken::default()));
+    for what in ["an error", "a panic"] {
+        let answer = running.post("/api/v1/review", &untold());
+        assert_eq!((answer.status, answer.headers["retry-after"].as_str()), (500, "1"), "{what}");
+        assert!(
+            answer.error().starts_with("这一次没有审成") && !answer.error().contains("/data"),
+            "{}",
+            answer.error()
+        );
+        let (code, said) = running.post("/api/v1/3101", &fixture("3101.json")).national();
+        assert!(code == "-1" && said.starts_with("这一次没有审成"), "{what}: {said}");
+    }
+    assert_eq!(running.post("/api/v1/review", &untold()).status, 200);
+    assert_eq!(running.post("/api/v1/3101", &fixture("3101.json")).national().0, "0", "it is asked anew");
+    assert_eq!(running.figure("fundaudit_requests_total{address=\"3101\",outcome=\"failed\"}"), Some(2));
+    until("nobody is at work", || running.figure("fundaudit_at_work") == Some(0));
 }
 
 #[test]
