@@ -114,6 +114,14 @@ impl Mode {
         }
     }
 
+    /// Different items of a claim; a stay has each of them every day.
+    fn items(self) -> usize {
+        match self {
+            Mode::Outpatient => 5,
+            Mode::Stay => 20,
+        }
+    }
+
     /// Whether an encounter of this `med_type` is of the kind.
     fn has(self, med_type: &str) -> bool {
         match self {
@@ -236,14 +244,16 @@ fn of_unit(dataset: &Dataset, unit: &Unit, mode: Mode, most: usize) -> Fallible<
         // What was taken back is no order.
         rows.filter(|line| !text(line, "cnt").starts_with('-')).collect()
     };
-    // What else is ordered on such occasions, an item once.
-    let mut others: BTreeMap<String, Row> = BTreeMap::new();
-    for id in fitting.iter().take(200).filter_map(|row| visits.text(*row, "mdtrt_id")) {
+    // What else is ordered on such occasions, the commonest first: what is rare may be wrong for somebody.
+    let mut others: BTreeMap<String, (usize, Row)> = BTreeMap::new();
+    for id in fitting.iter().take(2_000).filter_map(|row| visits.text(*row, "mdtrt_id")) {
         for line in of_encounter(&id) {
-            others.entry(text(&line, "hilist_code").to_owned()).or_insert(line);
+            others.entry(text(&line, "hilist_code").to_owned()).or_insert((0, line)).0 += 1;
         }
     }
-    let others: Vec<Row> = others.into_values().collect();
+    let mut others: Vec<(usize, Row)> = others.into_values().collect();
+    others.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+    let others: Vec<Row> = others.into_iter().map(|(_, line)| line).collect();
     let mut persons = BTreeSet::new();
     let mut claims = Vec::new();
     let step = (fitting.len() / most.max(1)).max(1);
@@ -256,18 +266,39 @@ fn of_unit(dataset: &Dataset, unit: &Unit, mode: Mode, most: usize) -> Fallible<
         if own.is_empty() || !persons.insert(person) {
             continue;
         }
-        if mode == Mode::Outpatient {
-            // Five lines, no item twice.
-            let mut codes = BTreeSet::new();
-            let more = others.iter().cycle().skip(claims.len() * 7).take(others.len()).cloned();
-            own =
-                own.into_iter().chain(more).filter(|line| codes.insert(text(line, "hilist_code").to_owned())).collect();
-            own.truncate(mode.lines());
+        // No item twice a day.
+        let mut codes = BTreeSet::new();
+        let mut all = own.drain(..).chain(others.iter().cloned());
+        let mut lines: Vec<Row> = Vec::new();
+        while let (true, Some(line)) = (lines.len() < mode.items(), all.next()) {
+            if codes.insert(text(&line, "hilist_code").to_owned()) {
+                lines.push(if mode == Mode::Stay { one_of(line) } else { line });
+            }
         }
+        drop(all);
         let said = diagnoses_by.get(&id).into_iter().flatten().map(|row| diagnoses.row(*row));
-        claims.push(Claim { visit: visits.row(*row), diagnoses: said.collect(), lines: own });
+        claims.push(Claim { visit: visits.row(*row), diagnoses: said.collect(), lines });
     }
     Ok(claims)
+}
+
+/// A line of one unit, for each day of a stay.
+fn one_of(mut line: Row) -> Row {
+    let price = cents(text(&line, "pric"));
+    let within = cents(text(&line, "inscp_amt")) > 0;
+    let yuan = |cents: i64| format!("{}.{:02}", cents / 100, cents % 100);
+    let (inside, outside) = if within { (price, 0) } else { (0, price) };
+    for (name, value) in [
+        ("cnt", "1".to_owned()),
+        ("pric", yuan(price)),
+        ("det_item_fee_sumamt", yuan(price)),
+        ("inscp_amt", yuan(inside)),
+        ("fulamt_ownpay_amt", yuan(outside)),
+        ("preselfpay_amt", yuan(0)),
+    ] {
+        line.insert(name.to_owned(), value.into());
+    }
+    line
 }
 
 fn text<'r>(row: &'r Row, name: &str) -> &'r str {
