@@ -49,7 +49,7 @@ impl Sql {
             "select f.rule_code, count(*), \
              sum(case when f.outcome <> '{open}' then 1 else 0 end), \
              sum(case when f.outcome = '{dismissed}' then 1 else 0 end), \
-             sum(case when exists (select 1 from case_step s where s.finding_id = f.finding_id and s.action = '{appeal}') \
+             sum(case when f.finding_id in (select s.finding_id from case_step s where s.action = '{appeal}') \
              then 1 else 0 end), \
              sum(case when f.outcome in ('{partly}', '{revoked}') then 1 else 0 end), \
              cast(sum(f.found) as bigint), cast(sum(f.standing) as bigint), cast(sum(f.decided) as bigint), \
