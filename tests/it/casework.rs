@@ -221,6 +221,7 @@ fn an_office_brings_a_suspicion_to_its_end() {
         "{page}"
     );
     assert!(office.does(&["show", "f1", "--unmask"]).contains(PERSON));
+    assert_eq!(office.store().verify().unwrap(), Vec::<String>::new(), "steps, cases and money agree");
 }
 
 #[test]
