@@ -75,6 +75,7 @@ pub(super) struct StoreArg {
 
 /// Which findings: all that is said holds at once.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct WhichArgs {
     /// Findings, by id
     #[arg(long, value_delimiter = ',', value_name = "ID")]
@@ -100,7 +101,7 @@ pub(super) struct WhichArgs {
     /// high, medium, low
     #[arg(long, value_delimiter = ',', value_name = "WORD")]
     severity: Vec<String>,
-    /// Where the case is: new, initial_review, appeal_open … closed
+    /// Where the case is: `new`, `initial_review`, `appeal_open` … `closed`
     #[arg(long, value_delimiter = ',', value_parser = status, value_name = "WORD")]
     status: Vec<cases::Status>,
     /// What was concluded: open, dismissed, asserted … revoked

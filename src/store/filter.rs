@@ -4,7 +4,7 @@
 //! it. Deliberately unknown here: what is done with the findings.
 
 use super::database::Arg;
-use super::{Assigned, Filter, Order};
+use super::{Assigned, Filter, Order, What};
 
 /// A condition with its values, which are numbered from 1.
 #[derive(Debug, Default)]
@@ -61,7 +61,10 @@ impl<'a> Where<'a> {
         if let Some(least) = filter.at_least {
             wanted.with("f.amount >= ", Arg::cents(least));
         }
-        if let Some((scan, what)) = &filter.sighted {
+        if let Some((scan, What::New)) = &filter.sighted {
+            // Every fact is new once, and says in which scan.
+            wanted.with("f.first_scan = ", Arg::from(scan));
+        } else if let Some((scan, what)) = &filter.sighted {
             let scan = wanted.mark(Arg::from(scan));
             let what = wanted.mark(Arg::from(what.name()));
             wanted.conditions.push(format!(
@@ -75,6 +78,13 @@ impl<'a> Where<'a> {
     pub(super) fn with(&mut self, condition: &str, arg: Arg<'a>) {
         let mark = self.mark(arg);
         self.conditions.push(format!("{condition}{mark}"));
+    }
+
+    /// `where …` with a further condition.
+    pub(super) fn and(&self, condition: &str) -> String {
+        let mut conditions = self.conditions.clone();
+        conditions.push(condition.to_owned());
+        format!("where {}", conditions.join(" and "))
     }
 
     /// `where …`, or nothing.
@@ -143,6 +153,6 @@ pub(super) fn ordered(order: Order) -> &'static str {
         Order::Rule => "order by f.rule_code, f.allocated desc, f.finding_id",
         Order::Facility => "order by coalesce(f.fixmedins_code, ''), f.allocated desc, f.finding_id",
         Order::Due => "order by coalesce(f.deadline, 10000000), f.finding_id",
-        Order::Newest => "order by f.first_seen_at desc, f.finding_id",
+        Order::Newest => "order by coalesce(f.first_seen_at, '') desc, f.finding_id",
     }
 }

@@ -121,27 +121,31 @@ impl Sql {
             By::Severity => "f.severity",
             By::Assignee => "coalesce(f.assignee, '')",
         };
-        let sums: Vec<String> = [
-            "case when f.fund_money = 1 then f.amount else 0 end",
-            "f.allocated",
-            "f.standing",
-            "f.decided",
-            "f.damages",
-            "f.recovered",
-            "f.damages_recovered",
-        ]
-        .iter()
-        .map(|cents| format!("cast(coalesce(sum({cents}), 0) as bigint)"))
-        .collect();
+        let of = |cents: &str| format!("cast(coalesce(sum({cents}), 0) as bigint)");
         let mut session = self.database.read("add up findings")?;
         let wanted = Where::of(filter);
         let group = if by == By::Nothing { String::new() } else { format!("group by {key}") };
         let sql = format!(
-            "select {key}, count(*), {} from finding f {} {group} order by 4 desc, 2 desc, 1",
-            sums.join(", "),
+            "select {key}, count(*), {}, {}, {} from finding f {} {group} order by 4 desc, 2 desc, 1",
+            of("case when f.fund_money = 1 then f.amount else 0 end"),
+            of("f.allocated"),
+            of("f.standing"),
             wanted.text()
         );
         let rows = session.rows(&sql, &wanted.args)?;
+        // What only the few that were decided have, apart: grouping sorts, and so many zeroes need not be sorted.
+        let sql = format!(
+            "select {key}, {}, {}, {}, {} from finding f {} {group}",
+            of("f.decided"),
+            of("f.damages"),
+            of("f.recovered"),
+            of("f.damages_recovered"),
+            wanted.and("(f.decided > 0 or f.damages > 0)")
+        );
+        let mut decided: HashMap<String, [Decimal; 4]> = HashMap::new();
+        for mut row in session.rows(&sql, &wanted.args)? {
+            decided.insert(row.text()?, [row.yuan()?, row.yuan()?, row.yuan()?, row.yuan()?]);
+        }
         let mut titles = match by {
             By::Rule => names(session.as_mut(), "select rule_code, rule_title from rule")?,
             By::Facility => {
@@ -157,6 +161,8 @@ impl Sql {
                     By::Outcome => Outcome::from_name(&key).map(|outcome| outcome.title().to_owned()),
                     _ => titles.remove(&key),
                 };
+                let [decided, damages, recovered, damages_recovered] =
+                    decided.remove(&key).unwrap_or([Decimal::new(0, 2); 4]);
                 Ok(Sum {
                     key,
                     title,
@@ -164,10 +170,10 @@ impl Sql {
                     amount: row.yuan()?,
                     allocated: row.yuan()?,
                     standing: row.yuan()?,
-                    decided: row.yuan()?,
-                    damages: row.yuan()?,
-                    recovered: row.yuan()?,
-                    damages_recovered: row.yuan()?,
+                    decided,
+                    damages,
+                    recovered,
+                    damages_recovered,
                 })
             })
             .collect()

@@ -9,7 +9,6 @@
 //! tables.
 
 use std::future::Future;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
@@ -33,7 +32,6 @@ pub(super) struct Postgres {
     runtime: Option<Runtime>,
     pool: PgPool,
     place: String,
-    version: OnceLock<String>,
 }
 
 impl Postgres {
@@ -64,7 +62,7 @@ impl Postgres {
             let _here = runtime.enter();
             PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(30)).connect_lazy_with(options)
         };
-        Ok(Postgres { runtime: Some(runtime), pool, place, version: OnceLock::new() })
+        Ok(Postgres { runtime: Some(runtime), pool, place })
     }
 
     fn wait<T>(&self, doing: &'static str, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Error> {
@@ -118,14 +116,8 @@ impl Database for Postgres {
     fn about(&self) -> Result<(String, Option<u64>), Error> {
         let mut session = self.read("ask PostgreSQL about itself")?;
         let bytes = session.number("select pg_database_size(current_database())", &[])?;
-        let version = match self.version.get() {
-            Some(version) => version.clone(),
-            None => {
-                let row = session.row("select current_setting('server_version')", &[])?;
-                row.map_or(Ok(String::new()), |mut row| row.text())?
-            }
-        };
-        let version = self.version.get_or_init(|| version);
+        let row = session.row("select current_setting('server_version')", &[])?;
+        let version = row.map_or(Ok(String::new()), |mut row| row.text())?;
         Ok((format!("PostgreSQL {version}"), u64::try_from(bytes).ok()))
     }
 

@@ -43,21 +43,18 @@ impl Sql {
     pub(super) fn scores(&self, filter: &Filter) -> Result<Vec<Counts>, Error> {
         let mut session = self.database.read("count what became of findings")?;
         let wanted = Where::of(filter);
-        let condition = wanted.text();
         // Everything that a person has concluded leaves `open`; what was told and then withdrawn is not merely dismissed.
         let sql = format!(
             "select f.rule_code, count(*), \
              sum(case when f.outcome <> '{open}' then 1 else 0 end), \
              sum(case when f.outcome = '{dismissed}' then 1 else 0 end), \
-             sum(case when exists (select 1 from case_step s where s.finding_id = f.finding_id and s.action = '{appeal}') \
-             then 1 else 0 end), \
              sum(case when f.outcome in ('{partly}', '{revoked}') then 1 else 0 end), \
              cast(sum(f.found) as bigint), cast(sum(f.standing) as bigint), cast(sum(f.decided) as bigint), \
              cast(sum(f.recovered) as bigint) \
              from finding f {condition} group by f.rule_code order by f.rule_code",
+            condition = wanted.text(),
             open = Outcome::Open.name(),
             dismissed = Outcome::Dismissed.name(),
-            appeal = Action::Appeal.name(),
             partly = Outcome::Partly.name(),
             revoked = Outcome::Revoked.name(),
         );
@@ -68,7 +65,6 @@ impl Sql {
                 hits: row.count()?,
                 reviewed: row.count()?,
                 dismissed: row.count()?,
-                appealed: row.count()?,
                 overturned: row.count()?,
                 found: row.yuan()?,
                 standing: row.yuan()?,
@@ -83,27 +79,32 @@ impl Sql {
                 counts.rule_title = row.text()?;
             }
         }
-        let and = if condition.is_empty() { "where".to_owned() } else { format!("{condition} and") };
-        let of_people = format!(
-            "select f.rule_code, count(*) from case_step s join finding f on f.finding_id = s.finding_id \
-             {and} s.actor <> '{}' group by f.rule_code",
-            Role::Machine.name()
-        );
-        for mut row in session.rows(&of_people, &wanted.args)? {
+        // From the few steps to their findings, in this order.
+        let of_steps = |counted: &str, condition: &str| {
+            format!(
+                "select f.rule_code, {counted} from case_step s cross join finding f {}",
+                wanted.and(&format!("f.finding_id = s.finding_id and {condition}"))
+            )
+        };
+        let appealed = of_steps("count(distinct f.finding_id)", &format!("s.action = '{}'", Action::Appeal.name()));
+        for mut row in session.rows(&format!("{appealed} group by f.rule_code"), &wanted.args)? {
+            if let Some(counts) = scores.get_mut(&row.text()?) {
+                counts.appealed = row.count()?;
+            }
+        }
+        let of_people = of_steps("count(*)", &format!("s.actor <> '{}'", Role::Machine.name()));
+        for mut row in session.rows(&format!("{of_people} group by f.rule_code"), &wanted.args)? {
             if let Some(counts) = scores.get_mut(&row.text()?) {
                 counts.steps = row.count()?;
             }
         }
         // A finding counts once under each reason, and only while it is dismissed or withdrawn.
-        let reasons = format!(
-            "select f.rule_code, s.reason_code, count(distinct f.finding_id) \
-             from case_step s join finding f on f.finding_id = s.finding_id {and} s.reason_code is not null \
-             and f.outcome in ('{}', '{}', '{}') group by f.rule_code, s.reason_code",
-            Outcome::Dismissed.name(),
-            Outcome::Partly.name(),
-            Outcome::Revoked.name(),
+        let withdrawn = [Outcome::Dismissed, Outcome::Partly, Outcome::Revoked].map(Outcome::name).join("', '");
+        let reasons = of_steps(
+            "s.reason_code, count(distinct f.finding_id)",
+            &format!("s.reason_code is not null and f.outcome in ('{withdrawn}')"),
         );
-        for mut row in session.rows(&reasons, &wanted.args)? {
+        for mut row in session.rows(&format!("{reasons} group by f.rule_code, s.reason_code"), &wanted.args)? {
             if let Some(counts) = scores.get_mut(&row.text()?) {
                 counts.reasons.insert(row.text()?, row.count()?);
             }

@@ -48,10 +48,17 @@ create table finding (
 create index finding_by_money on finding (allocated desc, finding_id);
 create index finding_by_rule on finding (rule_code, allocated desc);
 create index finding_by_facility on finding (fixmedins_code, allocated desc);
-create index finding_by_status on finding (status, deadline);
-create index finding_by_assignee on finding (assignee, status);
 create index finding_by_encounter on finding (mdtrt_id);
-create index finding_by_first_scan on finding (first_seen_at, finding_id);
+
+-- What is added up, narrower than the rows: sums read this and not the table.
+create index finding_sums on finding (
+    rule_code, fixmedins_code, status, outcome, month, result, severity, region, assignee, present, seen_again, fund_money,
+    exempted_by, from_day, until_day, first_scan, amount, allocated, found, standing, decided, damages, recovered,
+    damages_recovered
+);
+
+-- Few findings are decided, and only these have money to come.
+create index finding_decided on finding (rule_code) where decided > 0 or damages > 0;
 
 create table finding_text (
     finding_id {text} not null primary key references finding (finding_id),
