@@ -1,5 +1,5 @@
-//! The one door to "now": how long something took, and whether it is late. Calendar time comes in by argument and is asked
-//! for nowhere.
+//! The one door to "now": how long something took, whether it is late, and, for faces alone, what the calendar on the wall
+//! says. Everywhere else calendar time comes in by argument.
 
 #![expect(clippy::disallowed_methods, reason = "this is the door")]
 
@@ -39,4 +39,16 @@ impl Deadline {
     pub fn is_past(&self) -> bool {
         Instant::now() >= self.0
     }
+}
+
+/// What the clock on the wall says, as it is kept: `2026-11-22T15:40:12`, local time without a zone.
+#[must_use]
+pub fn now_text() -> String {
+    jiff::Zoned::now().datetime().strftime("%Y-%m-%dT%H:%M:%S").to_string()
+}
+
+/// Seconds since 1970-01-01, to tell how old a file is.
+#[must_use]
+pub fn seconds() -> i64 {
+    jiff::Timestamp::now().as_second()
 }

@@ -609,9 +609,16 @@ fn input(report: &Report<'_>, page: &mut Markup) {
     let context = report.context;
     if !context.accounts.is_empty() {
         page.leaf("h3", &[], "从导出到审核");
-        page.leaf("p", &[], "读入 = 隔离 + 重复 + 冲销 + 审核，行数与金额逐表相符。");
-        table(page, &["数据表", "#读入", "#隔离", "#重复", "#冲销", "#审核"], |page| {
-            for Account { table, read, quarantined, duplicates, netted, audited } in &context.accounts {
+        // A row is replaced where a dataset was appended to, and nowhere else.
+        let corrected = context.accounts.iter().any(|account| account.replaced.rows > 0);
+        let (sum, head): (_, &[_]) = if corrected {
+            ("读入 = 隔离 + 重复 + 更正 + 冲销 + 审核", &["数据表", "#读入", "#隔离", "#重复", "#更正", "#冲销", "#审核"])
+        } else {
+            ("读入 = 隔离 + 重复 + 冲销 + 审核", &["数据表", "#读入", "#隔离", "#重复", "#冲销", "#审核"])
+        };
+        page.leaf("p", &[], &format!("{sum}，行数与金额逐表相符。"));
+        table(page, head, |page| {
+            for Account { table, read, quarantined, duplicates, replaced, netted, audited } in &context.accounts {
                 row(page, |page| {
                     page.element("th", &[("scope", "row")], |page| {
                         if let Some(words) = labels::table(table) {
@@ -620,7 +627,9 @@ fn input(report: &Report<'_>, page: &mut Markup) {
                         }
                         page.leaf("span", &[("class", "code")], table);
                     });
-                    for Step { rows, sum } in [read, quarantined, duplicates, netted, audited] {
+                    let replaced = corrected.then_some(replaced);
+                    let steps = [read, quarantined, duplicates].into_iter().chain(replaced).chain([netted, audited]);
+                    for Step { rows, sum } in steps {
                         page.element("td", &[("class", "num")], |page| {
                             page.text(&format!("{} 行", count(*rows)));
                             if let Some(sum) = sum {
