@@ -87,3 +87,4 @@ pub mod progress;
 pub mod report;
 pub mod rules;
 pub mod span;
+pub mod sql;

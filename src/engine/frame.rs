@@ -15,8 +15,8 @@ use arrow::array::{
 use arrow::compute::{concat, take};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
-use datafusion::common::DataFusionError;
-use datafusion::physical_plan::PhysicalExpr;
+use datafusion_common::DataFusionError;
+use datafusion_physical_expr::PhysicalExpr;
 
 use super::factor::Factored;
 use super::views::Columns;

@@ -9,12 +9,12 @@ use arrow::array::{
     Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int64Array, StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, TimeUnit};
-use datafusion::common::{DataFusionError, Result};
-use datafusion::execution::SessionStateDefaults;
-use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
+use datafusion_common::{DataFusionError, Result};
+use datafusion_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
 
 use crate::model::day;
 use crate::rules::expression::FUNCTIONS;
+use crate::sql::Dialect;
 
 /// Hours, to the second and finer.
 const HOURS: DataType = DataType::Decimal128(20, 6);
@@ -70,7 +70,7 @@ pub fn allowed() -> Vec<Arc<ScalarUDF>> {
         create_udf("has_time", vec![time()], DataType::Boolean, Volatility::Immutable, Arc::new(has_time)),
         create_udf("distance_km", vec![DEGREES; 4], KILOMETRES, Volatility::Immutable, Arc::new(distance_km)),
     ];
-    let theirs = SessionStateDefaults::default_scalar_functions()
+    let theirs = Dialect::every_function()
         .into_iter()
         .filter(|f| FUNCTIONS.contains(&f.name()) || f.aliases().iter().any(|a| FUNCTIONS.contains(&a.as_str())));
     theirs.chain(ours.into_iter().map(Arc::new)).collect()

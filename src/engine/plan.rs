@@ -8,15 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::DFSchema;
-use datafusion::config::ConfigOptions;
-use datafusion::execution::SessionState;
-use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion::logical_expr::simplify::SimplifyContext;
-use datafusion::optimizer::simplify_expressions::ExprSimplifier;
-use datafusion::physical_plan::PhysicalExpr;
-use datafusion::prelude::SessionConfig;
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, ExprWithAlias};
+use datafusion_common::{DFSchema, Result};
+use datafusion_physical_expr::PhysicalExpr;
+use datafusion_sql::sqlparser::ast::{BinaryOperator, Expr, ExprWithAlias};
 
 use super::factor::factored;
 use super::frame::Compiled;
@@ -27,6 +21,7 @@ use crate::rules::expression::{Measure, names_of, take_measures};
 use crate::rules::knowledge::NUMBERS;
 use crate::rules::{Expression, LinesOf, Part, Rule, RuleSet};
 use crate::span::Diagnostic;
+use crate::sql::Dialect;
 
 /// Type of a number from knowledge or a parameter.
 pub(super) const NUMBER: DataType = DataType::Decimal128(16, 4);
@@ -173,7 +168,7 @@ pub enum Piece {
 /// Compiles rules.
 pub struct Compiler<'a> {
     set: &'a RuleSet,
-    state: SessionState,
+    dialect: Dialect,
     /// Look-ups numbered so far.
     look_ups: usize,
     mistakes: Vec<Diagnostic>,
@@ -185,16 +180,7 @@ impl<'a> Compiler<'a> {
     /// A compiler for the rules of a set.
     #[must_use]
     pub fn new(set: &'a RuleSet) -> Compiler<'a> {
-        let mut options = ConfigOptions::new();
-        // `0.10` is a decimal, never a float.
-        options.sql_parser.parse_float_as_decimal = true;
-        options.sql_parser.enable_ident_normalization = false;
-        let state = SessionStateBuilder::new()
-            .with_config(SessionConfig::from(options))
-            .with_expr_planners(datafusion::execution::SessionStateDefaults::default_expr_planners())
-            .with_scalar_functions(functions::allowed())
-            .build();
-        Compiler { set, state, look_ups: 0, mistakes: Vec::new() }
+        Compiler { set, dialect: Dialect::new(functions::allowed(), true), look_ups: 0, mistakes: Vec::new() }
     }
 
     /// Compiles rules; the order is kept.
@@ -555,22 +541,10 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn physical(
-        &self,
-        ast: &Expr,
-        schema: &Arc<Schema>,
-    ) -> datafusion::error::Result<(Arc<dyn PhysicalExpr>, DataType)> {
+    fn physical(&self, ast: &Expr, schema: &Arc<Schema>) -> Result<(Arc<dyn PhysicalExpr>, DataType)> {
         let named = DFSchema::try_from(Arc::clone(schema))?;
-        let logical =
-            self.state.create_logical_expr_from_sql_expr(ExprWithAlias { expr: ast.clone(), alias: None }, &named)?;
-        // Some functions (`coalesce`) exist only until they are simplified away.
-        let context = SimplifyContext::builder()
-            .with_schema(Arc::new(named.clone()))
-            .with_config_options(Arc::clone(self.state.config_options()))
-            .build();
-        let simplifier = ExprSimplifier::new(context);
-        let logical = simplifier.simplify(simplifier.coerce(logical, &named)?)?;
-        let physical = self.state.create_physical_expr(logical, &named)?;
+        let logical = self.dialect.plan(ExprWithAlias { expr: ast.clone(), alias: None }, &named)?;
+        let physical = self.dialect.compile(logical, &named)?;
         let data_type = physical.data_type(schema)?;
         Ok((physical, data_type))
     }

@@ -23,16 +23,16 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::DFSchema;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::Expr;
-use datafusion::physical_plan::PhysicalExpr;
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion_common::DFSchema;
+use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion_expr::Expr;
+use datafusion_physical_expr::PhysicalExpr;
 
 use super::Error;
 use super::header::{self, From, Header, Layout, Plan, nearest_name};
 use super::rows::{Block, Row};
 use crate::model::Table;
+use crate::sql::Dialect;
 
 /// Name under which an expression sees the number of the row.
 const ROW_NUMBER: &str = "row_number";
@@ -252,9 +252,7 @@ impl Mapping {
         let mut expressions = Vec::new();
         let mut errors = Vec::new();
         let mut read: BTreeSet<usize> = BTreeSet::new();
-        let context = SessionContext::new_with_config(
-            SessionConfig::new().set_bool("datafusion.sql_parser.enable_ident_normalization", false),
-        );
+        let dialect = Dialect::new(Dialect::every_function(), false);
         for (number, entry) in self.entries.iter().enumerate().filter(|(_, e)| fits(&e.file, file)) {
             used.insert(number);
             let place = format!(", `{}`", entry.table.name());
@@ -280,7 +278,7 @@ impl Mapping {
                         Given::Value(text) => Some(From::Constant(text.clone())),
                         Given::Values { column, values, default } => find(column, &mut errors)
                             .map(|cell| From::Lookup { cell, values: values.clone(), default: default.clone() }),
-                        Given::Sql(sql) => match compile(&context, sql, header) {
+                        Given::Sql(sql) => match compile(&dialect, sql, header) {
                             Ok(expression) => {
                                 expressions.push(expression);
                                 Some(From::Computed(expressions.len() - 1))
@@ -294,7 +292,7 @@ impl Mapping {
                     };
                 columns.extend(from.map(|from| (*position, from)));
             }
-            let filter = entry.condition.as_ref().and_then(|sql| match compile(&context, sql, header) {
+            let filter = entry.condition.as_ref().and_then(|sql| match compile(&dialect, sql, header) {
                 Ok(expression) => {
                     expressions.push(expression);
                     Some(expressions.len() - 1)
@@ -375,7 +373,7 @@ fn fits(pattern: &str, name: &str) -> bool {
     fit(&pattern, &name)
 }
 
-fn compile(context: &SessionContext, sql: &str, header: &Header) -> Result<Expression, String> {
+fn compile(dialect: &Dialect, sql: &str, header: &Header) -> Result<Expression, String> {
     let mut names: Vec<(&str, Option<usize>)> = Vec::new();
     for (cell, name) in header.cells.iter().enumerate() {
         if !name.is_empty() && !names.iter().any(|(n, _)| *n == name.as_str()) {
@@ -389,15 +387,13 @@ fn compile(context: &SessionContext, sql: &str, header: &Header) -> Result<Expre
         Schema::new(names.iter().map(|(n, _)| Field::new(*n, DataType::Utf8, true)).collect::<Vec<_>>())
     };
     let all = DFSchema::try_from(schema_of(&names)).map_err(|e| first_line(&e))?;
-    let expr = context.parse_sql_expr(sql, &all).map_err(|e| format!("`{sql}`: {}", first_line(&e)))?;
+    let expr = dialect.read(sql, &all).map_err(|e| format!("`{sql}`: {}", first_line(&e)))?;
     let mut refused = None;
     expr.apply(|part| {
         match part {
             Expr::ScalarFunction(call) if !is_allowed(call.name()) => {
                 refused = Some(format!("function `{}`", call.name()));
             }
-            Expr::AggregateFunction(call) => refused = Some(format!("function `{}` of many rows", call.func.name())),
-            Expr::WindowFunction(_) => refused = Some("function of many rows".to_owned()),
             Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_) => refused = Some("subquery".to_owned()),
             Expr::ScalarVariable(..) | Expr::Placeholder(_) => refused = Some("variable".to_owned()),
             _ => {}
@@ -414,7 +410,7 @@ fn compile(context: &SessionContext, sql: &str, header: &Header) -> Result<Expre
     };
     let schema = schema_of(&reads);
     let own = DFSchema::try_from(schema.clone()).map_err(|e| first_line(&e))?;
-    let compiled = context.create_physical_expr(expr, &own).map_err(|e| format!("`{sql}`: {}", first_line(&e)))?;
+    let compiled = dialect.compile(expr, &own).map_err(|e| format!("`{sql}`: {}", first_line(&e)))?;
     Ok(Expression {
         text: sql.to_owned(),
         compiled,
