@@ -461,9 +461,14 @@ impl Dataset {
     pub fn facilities(&self) -> Result<RecordBatch, Error> {
         let schema = bucket_schema(Table::Facility);
         let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+        read_columns(&self.facility_file(), Table::Facility, &schema, None, &names)
+    }
+
+    /// The file of the facility table.
+    #[must_use]
+    pub fn facility_file(&self) -> PathBuf {
         let now = self.manifest.growth.as_ref().and_then(|growth| growth.facilities.as_deref());
-        let file = self.folder.join(now.unwrap_or("facility.parquet"));
-        read_columns(&file, Table::Facility, &schema, None, &names)
+        self.folder.join(now.unwrap_or("facility.parquet"))
     }
 }
 

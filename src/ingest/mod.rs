@@ -41,7 +41,7 @@ pub use append::{Appended, append, delivered};
 pub use csv::Encoding;
 pub use dataset::{Cents, Dataset, Growth, Input, Manifest, TableSummary, Tally, Unit, bucket_of};
 pub use error::Error;
-pub use survey::{Survey, survey};
+pub use survey::{Survey, read_through, survey};
 pub use values::{BadCell, BadValue, TableBuilder, Value, parse, parse_cell};
 pub use xlsx::{Sheet, sheets_of};
 
