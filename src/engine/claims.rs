@@ -7,7 +7,7 @@
 //! Cost: one pass over the lines, one hash lookup a line for its encounter; about 24 bytes a line beside the columns.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 
 use super::kept::{Kept, Named};
 use super::words::{RowsBy, Texts, with_its_own_texts};
-use crate::model::Table;
+use crate::model::{Table, codes::trace_codes};
 
 /// Text column of a batch.
 pub(super) fn text<'a>(batch: &'a impl Named, name: &str) -> Result<&'a StringArray, ArrowError> {
@@ -161,11 +161,11 @@ pub struct Claims {
     /// Unpaired reversals by facility.
     pub unpaired_at: BTreeMap<String, u64>,
     /// Row of `encounters` by `mdtrt_id`.
-    pub encounter_of: RowsBy,
+    pub encounter_of: Arc<RowsBy>,
     /// Row of `persons` by `psn_no`.
-    pub person_of: RowsBy,
+    pub person_of: Arc<RowsBy>,
     /// Row of `settlements` by `setl_id`.
-    pub settlement_of: RowsBy,
+    pub settlement_of: Arc<RowsBy>,
 }
 
 impl Claims {
@@ -186,10 +186,10 @@ impl Claims {
         let lines = net_lines(&lines, &removed, &mut netting, &mut unpaired_at)?;
         debug_assert!(netting.adds_up(), "netting lost a line: {netting:?}");
 
-        let settlement_of = RowsBy::new(texts(&settlements, "setl_id")?);
+        let settlement_of = Arc::new(RowsBy::new(texts(&settlements, "setl_id")?));
         let (encounters, encounter_of) = remaining(&encounters, &lines, &settlements)?;
         let persons = get(Table::Person);
-        let person_of = RowsBy::new(texts(&persons, "psn_no")?);
+        let person_of = Arc::new(RowsBy::new(texts(&persons, "psn_no")?));
         Ok(Claims {
             lines,
             settlements,
@@ -203,10 +203,47 @@ impl Claims {
             raw_settlements,
             netting,
             unpaired_at,
-            encounter_of,
+            encounter_of: Arc::new(encounter_of),
             person_of,
             settlement_of,
         })
+    }
+}
+
+impl Claims {
+    /// The same with no other lines than those of some encounters, and those whose encounter is not there; nothing where these
+    /// are all.
+    ///
+    /// # Errors
+    /// A column was not read.
+    pub fn of_encounters(&self, encounters: &BTreeSet<String>) -> Result<Option<Claims>, ArrowError> {
+        let keep = |lines: &Kept| -> Result<Vec<bool>, ArrowError> {
+            let stays = |id: Option<&str>| {
+                id.is_none_or(|id| encounters.contains(id) || self.encounter_of.last(id).is_none())
+            };
+            Ok(texts(lines, "mdtrt_id")?.each(stays))
+        };
+        let (lines, raw_lines) = (keep(&self.lines)?, keep(&self.raw_lines)?);
+        if lines.iter().chain(&raw_lines).all(|keep| *keep) {
+            return Ok(None);
+        }
+        Ok(Some(Claims {
+            lines: self.lines.among(&lines),
+            raw_lines: self.raw_lines.among(&raw_lines),
+            raw_settlements: Kept::whole(self.settlements.clone()),
+            settlements: self.settlements.clone(),
+            encounters: self.encounters.clone(),
+            persons: self.persons.clone(),
+            diagnoses: self.diagnoses.clone(),
+            identities: self.identities.clone(),
+            special_cases: self.special_cases.clone(),
+            presences: self.presences.clone(),
+            netting: self.netting,
+            unpaired_at: self.unpaired_at.clone(),
+            encounter_of: Arc::clone(&self.encounter_of),
+            person_of: Arc::clone(&self.person_of),
+            settlement_of: Arc::clone(&self.settlement_of),
+        }))
     }
 }
 
@@ -267,7 +304,7 @@ impl Claims {
     fn of_traced(Traced { lines, settlements }: Traced) -> Result<Claims, ArrowError> {
         let empty = |table: Table| RecordBatch::new_empty(table.schema());
         Ok(Claims {
-            settlement_of: RowsBy::new(texts(&settlements, "setl_id")?),
+            settlement_of: Arc::new(RowsBy::new(texts(&settlements, "setl_id")?)),
             raw_lines: Kept::whole(lines.slice(0, 0)),
             raw_settlements: Kept::whole(settlements.slice(0, 0)),
             lines: Kept::whole(lines),
@@ -280,8 +317,8 @@ impl Claims {
             presences: empty(Table::Presence),
             netting: Netting::default(),
             unpaired_at: BTreeMap::new(),
-            encounter_of: RowsBy::default(),
-            person_of: RowsBy::default(),
+            encounter_of: Arc::default(),
+            person_of: Arc::default(),
         })
     }
 }
@@ -321,11 +358,6 @@ impl Iterator for Across {
         drop(parts);
         Some(lines.and_then(|lines| Claims::of_traced(Traced { lines, settlements: settlements? })))
     }
-}
-
-/// The trace codes of a line, as it lists them.
-pub(super) fn trace_codes(list: &str) -> impl Iterator<Item = &str> {
-    list.split('|').map(str::trim).filter(|code| !code.is_empty())
 }
 
 impl Traced {

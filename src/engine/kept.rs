@@ -57,6 +57,23 @@ impl Kept {
         kept
     }
 
+    /// Some of the rows that were kept.
+    #[must_use]
+    pub fn among(&self, keep: &[bool]) -> Kept {
+        let rows = || (0..keep.len()).filter(|row| keep[*row]);
+        let (first, last) = (rows().next().unwrap_or(0), rows().next_back().unwrap_or(0));
+        let count = rows().count();
+        if count == 0 || self.those.is_none() && last + 1 - first == count {
+            // Rows that stand together are not even copied.
+            return Kept::whole(self.batch.slice(first, count));
+        }
+        let mut mask = vec![false; self.batch.num_rows()];
+        for row in rows() {
+            mask[self.those.as_ref().map_or(row, |those| those.rows.value(row) as usize)] = true;
+        }
+        Kept::those(self.batch.clone(), &BooleanArray::from(mask))
+    }
+
     /// How many rows were kept.
     #[must_use]
     pub fn num_rows(&self) -> usize {

@@ -19,7 +19,7 @@ use super::lookup::LookUp;
 use crate::model::View;
 use crate::rules::expression::{Measure, names_of, take_measures};
 use crate::rules::knowledge::NUMBERS;
-use crate::rules::{Expression, LinesOf, Part, Rule, RuleSet};
+use crate::rules::{Expression, LinesOf, Match, Part, Rule, RuleSet};
 use crate::span::Diagnostic;
 use crate::sql::Dialect;
 
@@ -69,6 +69,9 @@ pub struct Plan {
     /// Columns of its own view without which it has no rows, no knowledge or nothing to measure. What its conditions cannot
     /// do without, [`super::wanting`] says; the rest of what it reads makes answers sharper.
     pub needs: BTreeSet<String>,
+    /// Whether a hit of it may be about an encounter that none of its own rows is of: it names, or takes the lines of, a row
+    /// that it was matched with or that came before.
+    pub speaks_of_others: bool,
 }
 
 impl Plan {
@@ -81,6 +84,58 @@ impl Plan {
         };
         let of_setting = part.schema.fields().iter().all(|field| field.name() == "setting");
         self.totals.iter().all(|total| of_setting && of(&total.per, &["stay_id", "mdtrt_id"]))
+    }
+
+    fn names_others(&self) -> bool {
+        let find = &self.rule.find;
+        let of_another = |name: &String| {
+            let joined = name.split_once('.').map(|(before, _)| before);
+            let matched = joined.is_some_and(|before| find.matches.iter().any(|m| m.name == before));
+            matched || matches!(joined, Some("previous" | "first")) || ELSEWHERE.contains(&name.as_str())
+        };
+        let speaks = |compiled: &Compiled| {
+            let names = compiled.schema.fields().iter().map(|field| field.name());
+            names.flat_map(|name| self.rests_on.get(name).into_iter().flatten().chain([name])).any(of_another)
+        };
+        self.key.iter().any(|(_, compiled)| speaks(compiled)) || self.lines_of.iter().any(|(_, of)| speaks(of))
+    }
+
+    /// Whether it says the same of an encounter and its stay when there are no lines of other encounters.
+    #[must_use]
+    pub fn is_of_encounters(&self) -> bool {
+        let find = &self.rule.find;
+        if self.speaks_of_others || matches!(find.view, View::Transfer | View::Trace) {
+            return false;
+        }
+        let of_lines = |view: View| matches!(view, View::Line | View::PaidLine | View::RawLine | View::Fill);
+        // What encounters and stays have from their lines is not known of others.
+        let sums = self.reads.iter().any(|(view, column)| match view {
+            View::Encounter => matches!(column.as_str(), "inscp_amt" | "paid_amt" | "items"),
+            View::Stay => column == "items",
+            _ => false,
+        });
+        // Lines without a stay have that in common, wherever they are from.
+        let in_stays = self.about_parts.iter().any(|part| IN_STAYS.contains(&part.text.as_str()));
+        let within = |per: &[Compiled]| {
+            let columns = || per.iter().filter_map(|compiled| compiled.column.as_deref());
+            columns().any(|column| column == "mdtrt_id") || in_stays && columns().any(|column| column == "stay_id")
+        };
+        let alone = if of_lines(find.view) {
+            (self.per.is_empty() || within(&self.per))
+                && self.totals.iter().all(|total| within(&total.per))
+                && self.sequence.iter().all(|sequence| within(&sequence.per))
+        } else {
+            let together = !self.per.is_empty() || !self.totals.is_empty() || self.sequence.is_some();
+            !(together && sums)
+        };
+        let matched = |found: &Match| {
+            if of_lines(found.view) {
+                found.on.iter().any(|column| column == "mdtrt_id")
+            } else {
+                !(sums && matches!(found.view, View::Encounter | View::Stay))
+            }
+        };
+        alone && find.matches.iter().all(matched)
     }
 
     /// Whether it asks about each trace code by itself.
@@ -97,6 +152,12 @@ impl Plan {
         self.rule.find.view == View::Trace
     }
 }
+
+/// Columns with the ids of other claims than the row's own.
+const ELSEWHERE: [&str; 3] = ["refl_old_mdtrt_id", "init_setl_id", "init_feedetl_sn"];
+
+/// Parts of `about` that leave no line without a stay.
+const IN_STAYS: [&str; 2] = ["setting = 'inpatient'", "stay_id IS NOT NULL"];
 
 /// A condition with the columns whose absence leaves it unanswered.
 #[derive(Debug)]
@@ -368,7 +429,7 @@ impl<'a> Compiler<'a> {
                 Some(LookUp::new(self.look_ups - 1, with, self.set.knowledge.get(&with.table)?, &columns))
             })
             .collect::<Option<Vec<_>>>()?;
-        Some(Plan {
+        let mut plan = Plan {
             look_ups,
             about_parts,
             about_comes_last: about.as_ref().is_some_and(|a| a.columns.iter().any(made)),
@@ -397,7 +458,10 @@ impl<'a> Compiler<'a> {
             reads: reads(rule, &used),
             needs,
             rule: rule.clone(),
-        })
+            speaks_of_others: false,
+        };
+        plan.speaks_of_others = plan.names_others();
+        Some(plan)
     }
 
     /// What the file lists, and every column and parameter that the condition used.

@@ -15,7 +15,7 @@ use arrow::array::{
 use arrow::compute::{SortOptions, cast, take};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type};
 use arrow::error::ArrowError;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use rust_decimal::Decimal;
 
 use super::answers::{Answer, Answers, Count};
@@ -43,6 +43,9 @@ pub struct Scope {
     /// Encounters whose units are counted in the answers; nothing: all are. Hits are not held to it: a claim may make a hit of
     /// a unit that another began.
     pub counted: Option<BTreeSet<String>>,
+    /// Encounters, with all parts of their stays, of which hits are wanted; nothing: of all. A hit that is about none of them
+    /// may be there or not.
+    pub wanted: Option<BTreeSet<String>>,
 }
 
 /// Hits and answers of one rule over some persons; answers by facility (empty: none).
@@ -80,13 +83,16 @@ pub fn run<'a>(plan: &'a Plan, set: &'a RuleSet, views: &Rc<Views<'a>>, scope: &
     let run = Run { plan, set, views, scope };
     let mut found = Found::default();
     let (mut frame, asked) = run.begin()?;
+    if run.is_moot(&frame)? {
+        return Ok(found);
+    }
     for (with, look_up) in plan.rule.find.with.iter().zip(&plan.look_ups) {
         if frame.rows() == 0 {
             return Ok(found);
         }
         frame = look_up.join(&frame, with, set, views, plan.rule.find.view)?;
     }
-    if frame.rows() == 0 {
+    if run.is_moot(&frame)? {
         return Ok(found);
     }
     run.parameters(&mut frame)?;
@@ -96,15 +102,18 @@ pub fn run<'a>(plan: &'a Plan, set: &'a RuleSet, views: &Rc<Views<'a>>, scope: &
         frame = run.about(frame, &mut found)?;
     }
     frame = run.needs(frame, &mut found)?;
-    if frame.rows() == 0 {
+    if run.is_moot(&frame)? {
         return Ok(found);
     }
     frame = run.matches(frame)?;
+    if run.is_moot(&frame)? {
+        return Ok(found);
+    }
     frame = run.sequence(frame)?;
     if plan.about_comes_last {
         frame = run.about(frame, &mut found)?;
     }
-    if frame.rows() == 0 {
+    if run.is_moot(&frame)? {
         return Ok(found);
     }
     let units = if plan.per.is_empty() { Units { rows: None, frame } } else { run.groups(&frame)? };
@@ -200,6 +209,20 @@ struct Units<'a> {
 impl<'a> Run<'_, 'a> {
     fn view(&self) -> View {
         self.plan.rule.find.view
+    }
+
+    /// Whether these rows make no hit that is wanted, nor an answer that is counted: none is of a wanted encounter.
+    fn is_moot(&self, frame: &Frame<'a>) -> Result<bool, ArrowError> {
+        if frame.rows() == 0 {
+            return Ok(true);
+        }
+        let Some(wanted) = &self.scope.wanted else { return Ok(false) };
+        if !self.view().columns().contains_key("mdtrt_id") || self.plan.speaks_of_others {
+            return Ok(false);
+        }
+        let numbers = self.views.numbers(self.view(), "mdtrt_id")?;
+        let wanted: HashSet<u32> = wanted.iter().filter_map(|id| self.views.number_of(id)).collect();
+        Ok(!(0..frame.rows()).any(|row| wanted.contains(&numbers[frame.source_row(row) as usize])))
     }
 
     /// The rows to begin with, and whether `about` has been asked of them for good.
@@ -771,7 +794,7 @@ impl<'a> Run<'_, 'a> {
             return Ok(None);
         }
         let numbers = self.views.numbers(self.view(), "mdtrt_id")?;
-        let wanted: Vec<u32> = encounters.iter().filter_map(|id| self.views.number_of(id)).collect();
+        let wanted: HashSet<u32> = encounters.iter().filter_map(|id| self.views.number_of(id)).collect();
         let of = |frame: &Frame<'a>, row: usize| wanted.contains(&numbers[frame.source_row(row) as usize]);
         Ok(Some(match rows {
             None => (0..frame.rows()).map(|row| of(frame, row)).collect(),

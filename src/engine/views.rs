@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use arrow::error::ArrowError;
 use hashbrown::HashMap;
 use rust_decimal::Decimal;
 
-use super::claims::{Claims, at, day, day_of, decimal, text, texts, time, trace_codes};
+use super::claims::{Claims, at, day, day_of, decimal, text, texts, time};
 use super::factor::Level;
 use super::frame::{Compiled, Frame, compute};
 use super::kept::{Kept, Named};
@@ -705,6 +706,19 @@ impl<'a> Views<'a> {
     fn lines_by(&self, name: &str, id: &str) -> Result<Vec<u32>, ArrowError> {
         let rows = self.rows_of(View::Line, name)?;
         Ok(self.number_of(id).map(|number| rows.of(number).to_vec()).unwrap_or_default())
+    }
+
+    /// These encounters and all that are joined with one of them to a stay.
+    ///
+    /// # Errors
+    /// A column was not read.
+    pub fn with_their_stays(&self, encounters: &BTreeSet<String>) -> Result<BTreeSet<String>, ArrowError> {
+        let (stays, numbers) = (self.stays()?, self.stay_numbers()?);
+        let ids = text(&self.claims.encounters, "mdtrt_id")?;
+        let rows = encounters.iter().filter_map(|id| self.claims.encounter_of.last(id));
+        let joined = rows.filter_map(|row| numbers[row as usize]).flat_map(|stay| &stays[stay as usize].parts);
+        let joined = joined.filter_map(|part| at(ids, *part as usize)).map(str::to_owned);
+        Ok(encounters.iter().cloned().chain(joined).collect())
     }
 
     /// Net lines of the joined stay that begins with this encounter.
@@ -1556,7 +1570,7 @@ impl<'a> Views<'a> {
             for (line, list) in (0u32..).zip(codes.iter()) {
                 let row = line as usize;
                 if amounts.is_valid(row) && amounts.value(row) > 0 {
-                    found.extend(trace_codes(list.unwrap_or_default()).map(|code| (code.to_owned(), line)));
+                    found.extend(codes::trace_codes(list.unwrap_or_default()).map(|code| (code.to_owned(), line)));
                 }
             }
             let order = |(_, line): &(String, u32)| {

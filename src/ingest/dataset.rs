@@ -23,7 +23,6 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::past::Past;
-use super::persons::Known;
 use crate::model::Table;
 use crate::progress::{Progress, Silent};
 
@@ -263,8 +262,6 @@ pub(super) fn bucket_folder(dataset: &Path, bucket: usize) -> PathBuf {
 pub struct Dataset {
     folder: PathBuf,
     manifest: Manifest,
-    /// Of the files whose persons were asked for.
-    pub(super) known: Arc<Known>,
     grown: Option<Arc<Grown>>,
 }
 
@@ -303,7 +300,7 @@ impl Dataset {
 
     /// A folder with this manifest.
     pub(super) fn of(folder: &Path, manifest: Manifest) -> Dataset {
-        Dataset { folder: folder.to_owned(), manifest, known: Arc::default(), grown: None }
+        Dataset { folder: folder.to_owned(), manifest, grown: None }
     }
 
     /// With what was appended.
@@ -579,7 +576,7 @@ fn read_columns(
     project(&batch, table, columns)
 }
 
-pub(super) fn project(batch: &RecordBatch, table: Table, columns: &[&str]) -> Result<RecordBatch, Error> {
+fn project(batch: &RecordBatch, table: Table, columns: &[&str]) -> Result<RecordBatch, Error> {
     let mut positions = Vec::with_capacity(columns.len());
     for column in columns {
         positions.push(batch.schema().index_of(column).map_err(|_| unknown_column(table, column))?);

@@ -35,6 +35,11 @@ pub fn atc4(hilist_code: &str) -> Option<&str> {
     if hilist_code.starts_with('X') { hilist_code.get(..6) } else { None }
 }
 
+/// The trace codes that a line lists, joined by `|`.
+pub fn trace_codes(list: &str) -> impl Iterator<Item = &str> {
+    list.split('|').map(str::trim).filter(|code| !code.is_empty())
+}
+
 /// How closely a region (`admdvs`, six digits) on a parameter fits a row's: county 3, city 2, province 1, nation 0;
 /// `None` when it speaks of another place.
 #[must_use]

@@ -187,7 +187,7 @@ fn answer(
 ) -> Result<(Outcome, Setting, Whole), Error> {
     let setting = setting(options, &library.set, dataset)?;
     let scope =
-        Scope { from: options.from, until: options.until, facilities: options.facilities.clone(), counted: None };
+        Scope { from: options.from, until: options.until, facilities: options.facilities.clone(), ..Scope::default() };
     let (dataset, units) = match whom {
         None => (dataset.clone(), dataset.units().to_vec()),
         Some(persons) => dataset.units_with(persons, progress)?,

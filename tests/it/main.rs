@@ -11,6 +11,7 @@ mod ingest;
 mod malformed;
 mod messages;
 mod model;
+mod past;
 mod regions;
 mod report;
 mod review;

@@ -14,6 +14,7 @@ use arrow::datatypes::TimestampMicrosecondType;
 use fundaudit::clock::Deadline;
 use fundaudit::engine::{Facility, Setting, Tables};
 use fundaudit::findings::{Finding, FindingLine, Outcome};
+use fundaudit::ingest::past::everything;
 use fundaudit::ingest::values::TableBuilder;
 use fundaudit::ingest::{self, Dataset};
 use fundaudit::model::{Table, day};
@@ -56,6 +57,7 @@ impl History for Past<'_> {
 struct Month {
     _folder: tempfile::TempDir,
     dataset: Dataset,
+    past: ingest::Past,
     facilities: Arc<HashMap<String, Facility>>,
     first_day: i32,
     last_day: i32,
@@ -83,6 +85,7 @@ fn month() -> Month {
         last_day: dataset.manifest().last_day.unwrap(),
         setup: Setup { knowledge: Some(knowledge), ..Setup::default() },
         batch: outcome,
+        past: ingest::Past::of(&dataset, &Silent).unwrap(),
         dataset,
         _folder: folder,
     }
@@ -119,14 +122,7 @@ impl Month {
     }
 
     fn whole(&self, person: &str) -> Tables {
-        Table::ALL
-            .into_iter()
-            .filter(|table| *table != Table::Facility)
-            .map(|table| {
-                let columns: Vec<&str> = table.columns().iter().map(|c| c.name).collect();
-                (table, self.dataset.read_persons(table, &columns, &[person]).unwrap())
-            })
-            .collect()
+        self.past.read(&[person], &everything()).unwrap()
     }
 }
 
@@ -860,27 +856,6 @@ proptest! {
         let totals = &review.totals;
         prop_assert_eq!(totals.passed + totals.held + totals.refused, totals.claims);
     }
-
-    /// Some persons' rows are what the whole bucket has of them, whoever they are and whatever the table.
-    #[test]
-    fn some_persons_are_read_as_if_all_were(chosen in prop::collection::vec(any::<prop::sample::Index>(), 0..12)) {
-        let (dataset, everybody) = county_dataset();
-        let mut persons: Vec<&str> = chosen.iter().map(|index| index.get(everybody).as_str()).collect();
-        persons.push("a stranger");
-        for table in Table::ALL.into_iter().filter(|table| *table != Table::Facility) {
-            let columns: Vec<&str> = ["psn_no"].into_iter().chain(table.columns().iter().map(|c| c.name).filter(|name| *name != "psn_no")).collect();
-            let found = dataset.read_persons(table, &columns, &persons).unwrap();
-            let mut wanted = BTreeSet::new();
-            for unit in dataset.units() {
-                let batch = dataset.read(unit, table, &columns).unwrap();
-                let mask: BooleanArray = texts(&batch, "psn_no").iter().map(|p| Some(p.is_some_and(|p| persons.contains(&p)))).collect();
-                let batch = filter_record_batch(&batch, &mask).unwrap();
-                wanted.extend((0..batch.num_rows()).map(|row| format!("{:?}", batch.slice(row, 1))));
-            }
-            let found: BTreeSet<String> = (0..found.num_rows()).map(|row| format!("{:?}", found.slice(row, 1))).collect();
-            prop_assert_eq!(found, wanted, "{}", table.name());
-        }
-    }
 }
 
 /// The sample county in several buckets, and all of its persons.
@@ -907,11 +882,8 @@ fn county_month() -> &'static CountyMonth {
     MONTH.get_or_init(|| {
         let (dataset, persons) = county_dataset();
         let persons: Vec<&str> = persons.iter().map(String::as_str).collect();
-        let tables = Table::ALL.into_iter().filter(|table| *table != Table::Facility).map(|table| {
-            let columns: Vec<&str> = table.columns().iter().map(|c| c.name).collect();
-            (table, dataset.read_persons(table, &columns, &persons).unwrap())
-        });
+        let past = ingest::Past::of(dataset, &Silent).unwrap();
         let facilities = Setting::facilities_of(&dataset.facilities().unwrap()).unwrap();
-        (tables.collect(), Arc::new(facilities))
+        (past.read(&persons, &everything()).unwrap(), Arc::new(facilities))
     })
 }

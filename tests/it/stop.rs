@@ -135,6 +135,17 @@ fn an_ingest_stopped_at_any_step_leaves_the_earlier_dataset() {
 }
 
 #[test]
+fn the_past_of_persons_is_made_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let how = ingest::Options { buckets: Some(3), ..ingest::Options::default() };
+    let dataset = ingest(&[small(folder.path())], &how, &folder.path().join("dataset"), &Silent).unwrap();
+    let work = |progress: &dyn Progress| ingest::Past::of(&dataset, progress).map_err(Error::from);
+    let (stopped, past) = stopped_at_every_step(folder.path(), work);
+    assert!(stopped >= 3, "{stopped}");
+    assert!(past.changed().unwrap().is_empty());
+}
+
+#[test]
 fn an_export_that_is_generated_appears_whole_or_not_at_all() {
     for form in [generate::Form::Csv, generate::Form::XlsxFlat] {
         let folder = tempfile::tempdir().unwrap();

@@ -75,7 +75,7 @@ pub fn review(options: &Options, progress: &dyn Progress) -> Result<Done, Error>
     let as_of = options.as_of.or(last_days.into_iter().flatten().max()).unwrap_or(0);
     let facilities = facilities_of(&pending)?;
     let history: Box<dyn History> = match past {
-        Some(past) => Box::new(OfDataset::new(past)?.knowing(facilities)),
+        Some(past) => Box::new(OfDataset::told(past, progress)?.knowing(facilities)),
         None => Box::new(Nothing { facilities: facilities.into() }),
     };
     let ask = Ask::of(options.stage, as_of);
@@ -134,7 +134,7 @@ fn look(
     let of_unit = |unit: &Unit| -> Result<Part, Error> {
         progress.go_on()?;
         let tables: Tables = pending.read_unit(unit, reviewer.columns(ask.stage), |_| Vec::new())?;
-        let part = reviewer.look(&tables, history, ask)?;
+        let part = reviewer.look(&tables, history, ask, false)?;
         progress.advance(unit.fee_lines);
         Ok(part)
     };

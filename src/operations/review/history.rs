@@ -4,18 +4,16 @@
 //! else does who implements [`History`]. Deliberately unknown here: what is pending; rows that are pending too are left out
 //! by who lays both together.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
 use super::super::Error;
 use crate::engine::{Facility, Setting, Tables};
-use crate::ingest::Dataset;
-use crate::model::Table;
+use crate::ingest::{Dataset, Past};
+use crate::progress::{Progress, Silent};
 
-/// The columns that are wanted, by table.
-pub type Wanted = BTreeMap<Table, Vec<&'static str>>;
+pub use crate::ingest::past::Wanted;
 
 /// The past of persons.
 pub trait History: Send + Sync {
@@ -50,21 +48,32 @@ impl History for Nothing {
     }
 }
 
-/// The past as a dataset has it. Of the files only what concerns the persons is read.
+/// The past as a dataset has it, one read a person: see [`Past`].
 #[derive(Debug)]
 pub struct OfDataset {
     dataset: Dataset,
+    past: Past,
     facilities: Arc<HashMap<String, Facility>>,
 }
 
 impl OfDataset {
-    /// Reads the facilities, once.
+    /// Opens the past of a dataset and reads the facilities, once.
     ///
     /// # Errors
-    /// They cannot be read.
+    /// They cannot be read, or the past not made.
     pub fn new(dataset: Dataset) -> Result<OfDataset, Error> {
+        OfDataset::told(dataset, &Silent)
+    }
+
+    /// As [`OfDataset::new`], and tells how far it is: where the past is asked for the first time it is made, which takes about as
+    /// long as an audit of the dataset.
+    ///
+    /// # Errors
+    /// As [`OfDataset::new`]; the work is wanted no longer.
+    pub fn told(dataset: Dataset, progress: &dyn Progress) -> Result<OfDataset, Error> {
         let facilities = facilities_of(&dataset)?;
-        Ok(OfDataset { dataset, facilities: Arc::new(facilities) })
+        let past = Past::of(&dataset, progress)?;
+        Ok(OfDataset { dataset, past, facilities: Arc::new(facilities) })
     }
 
     /// With more facilities, where the dataset does not have them.
@@ -82,6 +91,12 @@ impl OfDataset {
     pub fn dataset(&self) -> &Dataset {
         &self.dataset
     }
+
+    /// Its persons' past.
+    #[must_use]
+    pub fn past(&self) -> &Past {
+        &self.past
+    }
 }
 
 /// The facilities of a dataset by code.
@@ -91,11 +106,7 @@ pub(super) fn facilities_of(dataset: &Dataset) -> Result<HashMap<String, Facilit
 
 impl History for OfDataset {
     fn of(&self, persons: &[&str], wanted: &Wanted) -> Result<Tables, Error> {
-        let mut tables = Tables::new();
-        for (table, columns) in wanted {
-            tables.insert(*table, self.dataset.read_persons(*table, columns, persons)?);
-        }
-        Ok(tables)
+        Ok(self.past.read(persons, wanted)?)
     }
 
     fn first_day(&self) -> i32 {

@@ -39,7 +39,7 @@ use crate::model::Table;
 use crate::progress::Silent;
 use crate::rules::{Decision, Decisions, Exemptions, Knowledge, Status};
 pub use history::{History, Nothing};
-use pending::{AtIssue, Claim};
+use pending::{AtIssue, Claim, Forms};
 
 /// When a review happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -186,7 +186,10 @@ pub struct Reviewer {
 struct OfStage {
     /// Places of the plans; the gravest first, for time may run out.
     plans: Vec<usize>,
+    /// Of all plans: whether it has its answer without the lines of other encounters.
+    of_encounters: Vec<bool>,
     columns: BTreeMap<Table, Vec<&'static str>>,
+    forms: Forms,
     /// Columns of traced lines and of their settlements that a question across persons reads.
     across: BTreeMap<Table, Vec<&'static str>>,
 }
@@ -201,7 +204,8 @@ impl OfStage {
         });
         let columns = needed(plans.iter().map(|plan| &all[*plan]));
         let across = traced(plans.iter().map(|plan| &all[*plan]).filter(|plan| plan.across_persons()));
-        OfStage { plans, columns, across }
+        let of_encounters = all.iter().map(Plan::is_of_encounters).collect();
+        OfStage { plans, of_encounters, forms: pending::forms_of(&columns), columns, across }
     }
 }
 
@@ -269,7 +273,7 @@ impl Reviewer {
     /// # Errors
     /// The history cannot be read; a column that claims are told by is missing or has another type.
     pub fn review(&self, pending: &Tables, history: &dyn History, ask: &Ask) -> Result<Review, Error> {
-        let part = self.look(pending, history, ask)?;
+        let part = self.look(pending, history, ask, true)?;
         self.finish(vec![part], history, ask)
     }
 
@@ -286,36 +290,41 @@ impl Reviewer {
         plans.filter(move |(_, plan)| chosen(&plan.rule.code))
     }
 
-    /// Asks the rules about some persons.
-    fn look(&self, pending: &Tables, history: &dyn History, ask: &Ask) -> Result<Part, Error> {
+    /// Asks the rules about some persons; `alone` when nobody else is asked with them.
+    fn look(&self, pending: &Tables, history: &dyn History, ask: &Ask, alone: bool) -> Result<Part, Error> {
         let internal = |e: ArrowError| Error::Engine(format!("cannot review: {e}"));
+        let of_stage = self.of(ask.stage);
         let at_issue = AtIssue::of(pending).map_err(internal)?;
         let persons: Vec<&str> = at_issue.persons.iter().map(String::as_str).collect();
-        let past = history.of(&persons, &self.of(ask.stage).columns)?;
-        let tables = pending::joined(pending, &past, &at_issue, &self.of(ask.stage).columns).map_err(internal)?;
+        let past = history.of(&persons, &of_stage.columns)?;
+        let tables = pending::joined(pending, &past, &at_issue, &of_stage.forms).map_err(internal)?;
         let setting = self.setting(pending, history, &at_issue, ask)?;
         let claims = Claims::net(&tables).map_err(internal)?;
         let mut part = Part {
             claims: pending::claims(pending, &claims, &at_issue, &setting).map_err(internal)?,
             ..Part::default()
         };
-        let scope = Scope { counted: Some(at_issue.encounters.clone()), ..Scope::default() };
         let memory = self.memories.lock().map(|mut kept| kept.pop()).ok().flatten().unwrap_or_default();
         memory.begin_unit();
         let views = Rc::new(Views::new(&claims, &setting, &memory));
-        for (number, plan) in self.asked(ask) {
-            if plan.across_persons() {
-                continue;
-            }
+        let near = views.with_their_stays(&at_issue.encounters).map_err(internal)?;
+        // Most rules see no further than an encounter: they are asked of the few lines of those that are pending.
+        let of_encounters = claims.of_encounters(&near).map_err(internal)?;
+        let near_views = of_encounters.as_ref().map(|claims| Rc::new(Views::new(claims, &setting, &memory)));
+        let scope = Scope { counted: Some(at_issue.encounters.clone()), wanted: Some(near), ..Scope::default() };
+        for (number, plan) in self.asked(ask).filter(|(_, plan)| !plan.across_persons()) {
             if is_late(ask) {
                 part.not_run.insert(number);
                 continue;
             }
-            part.take(number, tried(plan, &self.library.set, &views, &scope), &at_issue);
+            let views = near_views.as_ref().filter(|_| of_stage.of_encounters[number]).unwrap_or(&views);
+            part.take(number, tried(plan, &self.library.set, views, &scope), &at_issue);
         }
-        drop(views);
-        if self.asked(ask).any(|(_, plan)| plan.across_persons()) {
-            let kept = &self.of(ask.stage).across;
+        drop((views, near_views));
+        // Who is asked alone cannot share a code that he has not.
+        let may_share = !alone || at_issue.has_trace_codes;
+        if may_share && self.asked(ask).any(|(_, plan)| plan.across_persons()) {
+            let kept = &of_stage.across;
             part.traced = claims.traced(&kept[&Table::FeeDetail], &kept[&Table::Settlement]).map_err(internal)?;
         }
         if let Ok(mut kept) = self.memories.lock() {
@@ -411,6 +420,8 @@ impl Reviewer {
         let setting = self.setting(&Tables::new(), history, &whole.at_issue, ask)?;
         let memory = Memory::default();
         let at_issue = std::mem::take(&mut whole.at_issue);
+        let pending = Some(at_issue.encounters.clone());
+        let scope = Scope { counted: pending.clone(), wanted: pending, ..Scope::default() };
         let code_by_code = asking.iter().all(|(_, plan)| plan.code_by_code());
         for claims in Claims::across(traced, code_by_code).map_err(internal)? {
             let claims = claims.map_err(internal)?;
@@ -420,7 +431,7 @@ impl Reviewer {
                     whole.not_run.insert(*number);
                     continue;
                 }
-                whole.take(*number, tried(plan, &self.library.set, &views, &Scope::default()), &at_issue);
+                whole.take(*number, tried(plan, &self.library.set, &views, &scope), &at_issue);
             }
         }
         whole.at_issue = at_issue;

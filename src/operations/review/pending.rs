@@ -8,10 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, UInt32Array, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, StringArray, UInt32Array, new_null_array,
+};
 use arrow::compute::kernels::zip::zip;
 use arrow::compute::{cast, concat, filter_record_batch, is_not_null, take};
-use arrow::datatypes::{DataType, Decimal128Type, Field, Schema, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Decimal128Type, Field, Schema, SchemaRef, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use hashbrown::{HashMap, HashSet};
 use rust_decimal::Decimal;
@@ -31,6 +33,8 @@ pub(super) struct AtIssue {
     lines: HashMap<String, HashSet<String>>,
     /// First day of service.
     pub(super) first_day: Option<i32>,
+    /// Whether a pending line has one.
+    pub(super) has_trace_codes: bool,
 }
 
 /// A claim that waits for a decision.
@@ -72,18 +76,25 @@ fn each<'a>(tables: &'a Tables, table: Table, name: &str) -> Result<Vec<Option<&
     })
 }
 
+/// Texts without those that repeat the one before: rows of an encounter stand together.
+fn changing<'a>(texts: Vec<Option<&'a str>>) -> impl Iterator<Item = &'a str> {
+    let mut texts = texts;
+    texts.dedup();
+    texts.into_iter().flatten()
+}
+
 impl AtIssue {
     /// What is pending in some tables.
     pub(super) fn of(pending: &Tables) -> Result<AtIssue, ArrowError> {
         let mut at_issue = AtIssue::default();
         for table in [Table::Settlement, Table::Encounter, Table::FeeDetail, Table::Person] {
-            at_issue.persons.extend(each(pending, table, "psn_no")?.into_iter().flatten().map(str::to_owned));
+            at_issue.persons.extend(changing(each(pending, table, "psn_no")?).map(str::to_owned));
             if table != Table::Person {
-                at_issue.encounters.extend(each(pending, table, "mdtrt_id")?.into_iter().flatten().map(str::to_owned));
+                at_issue.encounters.extend(changing(each(pending, table, "mdtrt_id")?).map(str::to_owned));
             }
         }
-        at_issue.settlements =
-            each(pending, Table::Settlement, "setl_id")?.into_iter().flatten().map(str::to_owned).collect();
+        at_issue.settlements = changing(each(pending, Table::Settlement, "setl_id")?).map(str::to_owned).collect();
+        at_issue.has_trace_codes = changing(each(pending, Table::FeeDetail, "drug_trac_codg")?).next().is_some();
         let serials = each(pending, Table::FeeDetail, "feedetl_sn")?;
         for (encounter, serial) in each(pending, Table::FeeDetail, "mdtrt_id")?.into_iter().zip(serials) {
             if let (Some(encounter), Some(serial)) = (encounter, serial) {
@@ -108,6 +119,7 @@ impl AtIssue {
             self.lines.entry(encounter).or_default().extend(serials);
         }
         self.first_day = self.first_day.into_iter().chain(other.first_day).min();
+        self.has_trace_codes |= other.has_trace_codes;
     }
 
     fn has_line(&self, encounter: &str, serial: &str) -> bool {
@@ -145,29 +157,46 @@ pub(super) fn ids_of(key: &str) -> Vec<String> {
     named.into_iter().filter(|(name, _)| is_id(name)).map(|(_, id)| id).collect()
 }
 
-/// Pending and past rows of the columns that are wanted.
+/// The columns that are wanted, in the types of their tables.
+pub(super) type Forms = BTreeMap<Table, SchemaRef>;
+
+/// The forms of some columns.
+pub(super) fn forms_of(wanted: &Wanted) -> Forms {
+    let field = |table: Table, name: &&'static str| {
+        let kind = table.position(name).map_or(DataType::Utf8, |at| table.columns()[at].kind.data_type());
+        Field::new(*name, kind, true)
+    };
+    let form = |table: Table, columns: &[&'static str]| {
+        Arc::new(Schema::new(columns.iter().map(|name| field(table, name)).collect::<Vec<_>>()))
+    };
+    wanted.iter().map(|(table, columns)| (*table, form(*table, columns))).collect()
+}
+
+/// Pending and past rows in these forms.
 pub(super) fn joined(
     pending: &Tables,
     past: &Tables,
     at_issue: &AtIssue,
-    wanted: &Wanted,
+    forms: &Forms,
 ) -> Result<Tables, ArrowError> {
     let mut tables = Tables::new();
-    for (table, columns) in wanted {
+    for (table, form) in forms {
         let own = pending.get(table).filter(|batch| batch.num_rows() > 0);
         let others = match past.get(table).filter(|batch| batch.num_rows() > 0) {
             Some(batch) => others(*table, own, batch, at_issue)?,
             None => None,
         };
         let batch = match (own, &others) {
-            (None, None) => RecordBatch::new_empty(schema_of(*table, columns)),
+            (None, None) => RecordBatch::new_empty(Arc::clone(form)),
+            (Some(batch), None) | (None, Some(batch)) if batch.schema_ref() == form => batch.clone(),
             (Some(batch), None) | (None, Some(batch)) => {
-                with_columns(*table, columns, batch.num_rows(), |name, kind| column(batch, name, kind))?
+                with_columns(form, batch.num_rows(), |name, kind| column(batch, name, kind))?
             }
-            (Some(own), Some(others)) if *table == Table::Person => filled(own, others, columns)?,
+            (Some(own), Some(others)) if *table == Table::Person => filled(own, others, form)?,
+            // The past first: what is pending comes after it as a rule, and rows that are in order need not be sorted.
             (Some(own), Some(others)) => {
-                with_columns(*table, columns, own.num_rows() + others.num_rows(), |name, kind| {
-                    concat(&[&column(own, name, kind)?, &column(others, name, kind)?])
+                with_columns(form, own.num_rows() + others.num_rows(), |name, kind| {
+                    concat(&[&column(others, name, kind)?, &column(own, name, kind)?])
                 })?
             }
         };
@@ -176,21 +205,14 @@ pub(super) fn joined(
     Ok(tables)
 }
 
-fn schema_of(table: Table, columns: &[&'static str]) -> Arc<Schema> {
-    let kind = |name: &str| table.position(name).map_or(DataType::Utf8, |at| table.columns()[at].kind.data_type());
-    Arc::new(Schema::new(columns.iter().map(|name| Field::new(*name, kind(name), true)).collect::<Vec<_>>()))
-}
-
 fn with_columns(
-    table: Table,
-    columns: &[&'static str],
+    form: &SchemaRef,
     rows: usize,
     make: impl Fn(&str, &DataType) -> Result<ArrayRef, ArrowError>,
 ) -> Result<RecordBatch, ArrowError> {
-    let schema = schema_of(table, columns);
-    let arrays = schema.fields().iter().map(|field| make(field.name(), field.data_type())).collect::<Result<_, _>>()?;
-    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(schema, arrays, &options)
+    let arrays = form.fields().iter().map(|field| make(field.name(), field.data_type())).collect::<Result<_, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(Arc::clone(form), arrays, &options)
 }
 
 /// A column in the type of its table; null where it is not there.
@@ -246,7 +268,7 @@ fn at(column: Option<&ArrayRef>, row: usize) -> Option<&str> {
 }
 
 /// Persons once: what a pending row leaves open is as the past knows it.
-fn filled(own: &RecordBatch, past: &RecordBatch, columns: &[&'static str]) -> Result<RecordBatch, ArrowError> {
+fn filled(own: &RecordBatch, past: &RecordBatch, form: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let known = cast(&column(past, "psn_no", &DataType::Utf8)?, &DataType::Utf8)?;
     let known = known.as_string::<i32>();
     let mut rows: HashMap<&str, u32> = HashMap::new();
@@ -262,7 +284,7 @@ fn filled(own: &RecordBatch, past: &RecordBatch, columns: &[&'static str]) -> Re
     };
     let rest: UInt32Array =
         (0u32..).zip(known).filter(|(_, p)| p.is_none_or(|p| !pending.contains(p))).map(|(row, _)| row).collect();
-    with_columns(Table::Person, columns, own.num_rows() + rest.len(), |name, kind| {
+    with_columns(form, own.num_rows() + rest.len(), |name, kind| {
         let (mine, theirs) = (column(own, name, kind)?, column(past, name, kind)?);
         let mine = if mine.null_count() == 0 {
             mine

@@ -1,0 +1,176 @@
+//! Changing the past: whole persons are put or forgotten, all of a change or nothing of it.
+//!
+//! Goes in: a person's number and all rows he has from now on. Comes out: the file with these rows in the order that an ingest
+//! of them would give, their ids, and a mark that the Parquet files do not have them so. Deliberately unknown here: how old
+//! and new rows of a person become one.
+
+use std::collections::BTreeMap;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::super::dataset::bucket_schema;
+use super::payload::{Own, Rows};
+use super::{Error, Ids, Packed, Past, opened};
+use crate::model::Table;
+
+/// Persons that wait to be written together.
+const TOGETHER: usize = 256;
+
+/// A change that is under way; dropped without [`Change::commit`] it never was.
+#[derive(Debug)]
+pub struct Change<'p> {
+    past: &'p Past,
+    db: Connection,
+    waiting: Vec<Packed>,
+}
+
+/// The name of a note among what is known of the file.
+pub(super) fn note(name: &str) -> String {
+    format!("note {name}")
+}
+
+impl<'p> Change<'p> {
+    pub(super) fn begin(past: &'p Past) -> Result<Change<'p>, Error> {
+        let begun = opened(&past.path).and_then(|db| db.execute_batch("BEGIN IMMEDIATE").map(|()| db));
+        let db = begun.map_err(|e| {
+            if e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) {
+                let path = past.path.display();
+                Error::new(format!("`{path}` is being changed by somebody else; wait until that is done and try again"))
+            } else {
+                Error::at(&past.path, "write", &e)
+            }
+        })?;
+        Ok(Change { past, db, waiting: Vec::new() })
+    }
+
+    /// Gives a person these rows and no others. Columns that a table lacks are null, tables that are not there have no rows.
+    ///
+    /// # Errors
+    /// A column has another type than its table says; the file cannot be written.
+    pub fn put(&mut self, person: &str, tables: &BTreeMap<Table, RecordBatch>) -> Result<(), Error> {
+        let mut own = Vec::with_capacity(tables.len());
+        for (table, batch) in tables.iter().filter(|(table, batch)| **table != Table::Facility && batch.num_rows() > 0) {
+            own.push((*table, in_order(*table, &complete(*table, batch)?)?));
+        }
+        let rows: Vec<Own<'_>> = own.iter().map(|(table, batch)| (*table, batch, 0..batch.num_rows())).collect();
+        self.waiting.push(Packed::of(person, &rows));
+        if self.waiting.len() == TOGETHER { self.write() } else { Ok(()) }
+    }
+
+    /// Takes all rows of a person away.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn forget(&mut self, person: &str) -> Result<(), Error> {
+        self.put(person, &BTreeMap::new())
+    }
+
+    /// Keeps a word under a name, instead of what was there; it holds with the change.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn note(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        let sql = "INSERT OR REPLACE INTO meta VALUES (?1, ?2)";
+        self.done(self.db.execute(sql, params![note(name), value])).map(|_| ())
+    }
+
+    /// Makes the change hold: when this returns it is on the disk.
+    ///
+    /// # Errors
+    /// The file cannot be written; then it is as it was.
+    pub fn commit(mut self) -> Result<(), Error> {
+        self.write()?;
+        self.done(self.db.execute_batch("COMMIT"))
+    }
+
+    fn done<T>(&self, result: rusqlite::Result<T>) -> Result<T, Error> {
+        result.map_err(|e| Error::at(&self.past.path, "write", &e))
+    }
+
+    fn write(&mut self) -> Result<(), Error> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let mut known = self.done(self.db.prepare("SELECT id, payload FROM person WHERE psn_no = ?1"))?;
+        let mut person = self.done(self.db.prepare(
+            "INSERT INTO person(id, psn_no, changed, open, payload) VALUES (?1, ?2, 1, ?3, ?4) \
+             ON CONFLICT(id) DO UPDATE SET changed = 1, open = excluded.open, payload = excluded.payload",
+        ))?;
+        let mut forget = Vec::new();
+        let mut keep = Vec::new();
+        for (table, id) in [("encounter", "mdtrt_id"), ("settlement", "setl_id"), ("trace", "code")] {
+            let sql = format!("DELETE FROM {table} WHERE {id} = ?1 AND person = ?2");
+            forget.push(self.done(self.db.prepare(&sql))?);
+            keep.push(self.done(self.db.prepare(&format!("INSERT OR REPLACE INTO {table} VALUES (?1, ?2)")))?);
+        }
+        for packed in waiting {
+            let psn_no = &packed.psn_no;
+            let before = self.done(
+                known.query_row([psn_no], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))).optional(),
+            )?;
+            if let Some((id, payload)) = &before {
+                let rows = Rows::open(psn_no, payload).and_then(|rows| Ids::of_rows(&rows));
+                let ids = rows.map_err(|damage| self.past.damaged(psn_no, damage))?;
+                let [encounter, settlement, trace] = forget.as_mut_slice() else { continue };
+                for mdtrt_id in &ids.encounters {
+                    self.done(encounter.execute(params![mdtrt_id, id]))?;
+                }
+                for setl_id in &ids.settlements {
+                    self.done(settlement.execute(params![setl_id, id]))?;
+                }
+                for code in &ids.traces {
+                    self.done(trace.execute(params![code, id]))?;
+                }
+            }
+            let id = before.map(|(id, _)| id);
+            self.done(person.execute(params![id, psn_no, packed.ids.open, packed.payload]))?;
+            let id = id.unwrap_or_else(|| self.db.last_insert_rowid());
+            let [encounter, settlement, trace] = keep.as_mut_slice() else { continue };
+            for mdtrt_id in &packed.ids.encounters {
+                self.done(encounter.execute(params![mdtrt_id, id]))?;
+            }
+            for setl_id in &packed.ids.settlements {
+                self.done(settlement.execute(params![setl_id, id]))?;
+            }
+            for code in &packed.ids.traces {
+                self.done(trace.execute(params![code, id]))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Rows with every column of the dataset's file.
+fn complete(table: Table, batch: &RecordBatch) -> Result<RecordBatch, Error> {
+    let schema = bucket_schema(table);
+    let rows = batch.num_rows();
+    let column = |name: &str, kind| batch.column_by_name(name).cloned().unwrap_or_else(|| new_null_array(kind, rows));
+    let columns = schema.fields().iter().map(|field| column(field.name(), field.data_type())).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(schema, columns, &options)
+        .map_err(|e| Error::new(format!("rows of `{}` cannot be kept: {e}", table.name())))
+}
+
+/// Rows in the order in which an ingest of them puts them.
+fn in_order(table: Table, batch: &RecordBatch) -> Result<RecordBatch, Error> {
+    if batch.num_rows() < 2 {
+        return Ok(batch.clone());
+    }
+    let first: &[&str] = match table {
+        Table::FeeDetail => &["fee_ocur_time", "mdtrt_id", "feedetl_sn"],
+        Table::Encounter => &["begntime", "mdtrt_id"],
+        Table::Settlement => &["setl_time", "setl_id"],
+        _ => &[],
+    };
+    let all = table.columns().iter().map(|column| column.name);
+    let columns: Vec<SortColumn> = first
+        .iter()
+        .copied()
+        .chain(all)
+        .filter_map(|name| batch.column_by_name(name))
+        .map(|values: &ArrayRef| SortColumn { values: values.clone(), options: None })
+        .collect();
+    let failed = |e| Error::new(format!("rows of `{}` cannot be sorted: {e}", table.name()));
+    let order = lexsort_to_indices(&columns, None).map_err(failed)?;
+    take_record_batch(batch, &order).map_err(failed)
+}

@@ -1,0 +1,460 @@
+//! The past of persons, one read a person: `persons.db` in the folder of a dataset.
+//!
+//! ```text
+//! buckets of a dataset ─ build ─ persons.db: person → payload │ encounter, settlement → person │ trace code → persons
+//! later rows of persons ─ change ─┘                    └─ read ─ the columns that are wanted, of these persons
+//! ```
+//! The Parquet files of a dataset are for reading everything; who asks about one person in a hundred thousand reads this:
+//! about ten pages of an SQLite file and one small block to unpack. It is made from the Parquet files when it is first asked
+//! for, and again when it belongs to another state of them. Rows that come later are put here, person by person, each change
+//! whole or not at all; readers go on meanwhile. Whoever reads the whole dataset asks [`Past::changed`] whose rows he has to
+//! take from here instead.
+//!
+//! Goes in: a [`Dataset`], later whole persons. Comes out: batches as the dataset would give them. Deliberately unknown here:
+//! rules, what is pending, where later rows come from.
+
+mod build;
+mod change;
+mod grown;
+mod payload;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType};
+use hashbrown::HashSet;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
+use sha2::{Digest, Sha256};
+
+use super::Error;
+use super::dataset::{Dataset, bucket_schema, unknown_column};
+use crate::model::{Table, codes, day};
+use crate::progress::Progress;
+pub use change::Change;
+pub(super) use grown::Waiting;
+use payload::{Damage, FORM, Own, Rows, Section};
+
+/// The file in a dataset's folder.
+pub const FILE: &str = "persons.db";
+
+/// Columns by table.
+pub type Wanted = BTreeMap<Table, Vec<&'static str>>;
+
+/// Wishes whose places are remembered.
+const WISHES: usize = 16;
+
+const SCHEMA: &str = "
+CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE person(id INTEGER PRIMARY KEY, psn_no TEXT NOT NULL, changed INTEGER NOT NULL, open INTEGER NOT NULL, payload BLOB NOT NULL);
+CREATE TABLE encounter(mdtrt_id TEXT PRIMARY KEY, person INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE settlement(setl_id TEXT PRIMARY KEY, person INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE trace(code INTEGER NOT NULL, person INTEGER NOT NULL, PRIMARY KEY(code, person)) WITHOUT ROWID;
+";
+
+const INDEXES: &str = "
+CREATE UNIQUE INDEX person_of ON person(psn_no);
+CREATE INDEX changed_person ON person(id) WHERE changed;
+CREATE INDEX open_person ON person(id) WHERE open;
+";
+
+/// What a row is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key<'a> {
+    /// `mdtrt_id`
+    Encounter(&'a str),
+    /// `setl_id`
+    Settlement(&'a str),
+}
+
+/// The past of persons. Read by many threads at once.
+#[derive(Debug)]
+pub struct Past {
+    path: PathBuf,
+    /// Connections that nobody uses just now; as many as threads that read at once.
+    readers: Mutex<Vec<Connection>>,
+    wishes: Mutex<Vec<(Wanted, Arc<Wishes>)>>,
+}
+
+/// Places of the columns that are wanted, by table.
+type Wishes = Vec<(Table, Wish)>;
+
+#[derive(Debug)]
+struct Wish {
+    schema: SchemaRef,
+    /// Positions in the schema of the dataset's file; nothing: the person.
+    places: Vec<Option<usize>>,
+}
+
+impl Wish {
+    fn of(table: Table, columns: &[&str]) -> Result<Wish, Error> {
+        let whole = bucket_schema(table);
+        let mut fields = Vec::with_capacity(columns.len());
+        let mut places = Vec::with_capacity(columns.len());
+        for column in columns {
+            let at = whole.index_of(column).map_err(|_| unknown_column(table, column))?;
+            fields.push(Arc::clone(&whole.fields()[at]));
+            places.push((*column != "psn_no").then_some(at));
+        }
+        Ok(Wish { schema: Arc::new(Schema::new(fields)), places })
+    }
+
+    fn read(&self, person: &str, section: &Section<'_>) -> Result<RecordBatch, Damage> {
+        let column = |(field, place): (&Arc<Field>, &Option<usize>)| -> Result<ArrayRef, Damage> {
+            match place {
+                Some(at) => section.column(*at, field.data_type()),
+                None => Ok(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(person, section.rows)))),
+            }
+        };
+        let columns = self.schema.fields().iter().zip(&self.places).map(column).collect::<Result<Vec<_>, _>>()?;
+        let rows = RecordBatchOptions::new().with_row_count(Some(section.rows));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &rows).map_err(|_| "columns do not fit")
+    }
+}
+
+/// Every column of every table that belongs to persons.
+#[must_use]
+pub fn everything() -> Wanted {
+    let of_persons = Table::ALL.into_iter().filter(|table| *table != Table::Facility);
+    let columns = |table: Table| {
+        let own = table.columns().iter().map(|column| column.name);
+        own.chain(table.position("psn_no").is_none().then_some("psn_no")).collect()
+    };
+    of_persons.map(|table| (table, columns(table))).collect()
+}
+
+impl Past {
+    /// Opens the file of a dataset; makes it where it is missing or belongs to another state of the dataset, which takes about
+    /// as long as an audit does. Nothing is left behind by work that was given up.
+    ///
+    /// # Errors
+    /// The dataset cannot be read, its folder not written, or the work is wanted no longer. The file belongs to another state of
+    /// the dataset, and rows that came later are in it: they are nowhere else.
+    pub fn of(dataset: &Dataset, progress: &dyn Progress) -> Result<Past, Error> {
+        let path = dataset.folder().join(FILE);
+        let state = state_of(dataset)?;
+        if !belongs(&path, &state)? {
+            build::build(dataset, &state, &path, progress)?;
+        }
+        let past = Past { path, readers: Mutex::default(), wishes: Mutex::default() };
+        past.reading(|_| Ok(()))?;
+        Ok(past)
+    }
+
+    /// Every row of some persons in these columns, person by person in the order in which they are named; the tables of
+    /// nobody's rows are empty. `psn_no` is there for every table.
+    ///
+    /// # Errors
+    /// The file cannot be read or is damaged; a column is unknown.
+    pub fn read(&self, persons: &[&str], wanted: &Wanted) -> Result<BTreeMap<Table, RecordBatch>, Error> {
+        let wishes = self.wishes(wanted)?;
+        let mut parts: Vec<Vec<RecordBatch>> = wishes.iter().map(|_| Vec::new()).collect();
+        self.reading(|db| {
+            let mut statement = self.told(db.prepare("SELECT payload FROM person WHERE psn_no = ?1"))?;
+            for person in persons {
+                let mut found = self.told(statement.query([person]))?;
+                let Some(row) = self.told(found.next())? else { continue };
+                let rows = self.rows(person, row, 0)?;
+                for section in rows.tables() {
+                    let section = section.map_err(|damage| self.damaged(person, damage))?;
+                    let wish = wishes.iter().zip(&mut parts).find(|((table, _), _)| *table == section.table);
+                    if let Some(((_, wish), part)) = wish {
+                        part.push(wish.read(person, &section).map_err(|damage| self.damaged(person, damage))?);
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        let mut read = BTreeMap::new();
+        for ((table, wish), part) in wishes.iter().zip(parts) {
+            let batch = match part.as_slice() {
+                [] => RecordBatch::new_empty(Arc::clone(&wish.schema)),
+                [only] => only.clone(),
+                many => concat_batches(&wish.schema, many).map_err(|e| Error::at(&self.path, "read", &e))?,
+            };
+            read.insert(*table, batch);
+        }
+        Ok(read)
+    }
+
+    /// Whose an encounter or a settlement is.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn person_of(&self, key: Key<'_>) -> Result<Option<String>, Error> {
+        let (sql, id) = match key {
+            Key::Encounter(id) => {
+                ("SELECT psn_no FROM encounter JOIN person ON person.id = encounter.person WHERE mdtrt_id = ?1", id)
+            }
+            Key::Settlement(id) => {
+                ("SELECT psn_no FROM settlement JOIN person ON person.id = settlement.person WHERE setl_id = ?1", id)
+            }
+        };
+        self.reading(|db| self.told(db.query_row(sql, [id], |row| row.get(0)).optional()))
+    }
+
+    /// These persons and all who hold a drug trace code that one of them holds, and who hold one with those, and so on.
+    ///
+    /// # Errors
+    /// The file cannot be read or is damaged.
+    pub fn sharing(&self, persons: &BTreeSet<String>) -> Result<BTreeSet<String>, Error> {
+        let mut all = persons.clone();
+        let mut waiting: Vec<String> = persons.iter().cloned().collect();
+        let mut asked: HashSet<i64> = HashSet::new();
+        self.reading(|db| {
+            let mut own = self.told(db.prepare("SELECT payload FROM person WHERE psn_no = ?1"))?;
+            let mut others =
+                self.told(db.prepare(
+                    "SELECT psn_no FROM trace JOIN person ON person.id = trace.person WHERE trace.code = ?1",
+                ))?;
+            while let Some(person) = waiting.pop() {
+                let mut found = self.told(own.query([&person]))?;
+                let Some(row) = self.told(found.next())? else { continue };
+                let rows = self.rows(&person, row, 0)?;
+                let traces = Ids::of_rows(&rows).map_err(|damage| self.damaged(&person, damage))?.traces;
+                for code in traces.into_iter().filter(|code| asked.insert(*code)) {
+                    for other in self.told(others.query_map([code], |row| row.get::<_, String>(0)))? {
+                        let other = self.told(other)?;
+                        if !all.contains(&other) {
+                            waiting.push(other.clone());
+                            all.insert(other);
+                        }
+                    }
+                }
+            }
+            Ok(all)
+        })
+    }
+
+    /// Persons with an encounter that has not ended: what is said of them changes with the day on which it is asked.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn open_stays(&self) -> Result<BTreeSet<String>, Error> {
+        self.persons("SELECT psn_no FROM person WHERE open")
+    }
+
+    /// Persons whose rows were put here, or taken away, since the Parquet files were written: whoever reads those leaves these
+    /// persons out and reads them here.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn changed(&self) -> Result<BTreeSet<String>, Error> {
+        self.persons("SELECT psn_no FROM person WHERE changed")
+    }
+
+    /// What a change noted under a name.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn noted(&self, name: &str) -> Result<Option<String>, Error> {
+        let sql = "SELECT value FROM meta WHERE name = ?1";
+        self.reading(|db| self.told(db.query_row(sql, [change::note(name)], |row| row.get(0)).optional()))
+    }
+
+    /// Begins a change: nothing of it is there until it is committed. One at a time; readers see what was before.
+    ///
+    /// # Errors
+    /// The file cannot be written; another change is under way.
+    pub fn change(&self) -> Result<Change<'_>, Error> {
+        Change::begin(self)
+    }
+
+    fn persons(&self, sql: &str) -> Result<BTreeSet<String>, Error> {
+        self.reading(|db| {
+            let mut statement = self.told(db.prepare(sql))?;
+            let found = self.told(statement.query_map([], |row| row.get(0)))?;
+            self.told(found.collect())
+        })
+    }
+
+    fn wishes(&self, wanted: &Wanted) -> Result<Arc<Wishes>, Error> {
+        let mut known = whole(&self.wishes);
+        if let Some((_, wishes)) = known.iter().find(|(known, _)| known == wanted) {
+            return Ok(Arc::clone(wishes));
+        }
+        let made = wanted.iter().map(|(table, columns)| Ok((*table, Wish::of(*table, columns)?)));
+        let made: Arc<Wishes> = Arc::new(made.collect::<Result<_, Error>>()?);
+        if known.len() == WISHES {
+            known.clear();
+        }
+        known.push((wanted.clone(), Arc::clone(&made)));
+        Ok(made)
+    }
+
+    /// The rows in a column of a result.
+    fn rows(&self, person: &str, row: &Row<'_>, at: usize) -> Result<Rows, Error> {
+        let payload = self.told(row.get_ref(at))?;
+        let payload = payload.as_blob().map_err(|e| Error::at(&self.path, "read", &e))?;
+        Rows::open(person, payload).map_err(|damage| self.damaged(person, damage))
+    }
+
+    fn damaged(&self, person: &str, damage: Damage) -> Error {
+        Error::new(format!(
+            "`{}` is damaged: the rows of a person cannot be read: {damage} (the number ends with {}); bring the file back from a \
+             backup, or, if no rows were appended to the dataset, remove it: it is made again",
+            self.path.display(),
+            person.char_indices().nth_back(3).map_or(person, |(at, _)| &person[at..]),
+        ))
+    }
+
+    fn told<T>(&self, result: rusqlite::Result<T>) -> Result<T, Error> {
+        result.map_err(|e| Error::at(&self.path, "read", &e))
+    }
+
+    /// Reads with a connection of its own.
+    fn reading<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        let idle = whole(&self.readers).pop();
+        let db = match idle {
+            Some(db) => db,
+            None => self.told(opened(&self.path))?,
+        };
+        let done = read(&db);
+        whole(&self.readers).push(db);
+        done
+    }
+}
+
+/// What is behind a lock is whole at every moment, whoever panicked.
+fn whole<T>(behind: &Mutex<T>) -> MutexGuard<'_, T> {
+    behind.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A connection to a file that is there.
+fn opened(path: &Path) -> rusqlite::Result<Connection> {
+    // Whoever closes last writes back what is in the log, so nobody opens it for reading only.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(std::time::Duration::from_secs(10))?;
+    // The inner pages of the trees: 4 MB a reader.
+    db.execute_batch("PRAGMA cache_size = -4096; PRAGMA synchronous = FULL;")?;
+    Ok(db)
+}
+
+/// What the file was made from: the form of it, and the dataset's units with the sizes of their files.
+fn state_of(dataset: &Dataset) -> Result<String, Error> {
+    let mut hash = Sha256::new();
+    hash.update([FORM]);
+    let units = serde_json::to_vec(dataset.units()).map_err(|e| Error::new(e.to_string()))?;
+    hash.update(units);
+    let mut files = BTreeSet::new();
+    for unit in dataset.units() {
+        for (name, _) in unit.row_groups.iter().filter(|(_, group)| group.is_some()) {
+            files.extend(Table::named(name).map(|table| dataset.file(unit, table)));
+        }
+    }
+    for file in files {
+        let bytes = std::fs::metadata(&file).map_err(|e| Error::at(&file, "read", &e))?.len();
+        hash.update(bytes.to_le_bytes());
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Whether there is such a file and it belongs to this state of the dataset.
+fn belongs(path: &Path, state: &str) -> Result<bool, Error> {
+    if !path.exists() {
+        return Ok(false);
+    }
+    let one = |db: &Connection, sql: &str| db.query_row(sql, [], |row| row.get::<_, String>(0));
+    let Ok(db) = opened(path) else { return Ok(false) };
+    match one(&db, "SELECT value FROM meta WHERE name = 'state'") {
+        Ok(known) if known == state => Ok(true),
+        // No such file, or one of a run that was killed while it was made.
+        Err(rusqlite::Error::SqliteFailure(cause, _))
+            if !matches!(cause.code, rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::Unknown) =>
+        {
+            Err(Error::at(path, "read", &cause))
+        }
+        _ => {
+            let later = one(&db, "SELECT count(*) || '' FROM person WHERE changed").unwrap_or_default();
+            if later.is_empty() || later == "0" {
+                return Ok(false);
+            }
+            Err(Error::new(format!(
+                "`{}` belongs to another state of the dataset, and has the rows of {later} persons that were appended to it: bring \
+                 back the dataset's files as they were, or ingest everything again into a new folder",
+                path.display()
+            )))
+        }
+    }
+}
+
+/// What rows of a person are known by, and whether one of his encounters is open.
+#[derive(Debug, Default)]
+struct Ids {
+    encounters: Vec<String>,
+    settlements: Vec<String>,
+    /// Short names of trace codes, each once. Two codes with one name would only make a circle of persons larger.
+    traces: Vec<i64>,
+    open: bool,
+}
+
+impl Ids {
+    fn of_rows(rows: &Rows) -> Result<Ids, Damage> {
+        let mut ids = Ids::default();
+        for (table, columns) in Ids::COLUMNS {
+            let Some(section) = rows.of(table)? else { continue };
+            for column in columns {
+                ids.take(table, column, &section.named(column)?);
+            }
+        }
+        ids.traces.sort_unstable();
+        ids.traces.dedup();
+        Ok(ids)
+    }
+
+    fn of_batches(rows: &[Own<'_>]) -> Ids {
+        let mut ids = Ids::default();
+        for (table, columns) in Ids::COLUMNS {
+            for (_, batch, range) in rows.iter().filter(|(other, _, _)| *other == table) {
+                for column in columns.iter().filter_map(|name| batch.column_by_name(name).map(|column| (*name, column))) {
+                    ids.take(table, column.0, &column.1.slice(range.start, range.len()));
+                }
+            }
+        }
+        ids.traces.sort_unstable();
+        ids.traces.dedup();
+        ids
+    }
+
+    const COLUMNS: [(Table, &[&str]); 3] = [
+        (Table::Encounter, &["mdtrt_id", "endtime"]),
+        (Table::Settlement, &["setl_id"]),
+        (Table::FeeDetail, &["drug_trac_codg"]),
+    ];
+
+    fn take(&mut self, table: Table, name: &str, column: &ArrayRef) {
+        if let Some(times) = column.as_primitive_opt::<TimestampMicrosecondType>() {
+            // An end in the year 9999 is none.
+            let day = |time: i64| i32::try_from(time.div_euclid(86_400_000_000)).unwrap_or(i32::MAX);
+            self.open |= times.iter().any(|time| time.is_none_or(|time| day::OPEN_END.contains(&day(time))));
+            return;
+        }
+        debug_assert_eq!(column.data_type(), &DataType::Utf8, "{name} is a text");
+        let texts = column.as_string::<i32>().iter().flatten();
+        match table {
+            Table::Encounter => self.encounters.extend(texts.map(str::to_owned)),
+            Table::Settlement => self.settlements.extend(texts.map(str::to_owned)),
+            _ => {
+                let codes = texts.flat_map(codes::trace_codes);
+                self.traces.extend(codes.map(|code| payload::mixed(0, code.as_bytes()).cast_signed()));
+            }
+        }
+    }
+}
+
+/// A person ready to be written.
+#[derive(Debug)]
+struct Packed {
+    psn_no: String,
+    payload: Vec<u8>,
+    ids: Ids,
+}
+
+impl Packed {
+    fn of(psn_no: &str, rows: &[Own<'_>]) -> Packed {
+        Packed { psn_no: psn_no.to_owned(), payload: payload::pack(psn_no, rows), ids: Ids::of_batches(rows) }
+    }
+}

@@ -1,0 +1,326 @@
+//! The rows of a person in a few kilobytes, column by column, so that those which are wanted are read and no others.
+//!
+//! Goes in: batches of a person, in the schemas of the dataset's files. Comes out: bytes, and columns again. Equal rows give
+//! equal bytes. Damage is found before anything is believed: a checksum over the bytes and the person's number. Deliberately
+//! unknown here: where bytes are kept, what a row means.
+//!
+//! Form, all numbers little endian: [`FORM`], length unpacked (u32), checksum (u64), an LZ4 block. In it for each table that
+//! has rows: its place in [`Table::ALL`] (u8), rows (u32), a bit for each column of the schema that is not null throughout
+//! (u64), length of the columns (u32); for each of these columns its length (u32) and: a tag (u8), a bit a row where some are
+//! null (1: not null), then texts as lengths and bytes, numbers in as many bytes as the longest needs. `psn_no` is not kept:
+//! whose the rows are is known.
+//!
+//! To change the form: a new [`FORM`]; files of another are made again.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, Date32Array, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    new_null_array,
+};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, TimestampMicrosecondType};
+
+use super::super::dataset::bucket_schema;
+use crate::model::Table;
+
+/// Which form it is.
+pub(super) const FORM: u8 = 1;
+
+const HEAD: usize = 1 + 4 + 8;
+
+/// Bit of a tag: some rows are null.
+const NULLS: u8 = 0x80;
+
+/// Rows of a table that belong to one person; the batch has the schema of the dataset's file.
+pub(super) type Own<'b> = (Table, &'b RecordBatch, Range<usize>);
+
+/// Mixes bytes into a number: for finding damage and for short names, against nobody's will.
+pub(super) fn mixed(seed: u64, bytes: &[u8]) -> u64 {
+    let mut hash = seed ^ (bytes.len() as u64);
+    let mut mix = |word: u64| {
+        hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash ^= hash >> 32;
+    };
+    let (words, rest) = bytes.as_chunks::<8>();
+    words.iter().for_each(|word| mix(u64::from_le_bytes(*word)));
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    mix(u64::from_le_bytes(last));
+    hash
+}
+
+fn checksum(person: &str, length: usize, block: &[u8]) -> u64 {
+    mixed(mixed(length as u64, person.as_bytes()), block)
+}
+
+fn number_of(length: usize) -> u32 {
+    u32::try_from(length).expect("the rows of one person are less than 4 GB")
+}
+
+/// The rows of a person.
+pub(super) fn pack(person: &str, rows: &[Own<'_>]) -> Vec<u8> {
+    let mut raw = Vec::new();
+    for (table, batch, range) in rows.iter().filter(|(_, _, range)| !range.is_empty()) {
+        put_table(&mut raw, *table, batch, range.clone());
+    }
+    let block = lz4_flex::block::compress(&raw);
+    let mut payload = Vec::with_capacity(HEAD + block.len());
+    payload.push(FORM);
+    payload.extend(number_of(raw.len()).to_le_bytes());
+    payload.extend(checksum(person, raw.len(), &block).to_le_bytes());
+    payload.extend(block);
+    payload
+}
+
+fn put_table(raw: &mut Vec<u8>, table: Table, batch: &RecordBatch, rows: Range<usize>) {
+    let place = Table::ALL.iter().position(|known| *known == table).and_then(|at| u8::try_from(at).ok());
+    raw.push(place.expect("ten tables"));
+    raw.extend(number_of(rows.len()).to_le_bytes());
+    let head = raw.len();
+    raw.extend([0; 12]);
+    let mut bits = 0_u64;
+    for (at, (field, column)) in batch.schema_ref().fields().iter().zip(batch.columns()).enumerate() {
+        let nulls = column.nulls().map_or(0, |nulls| nulls.slice(rows.start, rows.len()).null_count());
+        if field.name() == "psn_no" || nulls == rows.len() {
+            continue;
+        }
+        bits |= 1 << at;
+        let length = raw.len();
+        raw.extend([0; 4]);
+        put_column(raw, column, rows.clone(), nulls > 0);
+        let written = number_of(raw.len() - length - 4);
+        raw[length..length + 4].copy_from_slice(&written.to_le_bytes());
+    }
+    let written = number_of(raw.len() - head - 12);
+    raw[head..head + 8].copy_from_slice(&bits.to_le_bytes());
+    raw[head + 8..head + 12].copy_from_slice(&written.to_le_bytes());
+}
+
+fn put_column(raw: &mut Vec<u8>, column: &ArrayRef, rows: Range<usize>, nulls: bool) {
+    let tag = raw.len();
+    raw.push(if nulls { NULLS } else { 0 });
+    if nulls {
+        let mut bits = vec![0_u8; rows.len().div_ceil(8)];
+        for (at, _) in rows.clone().enumerate().filter(|(_, row)| column.is_valid(*row)) {
+            bits[at / 8] |= 1 << (at % 8);
+        }
+        raw.extend(bits);
+    }
+    let there = |row: &usize| column.is_valid(*row);
+    let width = match column.data_type() {
+        DataType::Utf8 => {
+            let texts = column.as_string::<i32>();
+            let length = |row: usize| if there(&row) { texts.value(row).len() } else { 0 };
+            let width = match rows.clone().map(length).max().unwrap_or(0) {
+                0..=0xff => 1,
+                0x100..=0xffff => 2,
+                _ => 4,
+            };
+            rows.clone().for_each(|row| raw.extend(&number_of(length(row)).to_le_bytes()[..width]));
+            rows.filter(there).for_each(|row| raw.extend(texts.value(row).as_bytes()));
+            width
+        }
+        DataType::Date32 => {
+            let days = column.as_primitive::<Date32Type>();
+            put_numbers(raw, rows.map(|row| if there(&row) { i128::from(days.value(row)) } else { 0 }))
+        }
+        DataType::Timestamp(_, _) => {
+            let times = column.as_primitive::<TimestampMicrosecondType>();
+            put_numbers(raw, rows.map(|row| if there(&row) { i128::from(times.value(row)) } else { 0 }))
+        }
+        _ => {
+            let numbers = column.as_primitive::<Decimal128Type>();
+            put_numbers(raw, rows.map(|row| if there(&row) { numbers.value(row) } else { 0 }))
+        }
+    };
+    raw[tag] |= u8::try_from(width).expect("at most 16");
+}
+
+/// Numbers in as many bytes as the longest needs; how many that were.
+fn put_numbers(raw: &mut Vec<u8>, numbers: impl Iterator<Item = i128> + Clone) -> usize {
+    let fits = |bits: u32| numbers.clone().all(|number| (-(1_i128 << (bits - 1))..1 << (bits - 1)).contains(&number));
+    let width = [1, 2, 4, 8].into_iter().find(|width| fits(8 * u32::try_from(*width).unwrap_or(16))).unwrap_or(16);
+    numbers.for_each(|number| raw.extend(&number.to_le_bytes()[..width]));
+    width
+}
+
+/// Why bytes are not the rows of a person.
+pub(super) type Damage = &'static str;
+
+const SHORT: Damage = "it ends too early";
+
+/// The unpacked rows of a person.
+#[derive(Debug)]
+pub(super) struct Rows(Buffer);
+
+impl Rows {
+    /// Opens what [`pack`] made.
+    pub(super) fn open(person: &str, payload: &[u8]) -> Result<Rows, Damage> {
+        let (head, block) = payload.split_at_checked(HEAD).ok_or(SHORT)?;
+        let mut head = Bytes(head);
+        if head.byte()? != FORM {
+            return Err("it has another form");
+        }
+        let length = head.length()?;
+        if head.long()? != checksum(person, length, block) {
+            return Err("its checksum is another");
+        }
+        let mut raw = vec![0; length];
+        let written = lz4_flex::block::decompress_into(block, &mut raw).map_err(|_| "it cannot be unpacked")?;
+        if written == length { Ok(Rows(raw.into())) } else { Err(SHORT) }
+    }
+
+    /// The tables that have rows.
+    pub(super) fn tables(&self) -> impl Iterator<Item = Result<Section<'_>, Damage>> {
+        let mut rest = Bytes(self.0.as_slice());
+        std::iter::from_fn(move || (!rest.0.is_empty()).then(|| Section::take(&self.0, &mut rest)))
+    }
+
+    /// The rows of a table.
+    pub(super) fn of(&self, table: Table) -> Result<Option<Section<'_>>, Damage> {
+        for section in self.tables() {
+            let section = section?;
+            if section.table == table {
+                return Ok(Some(section));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Reads from the front.
+#[derive(Clone, Copy)]
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8], Damage> {
+        let (taken, rest) = self.0.split_at_checked(length).ok_or(SHORT)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn byte(&mut self) -> Result<u8, Damage> {
+        Ok(self.take(1)?[0])
+    }
+
+    fn length(&mut self) -> Result<usize, Damage> {
+        let bytes = self.take(4)?.try_into().map_err(|_| SHORT)?;
+        usize::try_from(u32::from_le_bytes(bytes)).map_err(|_| SHORT)
+    }
+
+    fn long(&mut self) -> Result<u64, Damage> {
+        Ok(u64::from_le_bytes(self.take(8)?.try_into().map_err(|_| SHORT)?))
+    }
+}
+
+/// The rows of a table.
+#[derive(Debug)]
+pub(super) struct Section<'a> {
+    pub(super) table: Table,
+    pub(super) rows: usize,
+    whole: &'a Buffer,
+    /// Where in the whole each column of the schema is, after its length; empty where all of it is null.
+    columns: [Range<usize>; 64],
+}
+
+impl<'a> Section<'a> {
+    fn take(whole: &'a Buffer, rest: &mut Bytes<'a>) -> Result<Section<'a>, Damage> {
+        let table = *Table::ALL.get(usize::from(rest.byte()?)).ok_or("it has an unknown table")?;
+        let rows = rest.length()?;
+        let bits = rest.long()?;
+        let length = rest.length()?;
+        let mut inside = Bytes(rest.take(length)?);
+        let after = whole.len() - rest.0.len();
+        let mut columns = [const { 0..0 }; 64];
+        for (_, column) in columns.iter_mut().enumerate().filter(|(at, _)| bits >> at & 1 == 1) {
+            let length = inside.length()?;
+            let begin = after - inside.0.len();
+            inside.take(length)?;
+            *column = begin..begin + length;
+        }
+        Ok(Section { table, rows, whole, columns })
+    }
+
+    /// A column of the table's schema by its position and type.
+    pub(super) fn column(&self, position: usize, kind: &DataType) -> Result<ArrayRef, Damage> {
+        let place = self.columns.get(position).cloned().unwrap_or_default();
+        if place.is_empty() {
+            return Ok(new_null_array(kind, self.rows));
+        }
+        let rows = self.rows;
+        let mut bytes = Bytes(&self.whole.as_slice()[place.clone()]);
+        let tag = bytes.byte()?;
+        let nulls = if tag & NULLS == 0 {
+            None
+        } else {
+            let bits = bytes.take(rows.div_ceil(8))?;
+            Some(NullBuffer::new(BooleanBuffer::new(Buffer::from(bits), 0, rows)))
+        };
+        let width = usize::from(tag & !NULLS);
+        let bad = |_| "a column of it is no column";
+        Ok(match kind {
+            DataType::Utf8 => {
+                let lengths = bytes.take(rows * width)?;
+                let text = self.whole.slice_with_length(place.end - bytes.0.len(), bytes.0.len());
+                let offsets = offsets(lengths, width, text.len())?;
+                Arc::new(StringArray::try_new(offsets, text, nulls).map_err(bad)?)
+            }
+            DataType::Date32 => {
+                let days = numbers(bytes, width, rows, |n| i32::try_from(n).ok())?;
+                Arc::new(Date32Array::try_new(days.into(), nulls).map_err(bad)?)
+            }
+            DataType::Timestamp(_, _) => {
+                let times = numbers(bytes, width, rows, |n| i64::try_from(n).ok())?;
+                Arc::new(TimestampMicrosecondArray::try_new(times.into(), nulls).map_err(bad)?)
+            }
+            DataType::Decimal128(_, _) => {
+                let numbers = Decimal128Array::try_new(numbers(bytes, width, rows, Some)?.into(), nulls).map_err(bad)?;
+                Arc::new(numbers.with_data_type(kind.clone()))
+            }
+            _ => return Err("a column of it is no column"),
+        })
+    }
+
+    /// A column by its name.
+    pub(super) fn named(&self, name: &str) -> Result<ArrayRef, Damage> {
+        let schema = bucket_schema(self.table);
+        let position = schema.index_of(name).map_err(|_| "it lacks a column")?;
+        self.column(position, schema.field(position).data_type())
+    }
+}
+
+/// Where texts of these lengths begin and end.
+fn offsets(lengths: &[u8], width: usize, length: usize) -> Result<OffsetBuffer<i32>, Damage> {
+    let mut ends = Vec::with_capacity(lengths.len() / width.max(1) + 1);
+    let mut end = 0_usize;
+    ends.push(0_i32);
+    let mut add = |length: usize| {
+        end += length;
+        ends.push(i32::try_from(end).unwrap_or(i32::MAX));
+    };
+    match width {
+        1 => lengths.iter().for_each(|length| add(usize::from(*length))),
+        2 => lengths.as_chunks::<2>().0.iter().for_each(|bytes| add(usize::from(u16::from_le_bytes(*bytes)))),
+        4 => {
+            let of = |bytes: &[u8; 4]| usize::try_from(u32::from_le_bytes(*bytes)).unwrap_or(usize::MAX / 4);
+            lengths.as_chunks::<4>().0.iter().for_each(|bytes| add(of(bytes)));
+        }
+        _ => return Err("a column of it is no column"),
+    }
+    if end == length && i32::try_from(end).is_ok() { Ok(OffsetBuffer::new(ends.into())) } else { Err(SHORT) }
+}
+
+fn numbers<T>(mut bytes: Bytes<'_>, width: usize, rows: usize, fit: impl Fn(i128) -> Option<T>) -> Result<Vec<T>, Damage> {
+    let bytes = bytes.take(rows * width)?;
+    let made: Option<Vec<T>> = match width {
+        1 => bytes.iter().map(|byte| fit(i128::from(byte.cast_signed()))).collect(),
+        2 => bytes.as_chunks::<2>().0.iter().map(|b| fit(i128::from(i16::from_le_bytes(*b)))).collect(),
+        4 => bytes.as_chunks::<4>().0.iter().map(|b| fit(i128::from(i32::from_le_bytes(*b)))).collect(),
+        8 => bytes.as_chunks::<8>().0.iter().map(|b| fit(i128::from(i64::from_le_bytes(*b)))).collect(),
+        16 => bytes.as_chunks::<16>().0.iter().map(|b| fit(i128::from_le_bytes(*b))).collect(),
+        _ => None,
+    };
+    made.ok_or("a column of it is no column")
+}
