@@ -1,5 +1,5 @@
-//! The one door to "now": how long something took, whether it is late, and, for faces alone, what the calendar on the wall
-//! says. Everywhere else calendar time comes in by argument.
+//! The one door to "now": how long something took, whether it is late, and what day it is for the faces that must know
+//! (a service stamps its answers). Everything below a face gets calendar time by argument.
 
 #![expect(clippy::disallowed_methods, reason = "this is the door")]
 
@@ -41,10 +41,18 @@ impl Deadline {
     }
 }
 
-/// What the clock on the wall says, as it is kept: `2026-11-22T15:40:12`, local time without a zone.
+/// Today, where this machine is.
+#[must_use]
+pub fn today() -> i32 {
+    let epoch = jiff::civil::date(1970, 1, 1);
+    let since = jiff::Zoned::now().date().since(epoch).map(|span| span.get_days());
+    since.unwrap_or(0)
+}
+
+/// The time of day, where this machine is: `2026-11-22T15:40:12`.
 #[must_use]
 pub fn now_text() -> String {
-    jiff::Zoned::now().datetime().strftime("%Y-%m-%dT%H:%M:%S").to_string()
+    jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S").to_string()
 }
 
 /// Seconds since 1970-01-01, to tell how old a file is.

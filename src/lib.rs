@@ -74,6 +74,7 @@
 //! - a form of output: a file in [`report`]; a verb: a file in [`operations`] and its flags in [`cli`].
 
 pub mod aside;
+pub mod cases;
 pub mod cli;
 pub mod clock;
 pub mod engine;
@@ -87,4 +88,5 @@ pub mod progress;
 pub mod report;
 pub mod rules;
 pub mod span;
+pub mod store;
 pub mod sql;

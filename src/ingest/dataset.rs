@@ -344,8 +344,10 @@ impl Dataset {
     }
 
     /// Units that lie in files of the folder: what was there before anything was appended.
-    pub fn units_in_files(&self) -> impl Iterator<Item = &Unit> {
-        self.manifest.units.iter().filter(|unit| unit.persons.is_none())
+    #[must_use]
+    pub fn units_in_files(&self) -> &[Unit] {
+        let units = &self.manifest.units;
+        &units[..units.partition_point(|unit| unit.persons.is_none())]
     }
 
     /// The list of rows that were set aside.

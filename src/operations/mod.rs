@@ -7,6 +7,7 @@ pub mod audit;
 pub mod cases;
 pub mod difference;
 pub mod doctor;
+pub mod findings;
 pub mod generate;
 pub mod index;
 pub mod knowledge;
@@ -38,6 +39,8 @@ pub enum Error {
     Report(crate::report::Error),
     /// Synthetic data could not be written.
     Generate(generate::Error),
+    /// The store of findings could not do it.
+    Store(crate::store::Error),
     /// Somebody wanted it no longer.
     Stopped,
     /// The disk said no.
@@ -53,6 +56,7 @@ impl fmt::Display for Error {
             Error::Ingest(error) => error.fmt(f),
             Error::Report(error) => error.fmt(f),
             Error::Generate(error) => error.fmt(f),
+            Error::Store(error) => error.fmt(f),
             Error::Stopped => Stopped.fmt(f),
             Error::Disk { doing, source } => write!(f, "cannot {doing}: {source}"),
         }
@@ -84,6 +88,12 @@ impl From<crate::report::Error> for Error {
 impl From<generate::Error> for Error {
     fn from(error: generate::Error) -> Error {
         if matches!(error, generate::Error::Stopped) { Error::Stopped } else { Error::Generate(error) }
+    }
+}
+
+impl From<crate::store::Error> for Error {
+    fn from(error: crate::store::Error) -> Error {
+        Error::Store(error)
     }
 }
 

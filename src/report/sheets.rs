@@ -8,8 +8,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 
-use super::{Told, csv};
-use crate::findings::{Finding, FindingLine};
+use super::{Context, Error, Format, Output, Told, csv};
+use crate::findings::{Finding, FindingLine, Outcome};
 use crate::progress::Progress;
 
 /// Writes findings with the columns of `findings.csv`.
@@ -20,6 +20,34 @@ pub fn findings(findings: &[Finding], file: &Path, progress: &dyn Progress) -> i
     let mut to = BufWriter::new(File::create(file)?);
     csv::findings(findings, &mut to, &Told::new(progress))?;
     to.flush()
+}
+
+/// Writes findings, and with Parquet and CSV their lines, as an audit writes them, into a folder; which files.
+///
+/// # Errors
+/// The disk, or a writer, or the work is wanted no longer.
+pub fn written(
+    outcome: &Outcome,
+    context: &Context,
+    formats: &[Format],
+    folder: &Path,
+    progress: &dyn Progress,
+) -> Result<Vec<&'static str>, Error> {
+    let told = Told::new(progress);
+    let mut files = Vec::new();
+    for output in Output::ALL {
+        let wanted = match output {
+            Output::Findings(format) => formats.contains(&format),
+            Output::LinesParquet => formats.contains(&Format::Parquet),
+            Output::LinesCsv => formats.contains(&Format::Csv),
+            Output::Page | Output::Coverage | Output::Quarantine | Output::Run => false,
+        };
+        if wanted {
+            output.render(outcome, context, &folder.join(output.file()), &told)?;
+            files.push(output.file());
+        }
+    }
+    Ok(files)
 }
 
 /// Writes lines with the columns of `finding_lines.csv`.

@@ -21,6 +21,9 @@ use super::{
 use crate::model::{View, day};
 use crate::span::{Diagnostic, nearest};
 
+/// Folders of a library for what is done about findings: time limits and coded reasons, working days.
+const PROCEDURE: [&str; 2] = ["procedure/", "calendar/"];
+
 /// Reads a whole library.
 ///
 /// # Errors
@@ -30,8 +33,8 @@ pub fn load(files: &Files) -> Result<RuleSet, Vec<Diagnostic>> {
     let mut mistakes = Vec::new();
     let mut hash = Sha256::new();
     for (path, text) in &files.texts {
-        // What is decided because of findings does not change them: it has a hash of its own.
-        if (is_code(path, "csv") || is_code(path, "toml")) && path != decisions::FILE {
+        // What is decided and done because of findings does not change them.
+        if (is_code(path, "csv") || is_code(path, "toml")) && path != decisions::FILE && !is_of_procedure(path) {
             hash.update(path.as_bytes());
             hash.update([0]);
             hash.update(text.as_bytes());
@@ -63,7 +66,11 @@ pub fn load(files: &Files) -> Result<RuleSet, Vec<Diagnostic>> {
     set.hash = hex(&hash.finalize());
     for (path, text) in &files.texts {
         let family = path.split('/').next().unwrap_or_default();
-        if !is_code(path, "toml") || !path.contains('/') || matches!(family, "parameters" | "knowledge" | "retired") {
+        if !is_code(path, "toml")
+            || !path.contains('/')
+            || matches!(family, "parameters" | "knowledge" | "retired")
+            || is_of_procedure(path)
+        {
             continue;
         }
         let full = files.called(path);
@@ -93,6 +100,23 @@ pub fn load(files: &Files) -> Result<RuleSet, Vec<Diagnostic>> {
     if mistakes.is_empty() { Ok(set) } else { Err(mistakes) }
 }
 
+/// Whether a file of a library says how findings are dealt with, and nothing about how they are found.
+fn is_of_procedure(path: &str) -> bool {
+    PROCEDURE.iter().any(|folder| path.starts_with(folder))
+}
+
+/// Reads one parameter's file; `name` is its stem.
+///
+/// # Errors
+/// Every mistake in it.
+pub fn parameter(file: &str, name: &str, text: &str) -> Result<Parameter, Vec<Diagnostic>> {
+    let mut reader = Reader::new(file, text);
+    match reader.parameter(name) {
+        Some(parameter) if reader.mistakes.is_empty() => Ok(parameter),
+        _ => Err(reader.mistakes),
+    }
+}
+
 fn is_code(path: &str, extension: &str) -> bool {
     path.rsplit_once('.').is_some_and(|(_, e)| e == extension)
 }
@@ -101,7 +125,7 @@ fn stem_in<'a>(path: &'a str, folder: &str, extension: &str) -> Option<&'a str> 
     path.strip_prefix(folder)?.strip_suffix(extension)
 }
 
-fn at_line(file: &str, text: &str, line: usize, message: String) -> Diagnostic {
+pub(crate) fn at_line(file: &str, text: &str, line: usize, message: String) -> Diagnostic {
     let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let length = text.get(start..).map_or(0, |rest| rest.find('\n').unwrap_or(rest.len()));
     Diagnostic::at(file, text, start..start + length, message)

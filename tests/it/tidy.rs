@@ -28,6 +28,7 @@ const FLOORS: [(&str, u8); 14] = [
     ("findings", 4),
     ("report", 5),
     ("messages", 5),
+    ("cases", 5),
     ("operations", 6),
     ("cli", 7),
 ];

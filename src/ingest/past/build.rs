@@ -48,8 +48,8 @@ pub(super) fn build(dataset: &Dataset, state: &str, path: &Path, progress: &dyn 
     db.execute_batch(SCHEMA).map_err(failed)?;
     db.execute_batch(UNSORTED).map_err(failed)?;
 
-    progress.begin("persons", dataset.units().iter().map(|unit| unit.fee_lines).sum());
-    let mut rounds = dataset.units().chunks(rayon::current_num_threads().max(1));
+    progress.begin("persons", dataset.units_in_files().iter().map(|unit| unit.fee_lines).sum());
+    let mut rounds = dataset.units_in_files().chunks(rayon::current_num_threads().max(1));
     let packed = |round: Option<&[Unit]>| round.map(|units| packed(dataset, units, progress)).transpose();
     let mut ready = packed(rounds.next())?;
     while let Some(persons) = ready {

@@ -337,10 +337,10 @@ fn opened(path: &Path) -> rusqlite::Result<Connection> {
 fn state_of(dataset: &Dataset) -> Result<String, Error> {
     let mut hash = Sha256::new();
     hash.update([FORM]);
-    let units = serde_json::to_vec(dataset.units()).map_err(|e| Error::new(e.to_string()))?;
+    let units = serde_json::to_vec(dataset.units_in_files()).map_err(|e| Error::new(e.to_string()))?;
     hash.update(units);
     let mut files = BTreeSet::new();
-    for unit in dataset.units() {
+    for unit in dataset.units_in_files() {
         for (name, _) in unit.row_groups.iter().filter(|(_, group)| group.is_some()) {
             files.extend(Table::named(name).map(|table| dataset.file(unit, table)));
         }
