@@ -93,7 +93,8 @@ pub fn append(
     progress: &dyn Progress,
 ) -> Result<Appended, Error> {
     if !folder.join("dataset.json").exists() {
-        return Appended::whole(&ingest(inputs, options, folder, progress)?);
+        ingest(inputs, options, folder, progress)?;
+        return Appended::beginning(folder);
     }
     let dataset = Dataset::open(folder)?;
     let mapping = options.mapping.as_deref().map(Mapping::load).transpose()?;
@@ -132,14 +133,15 @@ fn note_of(delivery: &str) -> String {
 }
 
 impl Appended {
-    /// What a dataset to which nothing was appended brought: all it has. Everybody in it is new, so nobody is named.
+    /// What the delivery brought that made a dataset: all it had then. Everybody was new, so nobody is counted.
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn whole(dataset: &Dataset) -> Result<Appended, Error> {
+    pub fn beginning(folder: &Path) -> Result<Appended, Error> {
+        let dataset = &Dataset::open_files(folder)?;
         let Manifest { tables, inputs, notes, .. } = dataset.manifest().clone();
         let mut sent = Sent::new();
-        for unit in dataset.units_in_files() {
+        for unit in dataset.units() {
             let lines = dataset.read(unit, Table::FeeDetail, &["fixmedins_code", "fee_ocur_time"])?;
             let times = lines.column(1).as_primitive::<TimestampMicrosecondType>();
             for (code, time) in lines.column(0).as_string::<i32>().iter().zip(times) {

@@ -279,6 +279,12 @@ impl Dataset {
     /// # Errors
     /// When there is no `dataset.json`, or one of another version.
     pub fn open(folder: &Path) -> Result<Dataset, Error> {
+        let dataset = Dataset::open_files(folder)?;
+        if folder.join(MARK).exists() { dataset.with_growth() } else { Ok(dataset) }
+    }
+
+    /// The dataset as its files have it, without what was appended since.
+    pub(super) fn open_files(folder: &Path) -> Result<Dataset, Error> {
         let path = folder.join("dataset.json");
         let text = std::fs::read_to_string(&path).map_err(|e| {
             Error::new(format!(
@@ -294,8 +300,7 @@ impl Dataset {
                 manifest.version
             )));
         }
-        let dataset = Dataset::of(folder, manifest);
-        if folder.join(MARK).exists() { dataset.with_growth() } else { Ok(dataset) }
+        Ok(Dataset::of(folder, manifest))
     }
 
     /// A folder with this manifest.

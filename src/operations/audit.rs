@@ -669,7 +669,7 @@ fn of_standing(context: &mut Context, exemptions: &Exemptions) {
 }
 
 /// Rows by file and reason.
-fn quarantined(file: &Path) -> Result<Vec<Quarantined>, Error> {
+pub(super) fn quarantined(file: &Path) -> Result<Vec<Quarantined>, Error> {
     let unreadable = |e: csv::Error| Error::Engine(format!("cannot read `{}`: {e}", file.display()));
     let mut reader = csv::Reader::from_path(file).map_err(unreadable)?;
     let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();

@@ -20,6 +20,7 @@ mod html;
 mod json;
 mod labels;
 mod markup;
+pub mod night;
 mod parquet;
 mod reasons;
 pub mod sheets;

@@ -16,6 +16,7 @@ mod regions;
 mod report;
 mod review;
 mod rules;
+mod scan;
 mod stop;
 mod tidy;
 mod tools;

@@ -22,7 +22,7 @@ const TOGETHER: usize = 256;
 #[derive(Debug)]
 pub struct Change<'p> {
     past: &'p Past,
-    db: Connection,
+    pub(super) db: Connection,
     waiting: Vec<Packed>,
 }
 
@@ -85,7 +85,7 @@ impl<'p> Change<'p> {
         self.done(self.db.execute_batch("COMMIT"))
     }
 
-    fn done<T>(&self, result: rusqlite::Result<T>) -> Result<T, Error> {
+    pub(super) fn done<T>(&self, result: rusqlite::Result<T>) -> Result<T, Error> {
         result.map_err(|e| Error::at(&self.past.path, "write", &e))
     }
 

@@ -34,6 +34,12 @@ pub struct Lock {
 }
 
 impl Lock {
+    /// Whether a dataset has ever been locked: those who do not share it leave no file beside it.
+    #[must_use]
+    pub fn is_known(dataset: &Path) -> bool {
+        beside(dataset).exists()
+    }
+
     /// Takes the lock of a dataset, which need not be there yet.
     ///
     /// # Errors

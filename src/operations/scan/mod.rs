@@ -27,6 +27,8 @@
 pub mod drop;
 mod journal;
 pub mod lease;
+pub mod report;
+mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -42,7 +44,7 @@ use crate::ingest::past::Past;
 use crate::ingest::{self, Dataset, read_through};
 use crate::model::Table;
 use crate::points::reached;
-use crate::progress::Progress;
+use crate::progress::{Progress, Silent};
 use crate::rules::Exemptions;
 use crate::store::{End, Facility, FileTaken, Found, Lease, Merged, ScanRecord, ScanState, Scope, Store};
 use drop::{Delivery, SetAside};
@@ -73,6 +75,8 @@ pub struct Options {
     pub quiet: u32,
     /// Ask about everybody, whatever changed.
     pub everyone: bool,
+    /// Who is told in the morning: counts and money, no persons.
+    pub webhook: Option<String>,
     /// None: as many as there are processors.
     pub threads: Option<usize>,
     /// Bytes for what is worked on at once, about.
@@ -101,6 +105,10 @@ pub struct Done {
     pub persons: Option<u64>,
     pub aside: Vec<SetAside>,
     pub unfinished: Vec<String>,
+    /// The folder of the report.
+    pub report: PathBuf,
+    /// Why nobody could be told at the webhook.
+    pub untold: Option<String>,
 }
 
 /// Does a night, or what is left of one that was cut short.
@@ -184,6 +192,9 @@ impl Scanning<'_> {
         watch: Stopwatch,
         progress: &dyn Progress,
     ) -> Result<Done, Error> {
+        if let Some(done) = self.closed(night)? {
+            return Ok(done);
+        }
         self.take(night, progress)?;
         reached("scan::taken");
         let dataset = Dataset::open(&self.options.dataset)?;
@@ -199,19 +210,58 @@ impl Scanning<'_> {
         )?;
         reached("scan::asked");
         progress.go_on()?;
-        let merged = self.merge(night, &dataset, &concern, &looked)?;
+        let facilities = facilities_of(&dataset)?;
+        let files = files_of(night, &dataset);
+        let merged = self.merge(night, (&facilities, &files), &concern, &looked)?;
         reached("scan::merged");
+        let (told, record) = report::made(&report::From {
+            night,
+            store: self.store,
+            dataset: &dataset,
+            past: &past,
+            looked: &looked,
+            merged: &merged,
+            persons: concern.whom.as_ref().map(|whom| whom.len() as u64),
+            facilities: &facilities,
+            files: &files,
+            elapsed_ms: u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX),
+        })?;
+        let report = report::publish(&told, &self.options.out)?;
+        reached("scan::reported");
+        let untold = self.options.webhook.as_deref().and_then(|url| webhook::tell(url, &told).err());
+        if let Some(why) = &untold {
+            tracing::warn!(why, "nobody was told at the webhook");
+        }
+        self.clear(night, &past, &concern.asked, &record)?;
+        self.end(night, &journal::json(&record)?)?;
+        Ok(Done { report, untold, ..self.done(night, resumed, merged, record.persons) })
+    }
 
-        let done = Done {
+    fn done(&self, night: &Night, resumed: bool, merged: Merged, persons: Option<u64>) -> Done {
+        Done {
             scan_id: night.scan_id.clone(),
             resumed,
             merged,
-            persons: concern.whom.as_ref().map(|whom| whom.len() as u64),
+            persons,
             aside: night.aside.clone(),
             unfinished: night.unfinished.clone(),
-        };
-        self.close(night, &past, &concern.asked, &record(&done, watch))?;
-        Ok(done)
+            report: self.options.out.join(&night.scan_id),
+            untold: None,
+        }
+    }
+
+    /// Ends a night of which nothing but the end is missing.
+    fn closed(&self, night: &Night) -> Result<Option<Done>, Error> {
+        let scan = self.store.scan(&night.scan_id)?;
+        let Some(merged) = scan.and_then(|scan| scan.merged) else { return Ok(None) };
+        let past = Past::of(&Dataset::open(&self.options.dataset)?, &Silent)?;
+        if past.noted(CLEARED)?.as_deref() != Some(night.scan_id.as_str()) {
+            return Ok(None);
+        }
+        let record = past.noted(RECORD)?.unwrap_or_default();
+        self.end(night, &record)?;
+        let persons = serde_json::from_str::<report::Record>(&record).ok().and_then(|record| record.persons);
+        Ok(Some(self.done(night, true, merged, persons)))
     }
 
     /// The dataset, as the journal names it.
@@ -408,7 +458,13 @@ impl Scanning<'_> {
         ]))
     }
 
-    fn merge(&self, night: &Night, dataset: &Dataset, concern: &Concern, looked: &Looked) -> Result<Merged, Error> {
+    fn merge(
+        &self,
+        night: &Night,
+        (facilities, files): (&BTreeMap<String, Facility>, &[FileTaken]),
+        concern: &Concern,
+        looked: &Looked,
+    ) -> Result<Merged, Error> {
         let record = ScanRecord {
             scan_id: night.scan_id.clone(),
             started_at: night.started_at.clone(),
@@ -416,8 +472,8 @@ impl Scanning<'_> {
             rule_set_hash: self.library.set.hash.clone(),
             everyone: concern.whom.is_none(),
             region: self.options.region.clone(),
-            facilities: facilities_of(dataset)?,
-            files: files_of(night, dataset),
+            facilities: facilities.clone(),
+            files: files.to_vec(),
             remember: BTreeMap::from([(journal::ASKED.to_owned(), journal::json(&concern.asked)?)]),
             lease: Some(self.lease.clone()),
         };
@@ -434,13 +490,20 @@ impl Scanning<'_> {
         Ok(self.store.merge(&record, &mut found, &scope, &night.started_at)?)
     }
 
-    /// Nobody is due any longer; the scan is finished, and with it the night.
-    fn close(&self, night: &Night, past: &Past, asked: &Asked, record: &str) -> Result<(), Error> {
+    /// Nobody is due any longer: the rules were asked about all of them, and what they said is in the store.
+    fn clear(&self, night: &Night, past: &Past, asked: &Asked, record: &report::Record) -> Result<(), Error> {
         let mut change = past.change()?;
         change.nothing_due()?;
         change.note(journal::ASKED, &journal::json(asked)?)?;
+        change.note(RECORD, &journal::json(record)?)?;
+        change.note(CLEARED, &night.scan_id)?;
         change.commit()?;
         reached("scan::cleared");
+        Ok(())
+    }
+
+    /// The scan is finished, and with it the night.
+    fn end(&self, night: &Night, record: &str) -> Result<(), Error> {
         let ended = self.store.scan(&night.scan_id)?.is_some_and(|scan| scan.state == ScanState::Finished);
         if !ended {
             self.store.scan_end(&night.scan_id, End::Finished, record, &(self.asking.now)())?;
@@ -450,13 +513,9 @@ impl Scanning<'_> {
     }
 }
 
-fn record(done: &Done, watch: Stopwatch) -> String {
-    serde_json::json!({
-        "persons": done.persons,
-        "elapsed_ms": u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX),
-    })
-    .to_string()
-}
+/// Notes of `persons.db`: the scan after which nobody was due, and its record.
+const CLEARED: &str = "scan.cleared";
+const RECORD: &str = "scan.record";
 
 fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut hasher = Sha256::new();
