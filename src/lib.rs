@@ -27,7 +27,8 @@
 //! 4. [`findings`]: what a hit becomes before a person answers it.
 //! 5. [`ingest`]: from files as people make them to a dataset that holds what can be audited and a list of what cannot.
 //! 6. [`operations`]: a verb a file; [`operations::audit`] ties the above together in a screen.
-//! 7. [`report`] and [`cli`]: what people see; [`messages`]: what hospitals' systems ask and are answered.
+//! 7. [`store`]: findings that live on, and [`cases`], what people do with them.
+//! 8. [`report`] and [`cli`]: what people see; [`messages`]: what hospitals' systems ask and are answered.
 //!
 //! ## Before payment
 //! [`operations::review`] asks the same plans about pending claims and the past of their persons, with nothing compiled anew,
@@ -35,13 +36,13 @@
 //!
 //! ## Floors
 //! Imports point down; modules of one floor do not see each other; a test holds it.
-//! 7 `cli` · 6 `operations` · 5 `report`, `messages` · 4 `findings` · 3 `engine` · 2 `ingest`, `rules` · 1 `model` · 0 `clock`, `span`,
-//! `progress`, `aside`.
+//! 9 `cli` · 7 `operations` · 6 `store` · 5 `report`, `messages`, `cases` · 4 `findings` · 3 `engine` · 2 `ingest`, `rules` ·
+//! 1 `model` · 0 `clock`, `span`, `progress`, `aside`.
 //!
 //! ## What is absent
 //! - No code for one rule: a rule that cannot be said in its file means that the language lacks a word.
-//! - No network, no clock, no chance: time, seeds and paths come in by argument. The same input, rules and as-of day give
-//!   the same bytes, whatever the threads, the buckets or the order of rows; only `run.json` also holds times.
+//! - No network but that to a store that was asked for, no clock, no chance: time, seeds and paths come in by argument. The
+//!   same input, rules and as-of day give the same bytes, whatever the threads, the buckets or the order of rows; only `run.json` also holds times.
 //! - No float where money passes: decimals in columns, `rust_decimal` where money is computed, half up to the cent.
 //! - No row that disappears: rows and cents read = quarantined + duplicates + audited, and a run that does not add up fails.
 //! - No half of a result: files are made aside and moved into place at the end, so work that fails or is stopped leaves what

@@ -6,11 +6,13 @@
 //! To add a command: a variant of [`Command`], a function below that calls its operation.
 
 mod bars;
+mod findings;
 mod knowledge;
 mod review;
 mod rules;
 mod scan;
 mod signals;
+mod store;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -88,6 +90,12 @@ enum Command {
     /// Knowledge tables: import the workbooks of the national two libraries
     #[command(subcommand)]
     Knowledge(knowledge::KnowledgeCommand),
+    /// Findings that are kept in a store: list, add up, show, export
+    #[command(subcommand)]
+    Findings(findings::FindingsCommand),
+    /// The store of findings: info, backup, verify, restore
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Make a synthetic export with planted violations and the truth about them
     Generate(GenerateArgs),
 }
@@ -103,7 +111,8 @@ impl Command {
             | Command::Generate(_)
             | Command::Knowledge(_) => true,
             Command::Rules(command) => matches!(command, rules::RulesCommand::Diff { .. }),
-            Command::Doctor(_) => false,
+            Command::Findings(command) => matches!(command, findings::FindingsCommand::Export { .. }),
+            Command::Doctor(_) | Command::Store(_) => false,
         }
     }
 }
@@ -345,6 +354,8 @@ pub fn run() -> ExitCode {
         Command::Doctor(args) => doctor(&args, &face),
         Command::Rules(command) => rules::run(&command, &face),
         Command::Knowledge(command) => knowledge::run(&command, &face),
+        Command::Findings(command) => findings::run(&command, &face),
+        Command::Store(command) => store::run(&command, &face),
         Command::Generate(args) => generate(&args, &face),
     };
     match outcome {

@@ -23,7 +23,9 @@ pub enum Lang {
 }
 
 impl Lang {
-    fn of<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
+    /// The words of this language.
+    #[must_use]
+    pub fn of<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
         match self {
             Lang::Zh => zh,
             Lang::En => en,

@@ -359,8 +359,8 @@ pub(super) fn narrow<'a>(finding: &'a Finding, content: &'a str, times: &Times<'
         Arg::from(&finding.mdtrt_id),
         Arg::from(&finding.fixmedins_code),
         Arg::from(&case.region).owned(),
-        Arg::from(day_of(&finding.from_day)),
-        Arg::from(day_of(&finding.until_day)),
+        Arg::from(day_of(finding.from_day.as_deref())),
+        Arg::from(day_of(finding.until_day.as_deref())),
         Arg::from(finding.from_day.as_deref().and_then(|day| day.get(..7))),
         Arg::cents(finding.amount),
         Arg::cents(finding.allocated),
@@ -408,8 +408,8 @@ pub(super) fn line_rows<'a>(finding_id: &'a str, lines: &'a [FindingLine]) -> im
     })
 }
 
-fn day_of(text: &Option<String>) -> Option<i32> {
-    text.as_deref().and_then(day::parse)
+fn day_of(text: Option<&str>) -> Option<i32> {
+    text.and_then(day::parse)
 }
 
 /// What a scan says of a fact, cell by cell, except the rule's name and version, which may change without the fact.
@@ -417,7 +417,7 @@ fn cells(finding: &Finding, lines: &[FindingLine], persons: &[String]) -> Vec<(&
     let text = |text: &str| Some(without_nul(text).into_owned());
     let may = |text: &Option<String>| text.as_deref().map(|text| without_nul(text).into_owned());
     let yuan = |amount: Decimal| Some(Decimal::new(cents(amount), 2).to_string());
-    let day = |day: &Option<String>| day_of(day).map(day::text);
+    let day = |day: &Option<String>| day_of(day.as_deref()).map(day::text);
     let lines: Vec<_> = lines
         .iter()
         .map(|line| (without_nul(&line.mdtrt_id), without_nul(&line.feedetl_sn), line.kind, yuan(line.amount)))

@@ -26,7 +26,8 @@ const VALUES: usize = 30_000;
 const ROWS: usize = 2_000;
 
 pub(super) struct Postgres {
-    runtime: Runtime,
+    /// There until the store is dropped.
+    runtime: Option<Runtime>,
     pool: PgPool,
     place: String,
     version: OnceLock<String>,
@@ -54,16 +55,33 @@ impl Postgres {
             doing: doing(),
             said: format!("{error}; is PostgreSQL running there, does the database exist, may the user connect?"),
         })?;
-        Ok(Postgres { runtime, pool, place, version: OnceLock::new() })
+        Ok(Postgres { runtime: Some(runtime), pool, place, version: OnceLock::new() })
+    }
+
+    fn wait<T>(&self, doing: &'static str, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Error> {
+        let runtime = self.runtime.as_ref().expect("a store has its runtime until it is dropped");
+        runtime.block_on(work).map_err(|error| wrong(doing, &error))
     }
 
     fn begin(&self, doing: &'static str, how: &'static str, then: &[&str]) -> Result<Box<dyn Session + '_>, Error> {
-        let begun = self.runtime.block_on(self.pool.begin_with(how)).map_err(|error| wrong(doing, &error))?;
+        let begun = self.wait(doing, self.pool.begin_with(how))?;
         let mut session = Box::new(PgSession { home: self, doing, transaction: Some(begun), cursors: 0 });
         for sql in then {
             session.script(sql)?;
         }
         Ok(session)
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let Some(runtime) = self.runtime.take() else { return };
+        if tokio::runtime::Handle::try_current().is_ok() {
+            // Here nobody may wait; the server notices that we are gone.
+            runtime.shutdown_background();
+        } else {
+            runtime.block_on(self.pool.close());
+        }
     }
 }
 
@@ -124,10 +142,6 @@ struct PgSession<'a> {
 }
 
 impl PgSession<'_> {
-    fn waited<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Error> {
-        self.home.runtime.block_on(work).map_err(|error| wrong(self.doing, &error))
-    }
-
     fn transaction(&mut self) -> &mut Transaction<'static, Pg> {
         self.transaction.as_mut().expect("a session has its transaction until it ends")
     }
@@ -138,14 +152,14 @@ impl Session for PgSession<'_> {
         let query = bound(sql, args);
         let (home, doing) = (self.home, self.doing);
         let work = query.execute(&mut **self.transaction());
-        let done = home.runtime.block_on(work).map_err(|error| wrong(doing, &error))?;
+        let done = home.wait(doing, work)?;
         Ok(done.rows_affected())
     }
 
     fn script(&mut self, sql: &str) -> Result<(), Error> {
         let (home, doing) = (self.home, self.doing);
         let work = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut **self.transaction());
-        home.runtime.block_on(work).map_err(|error| wrong(doing, &error))?;
+        home.wait(doing, work)?;
         Ok(())
     }
 
@@ -153,7 +167,7 @@ impl Session for PgSession<'_> {
         let query = bound(sql, args);
         let (home, doing) = (self.home, self.doing);
         let work = query.fetch_all(&mut **self.transaction());
-        let rows = home.runtime.block_on(work).map_err(|error| wrong(doing, &error))?;
+        let rows = home.wait(doing, work)?;
         rows.iter().map(|row| cells(row).map_err(|error| wrong(doing, &error))).collect()
     }
 
@@ -202,7 +216,7 @@ impl Session for PgSession<'_> {
 
     fn commit(mut self: Box<Self>) -> Result<(), Error> {
         match self.transaction.take() {
-            Some(transaction) => self.waited(transaction.commit()),
+            Some(transaction) => self.home.wait(self.doing, transaction.commit()),
             None => Ok(()),
         }
     }
@@ -212,7 +226,7 @@ impl Drop for PgSession<'_> {
     fn drop(&mut self) {
         if let Some(transaction) = self.transaction.take() {
             // The server rolls back what nobody commits; this only says so at once.
-            let _ = self.home.runtime.block_on(transaction.rollback());
+            let _ = self.home.wait(self.doing, transaction.rollback());
         }
     }
 }

@@ -18,6 +18,7 @@ mod review;
 mod rules;
 mod scan;
 mod stop;
+mod store;
 mod tidy;
 mod tools;
 mod truth;
