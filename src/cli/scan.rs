@@ -106,7 +106,9 @@ fn json(done: &Done) -> serde_json::Value {
     let aside: Vec<_> = done
         .aside
         .iter()
-        .map(|aside| serde_json::json!({ "file": aside.file.name, "sha256": aside.file.sha256, "reason": aside.reason }))
+        .map(
+            |aside| serde_json::json!({ "file": aside.file.name, "sha256": aside.file.sha256, "reason": aside.reason }),
+        )
         .collect();
     serde_json::json!({
         "scan_id": done.scan_id, "resumed": done.resumed, "findings": done.merged, "persons": done.persons,
@@ -140,7 +142,10 @@ fn text(done: &Done, lang: Lang) -> String {
         text.push_str(&format!("{} {}: {}\n", say("搁置", "set aside"), aside.file.name, aside.reason));
     }
     for name in &done.unfinished {
-        text.push_str(&format!("{} {name}\n", say("尚未写完，留待下次", "perhaps still being written, left for next time:")));
+        text.push_str(&format!(
+            "{} {name}\n",
+            say("尚未写完，留待下次", "perhaps still being written, left for next time:")
+        ));
     }
     if let Some(why) = &done.untold {
         text.push_str(&format!("{}: {why}\n", say("未能通知 webhook", "nobody was told at the webhook")));

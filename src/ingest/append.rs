@@ -435,8 +435,13 @@ impl<'a> Growing<'a> {
     fn quarantine(&self, built: &Path, progress: &dyn Progress) -> Result<PathBuf, Error> {
         let (news, list) = (self.work.join("quarantine-news.csv"), built.join("quarantine.csv"));
         spill::write_quarantine(&self.job.complaints_folder, &self.names, &news, progress)?;
-        let again: BTreeSet<(&str, u64)> =
-            self.job.waits.iter().filter(|row| row.waited).map(|r| (self.names[r.file as usize].as_str(), r.row)).collect();
+        let again: BTreeSet<(&str, u64)> = self
+            .job
+            .waits
+            .iter()
+            .filter(|row| row.waited)
+            .map(|r| (self.names[r.file as usize].as_str(), r.row))
+            .collect();
         let woken: BTreeSet<(String, String)> = self
             .woken
             .iter()

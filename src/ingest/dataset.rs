@@ -366,7 +366,11 @@ impl Dataset {
     ///
     /// # Errors
     /// `persons.db` cannot be made or read.
-    pub fn units_with(&self, persons: &BTreeSet<String>, progress: &dyn Progress) -> Result<(Dataset, Vec<Unit>), Error> {
+    pub fn units_with(
+        &self,
+        persons: &BTreeSet<String>,
+        progress: &dyn Progress,
+    ) -> Result<(Dataset, Vec<Unit>), Error> {
         let mut dataset = self.clone();
         let lines: BTreeMap<String, u64> = match &self.grown {
             Some(grown) => grown.past.grown()?.into_iter().collect(),
@@ -487,7 +491,12 @@ fn units_of<'p>(persons: impl Iterator<Item = (&'p str, u64)>, first: usize) -> 
     let mut end = |unit: &mut Vec<String>, fee_lines: &mut u64| {
         if !unit.is_empty() {
             let persons: Arc<[String]> = std::mem::take(unit).into();
-            units.push(Unit { bucket: first + units.len(), fee_lines: *fee_lines, persons: Some(persons), ..Unit::default() });
+            units.push(Unit {
+                bucket: first + units.len(),
+                fee_lines: *fee_lines,
+                persons: Some(persons),
+                ..Unit::default()
+            });
             *fee_lines = 0;
         }
     };
@@ -510,7 +519,11 @@ fn without(batch: &RecordBatch, persons: &HashSet<String>, table: Table) -> Resu
     let mask: BooleanArray = if let Some(codes) = numbers.as_dictionary_opt::<Int32Type>() {
         let words = codes.values().as_string::<i32>();
         let others: Vec<bool> = words.iter().map(|word| word.is_none_or(|word| !persons.contains(word))).collect();
-        codes.keys().iter().map(|key| Some(key.and_then(|k| usize::try_from(k).ok()).is_none_or(|k| others[k]))).collect()
+        codes
+            .keys()
+            .iter()
+            .map(|key| Some(key.and_then(|k| usize::try_from(k).ok()).is_none_or(|k| others[k])))
+            .collect()
     } else {
         numbers.as_string::<i32>().iter().map(|p| Some(p.is_none_or(|p| !persons.contains(p)))).collect()
     };

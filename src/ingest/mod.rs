@@ -48,10 +48,10 @@ pub use xlsx::{Sheet, sheets_of};
 use crate::aside::{Aside, PREFIX, replace_folder};
 use crate::model::Table;
 use crate::progress::Progress;
+use bucket::Waits;
 use intake::{Intake, Ledger, Origin};
 use mapping::Mapping;
 use sources::{Format, Source, Sources};
-use bucket::Waits;
 use spill::{Complaints, Spill};
 
 /// Input bytes of a bucket, about.

@@ -617,7 +617,10 @@ fn input(report: &Report<'_>, page: &mut Markup) {
         // A row is replaced where a dataset was appended to, and nowhere else.
         let corrected = context.accounts.iter().any(|account| account.replaced.rows > 0);
         let (sum, head): (_, &[_]) = if corrected {
-            ("读入 = 隔离 + 重复 + 更正 + 冲销 + 审核", &["数据表", "#读入", "#隔离", "#重复", "#更正", "#冲销", "#审核"])
+            (
+                "读入 = 隔离 + 重复 + 更正 + 冲销 + 审核",
+                &["数据表", "#读入", "#隔离", "#重复", "#更正", "#冲销", "#审核"],
+            )
         } else {
             ("读入 = 隔离 + 重复 + 冲销 + 审核", &["数据表", "#读入", "#隔离", "#重复", "#冲销", "#审核"])
         };

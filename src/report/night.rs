@@ -300,7 +300,11 @@ fn overview(night: &Night, page: &mut Markup) {
             count(files as u64),
             count(rows),
             count(quarantined),
-            if aside > 0 { format!("另有 {} 个文件未能读取，见“收到的数据”。", count(aside as u64)) } else { String::new() },
+            if aside > 0 {
+                format!("另有 {} 个文件未能读取，见“收到的数据”。", count(aside as u64))
+            } else {
+                String::new()
+            },
         ),
     );
 }
@@ -388,7 +392,11 @@ fn input(night: &Night, page: &mut Markup) {
                 row(page, |page| {
                     page.leaf("th", &[("scope", "row")], &file.name);
                     numbers(page, &[count(file.bytes), count(file.rows)]);
-                    page.leaf("td", &[], &file.reason.as_ref().map_or("已入库".to_owned(), |why| format!("搁置：{why}")));
+                    page.leaf(
+                        "td",
+                        &[],
+                        &file.reason.as_ref().map_or("已入库".to_owned(), |why| format!("搁置：{why}")),
+                    );
                 });
             }
         });
@@ -467,30 +475,88 @@ fn workbook(night: &Night, to: &Path) -> Result<(), XlsxError> {
         &DocProperties::new().set_title("夜间扫描晨报").set_author(&program).set_creation_datetime(&created),
     );
     let style = Style::new();
-    sheet(&mut book, &style, "新增疑点", &[("规则", 10.0), ("名称", 28.0), ("结论", 10.0), ("机构编码", 16.0), ("机构", 28.0), ("参保人", 14.0), ("日期", 12.0), ("计入金额", 14.0), ("说明", 80.0), ("疑点编号", 36.0)], night.newest.iter().map(|n| {
-        vec![
-            Cell::Text(&n.rule_code), Cell::Text(&n.rule_title), Cell::Text(&n.result), Cell::Text(&n.fixmedins_code),
-            Cell::Text(&n.facility), Cell::Text(&n.psn_no), Cell::Text(&n.from_day), Cell::Money(n.allocated),
-            Cell::Text(&n.message), Cell::Text(&n.finding_id),
-        ]
-    }))?;
+    sheet(
+        &mut book,
+        &style,
+        "新增疑点",
+        &[
+            ("规则", 10.0),
+            ("名称", 28.0),
+            ("结论", 10.0),
+            ("机构编码", 16.0),
+            ("机构", 28.0),
+            ("参保人", 14.0),
+            ("日期", 12.0),
+            ("计入金额", 14.0),
+            ("说明", 80.0),
+            ("疑点编号", 36.0),
+        ],
+        night.newest.iter().map(|n| {
+            vec![
+                Cell::Text(&n.rule_code),
+                Cell::Text(&n.rule_title),
+                Cell::Text(&n.result),
+                Cell::Text(&n.fixmedins_code),
+                Cell::Text(&n.facility),
+                Cell::Text(&n.psn_no),
+                Cell::Text(&n.from_day),
+                Cell::Money(n.allocated),
+                Cell::Text(&n.message),
+                Cell::Text(&n.finding_id),
+            ]
+        }),
+    )?;
     for (name, groups) in [("按规则", &night.by_rule), ("按机构", &night.by_facility)] {
         let heads = [("编码", 16.0), ("名称", 36.0), ("新增疑点", 12.0), ("计入金额", 16.0)];
-        sheet(&mut book, &style, name, &heads, groups.iter().map(|g| {
-            vec![Cell::Text(&g.key), Cell::Text(&g.title), Cell::Count(g.findings), Cell::Money(g.allocated)]
-        }))?;
+        sheet(
+            &mut book,
+            &style,
+            name,
+            &heads,
+            groups.iter().map(|g| {
+                vec![Cell::Text(&g.key), Cell::Text(&g.title), Cell::Count(g.findings), Cell::Money(g.allocated)]
+            }),
+        )?;
     }
-    let heads = [("机构编码", 16.0), ("名称", 36.0), ("报送", 12.0), ("本次明细行", 12.0), ("平常", 12.0), ("最近服务日", 14.0)];
-    sheet(&mut book, &style, "机构报送", &heads, night.facilities.iter().map(|f| {
-        vec![
-            Cell::Text(&f.fixmedins_code), Cell::Text(&f.name), Cell::Text(f.sending.title()), Cell::Count(f.lines),
-            f.usual.map_or(Cell::Text("—"), Cell::Count), Cell::Text(f.last_day.as_deref().unwrap_or("—")),
-        ]
-    }))?;
+    let heads = [
+        ("机构编码", 16.0),
+        ("名称", 36.0),
+        ("报送", 12.0),
+        ("本次明细行", 12.0),
+        ("平常", 12.0),
+        ("最近服务日", 14.0),
+    ];
+    sheet(
+        &mut book,
+        &style,
+        "机构报送",
+        &heads,
+        night.facilities.iter().map(|f| {
+            vec![
+                Cell::Text(&f.fixmedins_code),
+                Cell::Text(&f.name),
+                Cell::Text(f.sending.title()),
+                Cell::Count(f.lines),
+                f.usual.map_or(Cell::Text("—"), Cell::Count),
+                Cell::Text(f.last_day.as_deref().unwrap_or("—")),
+            ]
+        }),
+    )?;
     let heads = [("文件", 48.0), ("字节", 14.0), ("行数", 12.0), ("搁置的原因", 80.0)];
-    sheet(&mut book, &style, "文件", &heads, night.files.iter().map(|f| {
-        vec![Cell::Text(&f.name), Cell::Count(f.bytes), Cell::Count(f.rows), Cell::Text(f.reason.as_deref().unwrap_or_default())]
-    }))?;
+    sheet(
+        &mut book,
+        &style,
+        "文件",
+        &heads,
+        night.files.iter().map(|f| {
+            vec![
+                Cell::Text(&f.name),
+                Cell::Count(f.bytes),
+                Cell::Count(f.rows),
+                Cell::Text(f.reason.as_deref().unwrap_or_default()),
+            ]
+        }),
+    )?;
     book.save(to)
 }
 

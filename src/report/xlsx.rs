@@ -438,14 +438,26 @@ pub(super) fn text(sheet: &mut Worksheet, row: u32, column: u16, text: &str, for
     Ok(())
 }
 
-pub(super) fn money(sheet: &mut Worksheet, row: u32, column: u16, amount: Decimal, format: &Format) -> Result<(), XlsxError> {
+pub(super) fn money(
+    sheet: &mut Worksheet,
+    row: u32,
+    column: u16,
+    amount: Decimal,
+    format: &Format,
+) -> Result<(), XlsxError> {
     // Excel has floats only; up to 10^13 yuan a cent survives.
     sheet.write_number_with_format(row, column, amount.to_f64().unwrap_or_default(), format)?;
     Ok(())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Excel has floats only; a count of rows is far below 2^53")]
-pub(super) fn count(sheet: &mut Worksheet, row: u32, column: u16, count: u64, format: &Format) -> Result<(), XlsxError> {
+pub(super) fn count(
+    sheet: &mut Worksheet,
+    row: u32,
+    column: u16,
+    count: u64,
+    format: &Format,
+) -> Result<(), XlsxError> {
     sheet.write_number_with_format(row, column, count as f64, format)?;
     Ok(())
 }

@@ -5,8 +5,8 @@
 //! store whether the scan was merged. A file that turns out to be unreadable is crossed out. Deliberately unknown here: the
 //! steps of a night.
 
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::drop::{Delivery, Seen, SetAside};
 use crate::operations::Error;

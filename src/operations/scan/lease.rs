@@ -54,7 +54,8 @@ impl Lock {
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(disk)?;
         match file.try_lock() {
             Ok(()) => {
-                let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(owner.as_bytes()));
+                let written =
+                    file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(owner.as_bytes()));
                 written.map_err(disk)?;
                 Ok(Lock { file })
             }

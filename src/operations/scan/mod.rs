@@ -116,12 +116,7 @@ pub struct Done {
 /// # Errors
 /// Another scan is at work; mistakes in rules or exemptions; a disk or a store that refuses; work that is wanted no longer. What
 /// was done holds, and the next run goes on from there.
-pub fn night(
-    options: &Options,
-    store: &dyn Store,
-    asking: Asking<'_>,
-    progress: &dyn Progress,
-) -> Result<Done, Error> {
+pub fn night(options: &Options, store: &dyn Store, asking: Asking<'_>, progress: &dyn Progress) -> Result<Done, Error> {
     audit::check_region(options.region.as_deref())?;
     let guard = lease::take(store, &options.dataset, asking.owner, asking.now)?;
     let done = guard.during(asking.now, progress, |progress| {
@@ -302,8 +297,7 @@ impl Scanning<'_> {
         let started_at = (self.asking.now)();
         let scan_id = self.new_id(&started_at)?;
         let named = |delivery: Delivery| {
-            let name =
-                if delivery.name.is_empty() { scan_id.clone() } else { format!("{scan_id}/{}", delivery.name) };
+            let name = if delivery.name.is_empty() { scan_id.clone() } else { format!("{scan_id}/{}", delivery.name) };
             Delivery { name, ..delivery }
         };
         let night = Night {
@@ -443,10 +437,11 @@ impl Scanning<'_> {
     /// A hash of everything that is the same for all persons and on which findings rest.
     fn the_same_for_all(&self, dataset: &Dataset) -> Result<String, Error> {
         let file = dataset.facility_file();
-        let facilities = fs::read(&file)
-            .map_err(|source| Error::Disk { doing: format!("read `{}`", file.display()), source })?;
+        let facilities =
+            fs::read(&file).map_err(|source| Error::Disk { doing: format!("read `{}`", file.display()), source })?;
         let first_day = dataset.manifest().first_day.map(|day| day.to_string()).unwrap_or_default();
-        let brought: String = self.library.set.brought.iter().map(|table| format!("{}={};", table.table, table.hash)).collect();
+        let brought: String =
+            self.library.set.brought.iter().map(|table| format!("{}={};", table.table, table.hash)).collect();
         Ok(hash([
             env!("CARGO_PKG_VERSION").as_bytes(),
             self.library.set.hash.as_bytes(),

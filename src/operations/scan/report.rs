@@ -130,7 +130,9 @@ pub(super) fn publish(night: &Night, out: &Path) -> Result<PathBuf, Error> {
 fn before(from: &From<'_>) -> Result<Vec<(i32, Record)>, Error> {
     let scans = from.store.scans(u32::try_from(BEFORE * 2).unwrap_or(u32::MAX))?;
     let earlier = scans.into_iter().filter(|scan| {
-        scan.state == ScanState::Finished && scan.scan_id != from.night.scan_id && scan.started_at <= from.night.started_at
+        scan.state == ScanState::Finished
+            && scan.scan_id != from.night.scan_id
+            && scan.started_at <= from.night.started_at
     });
     let read = |scan: crate::store::Scan| {
         let day = scan.started_at.get(..10).and_then(day::parse)?;
