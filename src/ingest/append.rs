@@ -26,6 +26,8 @@
 //! `persons.db`: that is the moment at which the delivery is taken. Files that the manifest names are on the disk before it;
 //! those that it names no longer are removed after it. `appended`, an empty file, says that `persons.db` must not be missing.
 //!
+//! Not seen: a line of the delivery that made the dataset, in an encounter that came later and is another person's.
+//!
 //! Goes in: paths, a name for the delivery, a dataset. Comes out: [`Appended`]. Cost: that of an ingest of the new rows and of
 //! all rows of the persons whom they name. Deliberately unknown here: rules, who asks for it, at which time of day.
 
@@ -291,6 +293,8 @@ impl<'a> Growing<'a> {
         for settlement in &self.whose.settlements {
             self.known.extend(self.past.person_of(Key::Settlement(settlement))?);
         }
+        // Lines that came before their encounter: perhaps it is another's.
+        self.known.extend(self.past.charged_in(&self.whose.begun)?);
         Ok(())
     }
 
@@ -435,19 +439,15 @@ impl<'a> Growing<'a> {
     fn quarantine(&self, built: &Path, progress: &dyn Progress) -> Result<PathBuf, Error> {
         let (news, list) = (self.work.join("quarantine-news.csv"), built.join("quarantine.csv"));
         spill::write_quarantine(&self.job.complaints_folder, &self.names, &news, progress)?;
-        let again: BTreeSet<(&str, u64)> = self
-            .job
-            .waits
-            .iter()
-            .filter(|row| row.waited)
-            .map(|r| (self.names[r.file as usize].as_str(), r.row))
-            .collect();
-        let woken: BTreeSet<(String, String)> = self
-            .woken
-            .iter()
-            .filter(|row| !again.contains(&(row.file.as_str(), row.row)))
-            .map(|row| (harmless(&row.file).into_owned(), row.row.to_string()))
-            .collect();
+        // Of rows that came earlier and waited: how many lines of the list say the same of them.
+        let mut over: BTreeMap<[String; 3], usize> = BTreeMap::new();
+        for row in &self.woken {
+            *over.entry(listed(row)?).or_default() += 1;
+        }
+        for row in self.job.waits.iter().filter(|row| row.waited) {
+            let still = over.get_mut(&listed(&waiting(row, row.turn, &self.names)?)?);
+            still.into_iter().for_each(|lines| *lines -= 1);
+        }
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |e: csv::Error| Error::at(&path, "write", &e)
@@ -458,10 +458,12 @@ impl<'a> Growing<'a> {
             for (line, record) in from_list.records().enumerate() {
                 let record = record.map_err(failed(&from))?;
                 let cell = |at: usize| record.get(at).unwrap_or_default();
-                let waited = matches!(cell(2), "mdtrt_id" | "psn_no")
-                    && woken.contains(&(cell(0).to_owned(), cell(1).to_owned()));
-                if (line > 0 || number == 0) && !(number == 0 && waited) {
-                    to.write_record(&record).map_err(failed(&list))?;
+                let says = [cell(0), cell(1), cell(4)].map(str::to_owned);
+                let over = over.get_mut(&says).filter(|lines| **lines > 0 && matches!(cell(2), "mdtrt_id" | "psn_no"));
+                match over {
+                    Some(lines) if number == 0 => *lines -= 1,
+                    _ if line > 0 || number == 0 => to.write_record(&record).map_err(failed(&list))?,
+                    _ => {}
                 }
             }
         }
@@ -512,6 +514,12 @@ impl<'a> Growing<'a> {
         }
         for row in &waits {
             change.wait(row)?;
+        }
+        for encounter in &self.whose.begun {
+            change.know(encounter)?;
+        }
+        for (encounter, person) in &self.job.unknown {
+            change.charge(encounter, person)?;
         }
         for person in &due {
             change.make_due(person)?;
@@ -611,6 +619,22 @@ fn waiting(row: &Waits, turn: u32, names: &[String]) -> Result<Waiting, Error> {
         table: row.table.name().to_owned(),
         cells: serde_json::to_string(&cells).map_err(|e| Error::new(format!("cannot keep a row: {e}")))?,
     })
+}
+
+/// File, row and text of a row that waits, as the list of rows set aside has them.
+fn listed(row: &Waiting) -> Result<[String; 3], Error> {
+    let cells: BTreeMap<String, String> =
+        serde_json::from_str(&row.cells).map_err(|e| Error::new(format!("cannot read a row that waits: {e}")))?;
+    let text = match cells.get("psn_no") {
+        Some(person) => stranger(person, &row.mdtrt_id),
+        None => row.mdtrt_id.clone(),
+    };
+    Ok([harmless(&row.file).into_owned(), row.row.to_string(), harmless(&text).into_owned()])
+}
+
+/// What the list of rows set aside says of a line in another's encounter.
+pub(super) fn stranger(person: &str, encounter: &str) -> String {
+    format!("{person} ({encounter})")
 }
 
 /// Writes down the rows of an ingest that wait for their encounter, where there are any.

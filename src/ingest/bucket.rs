@@ -27,7 +27,7 @@ use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::Error;
-use super::append::{Sent, count};
+use super::append::{Sent, count, stranger};
 use super::columns::batch;
 use super::dataset::{Unit, bucket_folder, bucket_of, bucket_schema};
 use super::intake::{CHARGED, EARLIER, Ledger, NOW, SPLIT, WAITING, amount_of, put_record, put_record_of};
@@ -180,6 +180,8 @@ pub(super) struct Outcome {
     may_wait: bool,
     /// Rows that do.
     pub waits: Vec<Waits>,
+    /// Persons who are charged in an encounter that nobody knows: (encounter, person).
+    pub unknown: BTreeSet<(String, String)>,
     /// Persons of whom the dataset has other rows now than before.
     pub changed: BTreeSet<String>,
 }
@@ -205,8 +207,9 @@ impl Outcome {
     }
 }
 
-/// Step one, for one partition by key. `may_wait`: whether what has no encounter is remembered for the day when it has.
-pub(super) fn assign(bytes: &[u8], buckets: usize, may_wait: bool) -> Outcome {
+/// Step one, for one partition by key. `may_wait`: whether what has no encounter is remembered for the day when it has; `grows`:
+/// also who is charged in it.
+pub(super) fn assign(bytes: &[u8], buckets: usize, may_wait: bool, grows: bool) -> Outcome {
     let mut out = Outcome { people: vec![Vec::new(); buckets], may_wait, ..Outcome::default() };
     let mut records = records(bytes);
     let mut take = |table: Table| std::mem::take(&mut records.tables[table as usize]);
@@ -258,6 +261,9 @@ pub(super) fn assign(bytes: &[u8], buckets: usize, may_wait: bool) -> Outcome {
     }
     let charged: HashSet<(&[u8], &[u8])> = records.charged.iter().copied().collect();
     for (encounter, person) in charged {
+        if grows && !persons.contains_key(encounter) {
+            out.unknown.insert((text_of(encounter).to_owned(), text_of(person).to_owned()));
+        }
         if persons.get(encounter).is_some_and(|of| *of != person) {
             payload.clear();
             put_text(&mut payload, encounter);
@@ -482,7 +488,7 @@ pub(super) fn write(
                 if record.is_kept() {
                     out.changed.insert(text_of(person).to_owned());
                 }
-                let text = format!("{} ({})", text_of(person), text_of(encounter));
+                let text = stranger(text_of(person), text_of(encounter));
                 out.wait(table, record, encounter, "psn_no", "psn_no differs from its encounter's", &text);
                 false
             });

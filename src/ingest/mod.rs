@@ -239,6 +239,8 @@ struct Job {
     waits: Vec<Waits>,
     /// Persons of whom the dataset has other rows now.
     changed: BTreeSet<String>,
+    /// Persons who are charged in an encounter that nobody knows.
+    unknown: BTreeSet<(String, String)>,
 }
 
 impl Job {
@@ -257,6 +259,7 @@ impl Job {
             facilities: Vec::new(),
             waits: Vec::new(),
             changed: BTreeSet::new(),
+            unknown: BTreeSet::new(),
         })
     }
 
@@ -361,14 +364,14 @@ impl Job {
     fn assign_all(&mut self, progress: &dyn Progress) -> Result<(), Error> {
         progress.begin("assign", self.keys.bytes());
         let (people, keys) = (&self.people, &self.keys);
-        let (buckets, may_wait) = (self.buckets, self.encounters);
+        let (buckets, may_wait, grows) = (self.buckets, self.encounters, self.grows);
         let rest: Vec<bucket::Outcome> = (0..buckets)
             .into_par_iter()
             .map(|partition| {
                 progress.go_on()?;
                 let bytes = keys.load(partition)?;
                 let length = bytes.len() as u64;
-                let mut outcome = bucket::assign(&bytes, buckets, may_wait);
+                let mut outcome = bucket::assign(&bytes, buckets, may_wait, grows);
                 drop(bytes);
                 people.take(&mut std::mem::take(&mut outcome.people), true)?;
                 progress.advance(length);
@@ -388,6 +391,7 @@ impl Job {
         self.facilities.extend(outcome.facilities);
         self.waits.extend(outcome.waits);
         self.changed.extend(outcome.changed);
+        self.unknown.extend(outcome.unknown);
         self.complaints.merge(outcome.complaints);
         self.ledger.merge(&outcome.ledger);
         self.complaints.spill(&self.complaints_folder, false)

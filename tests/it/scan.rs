@@ -512,6 +512,26 @@ fn an_encounter_that_was_somebody_elses_takes_its_rows_along() {
 }
 
 #[test]
+fn a_line_that_came_before_its_encounter_is_held_against_it() {
+    let mut growing = Growing::new();
+    growing.take(&[encounters(&["M9,P9,H1,21,2026-03-01,2026-03-02"])]);
+    let (_, dataset) = growing.take(&[fees(&["1,M1,P1,H1,2026-03-10,001,1,5,5.00"])]);
+    assert_eq!(
+        counts(&dataset, Table::FeeDetail),
+        (1, 0, 0, 1),
+        "nobody knows the encounter: the line says whose it is"
+    );
+    let (told, dataset) = growing.take(&[encounters(&["M1,P2,H1,21,2026-03-10,2026-03-12"])]);
+    assert_eq!(counts(&dataset, Table::FeeDetail), (1, 1, 0, 0), "it is another's");
+    assert_eq!(told.persons, 2);
+    let said = growing.quarantine();
+    assert!(said.len() == 1 && said[0].starts_with("(taken in before) 0 psn_no"), "{said:?}");
+    let (_, dataset) = growing.take(&[encounters(&["M1,P1,H1,21,2026-03-10,2026-03-12"])]);
+    assert_eq!(counts(&dataset, Table::FeeDetail), (1, 0, 0, 1), "or is not");
+    assert!(growing.quarantine().is_empty());
+}
+
+#[test]
 fn the_first_day_moves_when_the_row_that_made_it_is_corrected() {
     let mut growing = Growing::new();
     let first = |dataset: &Dataset| dataset.manifest().first_day.map(day::text);

@@ -51,7 +51,8 @@ impl<'p> Change<'p> {
     /// A column has another type than its table says; the file cannot be written.
     pub fn put(&mut self, person: &str, tables: &BTreeMap<Table, RecordBatch>) -> Result<(), Error> {
         let mut own = Vec::with_capacity(tables.len());
-        for (table, batch) in tables.iter().filter(|(table, batch)| **table != Table::Facility && batch.num_rows() > 0) {
+        for (table, batch) in tables.iter().filter(|(table, batch)| **table != Table::Facility && batch.num_rows() > 0)
+        {
             own.push((*table, in_order(*table, &complete(*table, batch)?)?));
         }
         let rows: Vec<Own<'_>> = own.iter().map(|(table, batch)| (*table, batch, 0..batch.num_rows())).collect();

@@ -16,6 +16,7 @@ const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS waiting(id INTEGER PRIMARY KEY, mdtrt_id TEXT NOT NULL, turn INTEGER NOT NULL, file TEXT NOT NULL, row INTEGER NOT NULL, name TEXT NOT NULL, cells TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS waiting_for ON waiting(mdtrt_id);
 CREATE TABLE IF NOT EXISTS grown(psn_no TEXT PRIMARY KEY, fee_lines INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS charged(mdtrt_id TEXT NOT NULL, psn_no TEXT NOT NULL, PRIMARY KEY(mdtrt_id, psn_no)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS due(psn_no TEXT PRIMARY KEY) WITHOUT ROWID;
 ";
 
@@ -69,6 +70,23 @@ impl Past {
         Ok(waiting)
     }
 
+    /// Persons who were charged in these encounters when nobody knew them.
+    pub(in crate::ingest) fn charged_in(&self, encounters: &BTreeSet<String>) -> Result<BTreeSet<String>, Error> {
+        if !self.has_grown()? {
+            return Ok(BTreeSet::new());
+        }
+        self.reading(|db| {
+            let mut statement = self.told(db.prepare("SELECT psn_no FROM charged WHERE mdtrt_id = ?1"))?;
+            let mut persons = BTreeSet::new();
+            for encounter in encounters {
+                for person in self.told(statement.query_map([encounter], |row| row.get::<_, String>(0)))? {
+                    persons.insert(self.told(person)?);
+                }
+            }
+            Ok(persons)
+        })
+    }
+
     /// Persons of whom this file has the rows, with the number of their fee lines, by number.
     pub(in crate::ingest) fn grown(&self) -> Result<Vec<(String, u64)>, Error> {
         if !self.has_grown()? {
@@ -115,6 +133,18 @@ impl Change<'_> {
     /// A row waits no longer.
     pub(in crate::ingest) fn wake(&self, row: &Waiting) -> Result<(), Error> {
         self.done(self.db.execute("DELETE FROM waiting WHERE id = ?1", [row.id])).map(|_| ())
+    }
+
+    /// A person is charged in an encounter that nobody knows.
+    pub(in crate::ingest) fn charge(&self, encounter: &str, person: &str) -> Result<(), Error> {
+        let mut statement = self.done(self.db.prepare_cached("INSERT OR IGNORE INTO charged VALUES (?1, ?2)"))?;
+        self.done(statement.execute([encounter, person])).map(|_| ())
+    }
+
+    /// An encounter has come.
+    pub(in crate::ingest) fn know(&self, encounter: &str) -> Result<(), Error> {
+        let mut statement = self.done(self.db.prepare_cached("DELETE FROM charged WHERE mdtrt_id = ?1"))?;
+        self.done(statement.execute([encounter])).map(|_| ())
     }
 
     /// The rows of a person are here from now on.

@@ -205,10 +205,9 @@ impl Past {
         let mut asked: HashSet<i64> = HashSet::new();
         self.reading(|db| {
             let mut own = self.told(db.prepare("SELECT payload FROM person WHERE psn_no = ?1"))?;
-            let mut others =
-                self.told(db.prepare(
-                    "SELECT psn_no FROM trace JOIN person ON person.id = trace.person WHERE trace.code = ?1",
-                ))?;
+            let mut others = self.told(
+                db.prepare("SELECT psn_no FROM trace JOIN person ON person.id = trace.person WHERE trace.code = ?1"),
+            )?;
             while let Some(person) = waiting.pop() {
                 let mut found = self.told(own.query([&person]))?;
                 let Some(row) = self.told(found.next())? else { continue };
@@ -409,7 +408,8 @@ impl Ids {
         let mut ids = Ids::default();
         for (table, columns) in Ids::COLUMNS {
             for (_, batch, range) in rows.iter().filter(|(other, _, _)| *other == table) {
-                for column in columns.iter().filter_map(|name| batch.column_by_name(name).map(|column| (*name, column))) {
+                for column in columns.iter().filter_map(|name| batch.column_by_name(name).map(|column| (*name, column)))
+                {
                     ids.take(table, column.0, &column.1.slice(range.start, range.len()));
                 }
             }
