@@ -492,38 +492,28 @@ impl<'a> Growing<'a> {
 
         let mut change = self.past.change()?;
         change.grow()?;
+        // Who is not found among the rows has none any longer.
+        let mut lines: BTreeMap<String, u64> = self.job.changed.iter().map(|person| (person.clone(), 0)).collect();
         let mut gone = self.job.changed.clone();
         progress.begin("keep", self.job.changed.len() as u64);
         for unit in rows.units() {
             progress.go_on()?;
             for (person, tables) in persons_of(&rows, unit)? {
-                if self.job.changed.contains(&person) {
+                if gone.remove(&person) {
                     change.put(&person, &tables)?;
-                    change.count(&person, tables.get(&Table::FeeDetail).map_or(0, |lines| lines.num_rows() as u64))?;
-                    gone.remove(&person);
+                    let own = tables.get(&Table::FeeDetail).map_or(0, |lines| lines.num_rows() as u64);
+                    lines.insert(person, own);
                     progress.advance(1);
                 }
             }
         }
-        for person in &gone {
-            change.forget(person)?;
-            change.count(person, 0)?;
-        }
-        for row in &self.woken {
-            change.wake(row)?;
-        }
-        for row in &waits {
-            change.wait(row)?;
-        }
-        for encounter in &self.whose.begun {
-            change.know(encounter)?;
-        }
-        for (encounter, person) in &self.job.unknown {
-            change.charge(encounter, person)?;
-        }
-        for person in &due {
-            change.make_due(person)?;
-        }
+        gone.iter().try_for_each(|person| change.forget(person))?;
+        change.count(&lines)?;
+        change.wake(&self.woken)?;
+        change.wait(&waits)?;
+        change.know(&self.whose.begun)?;
+        change.charge(&self.job.unknown)?;
+        change.make_due(&due)?;
         let described = |e: serde_json::Error| Error::at(folder, "describe", &e);
         change.note(dataset::NOTE, &serde_json::to_string(&manifest).map_err(described)?)?;
         change.note(&note_of(delivery), &serde_json::to_string(&told).map_err(described)?)?;

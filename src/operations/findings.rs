@@ -423,7 +423,7 @@ fn case_row(kept: &Kept) -> [String; CASE_HEAD.len()] {
 fn record(kept: &Kept) -> Value {
     let Kept { finding, case, .. } = kept;
     let object = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_else(|_| Value::String(text.to_owned()));
-    json!({
+    let mut record = json!({
         "finding_id": finding.finding_id, "rule_code": finding.rule_code, "rule_name": finding.rule_name,
         "rule_title": finding.rule_title, "rule_hash": finding.rule_hash, "result": finding.result,
         "severity": finding.severity, "unit": finding.unit, "key": object(&finding.key), "psn_no": finding.psn_no,
@@ -431,19 +431,23 @@ fn record(kept: &Kept) -> Value {
         "fixmedins_code": finding.fixmedins_code, "facility": kept.facility, "region": case.region,
         "from_day": finding.from_day, "until_day": finding.until_day, "amount": yuan(finding.amount),
         "allocated": yuan(finding.allocated), "fund_loss_est": finding.fund_loss_est.map(yuan),
-        "message": finding.message, "basis": finding.basis, "evidence": object(&finding.evidence),
-        "exempted_by": finding.exempted_by, "fund_money": finding.fund_money,
-        "first_scan": kept.first_scan, "first_seen_at": kept.first_seen_at,
-        "last_scan": kept.last_scan, "last_seen_at": kept.last_seen_at,
-        "case": {
-            "status": case.status.name(), "outcome": case.outcome.name(), "version": case.version,
-            "measures": case.measures.iter().map(|measure| measure.name()).collect::<Vec<_>>(),
-            "assignee": case.assignee, "deadline": case.deadline.map(day::text), "judges": case.judges,
-            "found": yuan(case.found), "standing": yuan(case.standing), "decided": yuan(case.decided),
-            "damages": yuan(case.damages), "recovered": yuan(case.recovered),
-            "damages_recovered": yuan(case.damages_recovered), "seen_again": case.seen_again, "present": case.present,
-        },
-    })
+    });
+    record["message"] = json!(finding.message);
+    record["basis"] = json!(finding.basis);
+    record["evidence"] = object(&finding.evidence);
+    record["exempted_by"] = json!(finding.exempted_by);
+    record["fund_money"] = json!(finding.fund_money);
+    record["first_seen"] = json!({ "scan_id": kept.first_scan, "at": kept.first_seen_at });
+    record["last_seen"] = json!({ "scan_id": kept.last_scan, "at": kept.last_seen_at });
+    record["case"] = json!({
+        "status": case.status.name(), "outcome": case.outcome.name(), "version": case.version,
+        "measures": case.measures.iter().map(|measure| measure.name()).collect::<Vec<_>>(),
+        "assignee": case.assignee, "deadline": case.deadline.map(day::text), "judges": case.judges,
+        "found": yuan(case.found), "standing": yuan(case.standing), "decided": yuan(case.decided),
+        "damages": yuan(case.damages), "recovered": yuan(case.recovered),
+        "damages_recovered": yuan(case.damages_recovered), "seen_again": case.seen_again, "present": case.present,
+    });
+    record
 }
 
 /// The finding as people may see it: every person whom it concerns masked, wherever the number stands.

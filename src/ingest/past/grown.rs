@@ -4,7 +4,7 @@
 //! Goes in: rows as texts, persons. Comes out: the same. Part of a [`Change`], so that it holds together with the rows of
 //! persons or not at all. Deliberately unknown here: when a row stops waiting, who asks the rules.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::params;
 
@@ -121,42 +121,47 @@ impl Change<'_> {
         self.done(self.db.execute_batch(TABLES))
     }
 
-    /// Lets a row wait.
-    pub(in crate::ingest) fn wait(&self, row: &Waiting) -> Result<(), Error> {
+    /// Lets rows wait.
+    pub(in crate::ingest) fn wait(&self, rows: &[Waiting]) -> Result<(), Error> {
         let sql = "INSERT INTO waiting(mdtrt_id, turn, file, row, name, cells) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let mut statement = self.done(self.db.prepare_cached(sql))?;
-        let number = row.row.cast_signed();
-        let put = statement.execute(params![row.mdtrt_id, row.turn, row.file, number, row.table, row.cells]);
-        self.done(put).map(|_| ())
+        let mut statement = self.done(self.db.prepare(sql))?;
+        for row in rows {
+            let number = row.row.cast_signed();
+            let values = params![row.mdtrt_id, row.turn, row.file, number, row.table, row.cells];
+            self.done(statement.execute(values))?;
+        }
+        Ok(())
     }
 
-    /// A row waits no longer.
-    pub(in crate::ingest) fn wake(&self, row: &Waiting) -> Result<(), Error> {
-        self.done(self.db.execute("DELETE FROM waiting WHERE id = ?1", [row.id])).map(|_| ())
+    /// Rows that wait no longer.
+    pub(in crate::ingest) fn wake(&self, rows: &[Waiting]) -> Result<(), Error> {
+        let mut statement = self.done(self.db.prepare("DELETE FROM waiting WHERE id = ?1"))?;
+        rows.iter().try_for_each(|row| self.done(statement.execute([row.id])).map(|_| ()))
     }
 
-    /// A person is charged in an encounter that nobody knows.
-    pub(in crate::ingest) fn charge(&self, encounter: &str, person: &str) -> Result<(), Error> {
-        let mut statement = self.done(self.db.prepare_cached("INSERT OR IGNORE INTO charged VALUES (?1, ?2)"))?;
-        self.done(statement.execute([encounter, person])).map(|_| ())
+    /// Persons are charged in encounters that nobody knows: (encounter, person).
+    pub(in crate::ingest) fn charge(&self, pairs: &BTreeSet<(String, String)>) -> Result<(), Error> {
+        let mut statement = self.done(self.db.prepare("INSERT OR IGNORE INTO charged VALUES (?1, ?2)"))?;
+        pairs.iter().try_for_each(|pair| self.done(statement.execute([&pair.0, &pair.1])).map(|_| ()))
     }
 
-    /// An encounter has come.
-    pub(in crate::ingest) fn know(&self, encounter: &str) -> Result<(), Error> {
-        let mut statement = self.done(self.db.prepare_cached("DELETE FROM charged WHERE mdtrt_id = ?1"))?;
-        self.done(statement.execute([encounter])).map(|_| ())
+    /// Encounters have come.
+    pub(in crate::ingest) fn know(&self, encounters: &BTreeSet<String>) -> Result<(), Error> {
+        let mut statement = self.done(self.db.prepare("DELETE FROM charged WHERE mdtrt_id = ?1"))?;
+        encounters.iter().try_for_each(|encounter| self.done(statement.execute([encounter])).map(|_| ()))
     }
 
-    /// The rows of a person are here from now on.
-    pub(in crate::ingest) fn count(&self, person: &str, fee_lines: u64) -> Result<(), Error> {
-        let mut statement = self.done(self.db.prepare_cached("INSERT OR REPLACE INTO grown VALUES (?1, ?2)"))?;
-        self.done(statement.execute(params![person, fee_lines.cast_signed()])).map(|_| ())
+    /// The rows of persons are here from now on, so many fee lines of each.
+    pub(in crate::ingest) fn count(&self, persons: &BTreeMap<String, u64>) -> Result<(), Error> {
+        let mut statement = self.done(self.db.prepare("INSERT OR REPLACE INTO grown VALUES (?1, ?2)"))?;
+        let put = |(person, lines): (&String, &u64)| statement.execute(params![person, lines.cast_signed()]);
+        persons.iter().map(put).try_for_each(|put| self.done(put).map(|_| ()))
     }
 
-    /// The rules are to be asked about a person.
-    pub(in crate::ingest) fn make_due(&self, person: &str) -> Result<(), Error> {
-        let mut statement = self.done(self.db.prepare_cached("INSERT OR IGNORE INTO due VALUES (?1)"))?;
-        self.done(statement.execute([person])).map(|_| ())
+    /// The rules are to be asked about persons.
+    pub(in crate::ingest) fn make_due(&self, persons: &BTreeSet<String>) -> Result<(), Error> {
+        let mut statement = self.done(self.db.prepare("INSERT OR IGNORE INTO due VALUES (?1)"))?;
+        persons.iter().try_for_each(|person| self.done(statement.execute([person])).map(|_| ()))
     }
 
     /// The rules were asked about everybody who was due.
