@@ -631,7 +631,7 @@ fn copied(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let place = to.join(entry.file_name());
-        if entry.path().is_dir() { copied(&entry.path(), &place) } else { drop(fs::copy(entry.path(), place).unwrap()) }
+        if entry.path().is_dir() { copied(&entry.path(), &place) } else { let _ = fs::copy(entry.path(), place).unwrap(); }
     }
 }
 
