@@ -17,7 +17,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array,
+    new_null_array,
 };
 use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::{Decimal128Type, TimestampMicrosecondType};
@@ -152,7 +153,9 @@ fn main() -> Fallible<()> {
 
 fn percentiles(mut all: Vec<Duration>) -> serde_json::Value {
     all.sort_unstable();
-    let at = |share: usize| all.get((all.len() * share / 1000).min(all.len().saturating_sub(1))).map_or(0, Duration::as_micros);
+    let at = |share: usize| {
+        all.get((all.len() * share / 1000).min(all.len().saturating_sub(1))).map_or(0, Duration::as_micros)
+    };
     let mean = all.iter().sum::<Duration>().as_micros() / all.len().max(1) as u128;
     json!({ "p50": at(500), "p90": at(900), "p99": at(990), "p999": at(999), "max": at(1000), "mean": mean })
 }

@@ -218,9 +218,8 @@ impl Claims {
     /// A column was not read.
     pub fn of_encounters(&self, encounters: &BTreeSet<String>) -> Result<Option<Claims>, ArrowError> {
         let keep = |lines: &Kept| -> Result<Vec<bool>, ArrowError> {
-            let stays = |id: Option<&str>| {
-                id.is_none_or(|id| encounters.contains(id) || self.encounter_of.last(id).is_none())
-            };
+            let stays =
+                |id: Option<&str>| id.is_none_or(|id| encounters.contains(id) || self.encounter_of.last(id).is_none());
             Ok(texts(lines, "mdtrt_id")?.each(stays))
         };
         let (lines, raw_lines) = (keep(&self.lines)?, keep(&self.raw_lines)?);

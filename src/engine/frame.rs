@@ -5,7 +5,6 @@
 //! expressions. Deliberately unknown here: which rule it is.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -17,6 +16,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 use datafusion_common::DataFusionError;
 use datafusion_physical_expr::PhysicalExpr;
+use hashbrown::HashMap;
 
 use super::factor::Factored;
 use super::views::Columns;

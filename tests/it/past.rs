@@ -87,7 +87,9 @@ fn person(psn_no: &str, encounter: &str, end: &str, traces: &str) -> BTreeMap<Ta
             Table::Encounter,
             rows(
                 Table::Encounter,
-                &[&format!("mdtrt_id={encounter} psn_no={psn_no} fixmedins_code=H1 med_type=21 begntime=2026-03-11 {end}")],
+                &[&format!(
+                    "mdtrt_id={encounter} psn_no={psn_no} fixmedins_code=H1 med_type=21 begntime=2026-03-11 {end}"
+                )],
             ),
         ),
         (
@@ -210,7 +212,9 @@ fn whose_an_id_is_and_who_shares_a_trace_code() {
         let found = past.sharing(&BTreeSet::from([persons.first().unwrap().clone()])).unwrap();
         assert!(found.is_superset(persons), "{persons:?} in {found:?}");
     }
-    let alone = holders.values().find(|of| of.len() == 1 && holders.values().filter(|other| other.is_superset(of)).all(|o| o.len() == 1));
+    let alone = holders
+        .values()
+        .find(|of| of.len() == 1 && holders.values().filter(|other| other.is_superset(of)).all(|o| o.len() == 1));
     let alone = alone.expect("most codes are one person's");
     assert_eq!(past.sharing(alone).unwrap(), *alone);
     assert!(past.sharing(&BTreeSet::new()).unwrap().is_empty());
@@ -346,7 +350,13 @@ fn damage_is_told_and_not_believed() {
         assert!(past(&dataset).read(&[one], &everything()).is_err(), "{length} bytes");
     }
     // The rows of another person are damage too.
-    sql(&file, &format!("UPDATE person SET payload = (SELECT payload FROM person WHERE psn_no = '{}') WHERE psn_no = '{one}'", everybody[1]));
+    sql(
+        &file,
+        &format!(
+            "UPDATE person SET payload = (SELECT payload FROM person WHERE psn_no = '{}') WHERE psn_no = '{one}'",
+            everybody[1]
+        ),
+    );
     assert!(past(&dataset).read(&[one], &everything()).is_err());
     assert!(past(&dataset).read(&[&everybody[1]], &everything()).is_ok(), "the others are as they were");
 }

@@ -37,7 +37,7 @@ pub(super) fn build(dataset: &Dataset, state: &str, path: &Path, progress: &dyn 
     let failed = |e: rusqlite::Error| Error::at(&made, "write", &e);
     let mut db = Connection::open(&made).map_err(failed)?;
     db.execute_batch(
-        "PRAGMA page_size = 8192; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; \
+        "PRAGMA page_size = 8192; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; \
          PRAGMA cache_size = -32768;",
     )
     .map_err(failed)?;
@@ -69,7 +69,7 @@ pub(super) fn build(dataset: &Dataset, state: &str, path: &Path, progress: &dyn 
         unless_stopped(&db, progress, || db.execute_batch(sql)).map_err(|e| told(failed(e), progress))?;
     }
     db.execute("INSERT INTO meta VALUES ('state', ?1)", [state]).map_err(failed)?;
-    db.execute_batch("COMMIT; DETACH ids; PRAGMA locking_mode = NORMAL; PRAGMA journal_mode = WAL;").map_err(failed)?;
+    db.execute_batch("COMMIT; DETACH ids; PRAGMA journal_mode = WAL;").map_err(failed)?;
     db.close().map_err(|(_, e)| failed(e))?;
     progress.go_on()?;
     placed(&made, path).map_err(|e| Error::at(path, "write", &e))?;
@@ -119,7 +119,9 @@ fn packed(dataset: &Dataset, units: &[Unit], progress: &dyn Progress) -> Result<
     let of_unit = |unit: &Unit| -> Result<Vec<Packed>, Error> {
         progress.go_on()?;
         let mut tables = Vec::new();
-        for table in Table::ALL.into_iter().filter(|table| unit.row_groups.get(table.name()).is_some_and(Option::is_some)) {
+        for table in
+            Table::ALL.into_iter().filter(|table| unit.row_groups.get(table.name()).is_some_and(Option::is_some))
+        {
             let schema = super::bucket_schema(table);
             let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
             tables.push((table, dataset.read(unit, table, &columns)?));

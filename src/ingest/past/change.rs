@@ -5,6 +5,7 @@
 //! and new rows of a person become one.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
@@ -17,6 +18,9 @@ use crate::model::Table;
 
 /// Persons that wait to be written together.
 const TOGETHER: usize = 256;
+
+/// How long another change is waited for.
+const SOON: Duration = Duration::from_secs(1);
 
 /// A change that is under way; dropped without [`Change::commit`] it never was.
 #[derive(Debug)]
@@ -33,7 +37,10 @@ pub(super) fn note(name: &str) -> String {
 
 impl<'p> Change<'p> {
     pub(super) fn begin(past: &'p Past) -> Result<Change<'p>, Error> {
-        let begun = opened(&past.path).and_then(|db| db.execute_batch("BEGIN IMMEDIATE").map(|()| db));
+        let begun = opened(&past.path).and_then(|db| {
+            db.busy_timeout(SOON)?;
+            db.execute_batch("BEGIN IMMEDIATE").map(|()| db)
+        });
         let db = begun.map_err(|e| {
             if e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) {
                 let path = past.path.display();

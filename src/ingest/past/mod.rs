@@ -408,9 +408,10 @@ impl Ids {
         let mut ids = Ids::default();
         for (table, columns) in Ids::COLUMNS {
             for (_, batch, range) in rows.iter().filter(|(other, _, _)| *other == table) {
-                for column in columns.iter().filter_map(|name| batch.column_by_name(name).map(|column| (*name, column)))
-                {
-                    ids.take(table, column.0, &column.1.slice(range.start, range.len()));
+                for name in columns {
+                    if let Some(column) = batch.column_by_name(name) {
+                        ids.take(table, name, &column.slice(range.start, range.len()));
+                    }
                 }
             }
         }

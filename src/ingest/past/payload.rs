@@ -276,7 +276,8 @@ impl<'a> Section<'a> {
                 Arc::new(TimestampMicrosecondArray::try_new(times.into(), nulls).map_err(bad)?)
             }
             DataType::Decimal128(_, _) => {
-                let numbers = Decimal128Array::try_new(numbers(bytes, width, rows, Some)?.into(), nulls).map_err(bad)?;
+                let numbers =
+                    Decimal128Array::try_new(numbers(bytes, width, rows, Some)?.into(), nulls).map_err(bad)?;
                 Arc::new(numbers.with_data_type(kind.clone()))
             }
             _ => return Err("a column of it is no column"),
@@ -312,7 +313,12 @@ fn offsets(lengths: &[u8], width: usize, length: usize) -> Result<OffsetBuffer<i
     if end == length && i32::try_from(end).is_ok() { Ok(OffsetBuffer::new(ends.into())) } else { Err(SHORT) }
 }
 
-fn numbers<T>(mut bytes: Bytes<'_>, width: usize, rows: usize, fit: impl Fn(i128) -> Option<T>) -> Result<Vec<T>, Damage> {
+fn numbers<T>(
+    mut bytes: Bytes<'_>,
+    width: usize,
+    rows: usize,
+    fit: impl Fn(i128) -> Option<T>,
+) -> Result<Vec<T>, Damage> {
     let bytes = bytes.take(rows * width)?;
     let made: Option<Vec<T>> = match width {
         1 => bytes.iter().map(|byte| fit(i128::from(byte.cast_signed()))).collect(),

@@ -306,10 +306,11 @@ impl Reviewer {
         };
         let memory = self.memories.lock().map(|mut kept| kept.pop()).ok().flatten().unwrap_or_default();
         memory.begin_unit();
+        let of_encounters;
         let views = Rc::new(Views::new(&claims, &setting, &memory));
         let near = views.with_their_stays(&at_issue.encounters).map_err(internal)?;
         // Most rules see no further than an encounter: they are asked of the few lines of those that are pending.
-        let of_encounters = claims.of_encounters(&near).map_err(internal)?;
+        of_encounters = claims.of_encounters(&near).map_err(internal)?;
         let near_views = of_encounters.as_ref().map(|claims| Rc::new(Views::new(claims, &setting, &memory)));
         let scope = Scope { counted: Some(at_issue.encounters.clone()), wanted: Some(near), ..Scope::default() };
         for (number, plan) in self.asked(ask).filter(|(_, plan)| !plan.across_persons()) {

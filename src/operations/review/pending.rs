@@ -173,12 +173,7 @@ pub(super) fn forms_of(wanted: &Wanted) -> Forms {
 }
 
 /// Pending and past rows in these forms.
-pub(super) fn joined(
-    pending: &Tables,
-    past: &Tables,
-    at_issue: &AtIssue,
-    forms: &Forms,
-) -> Result<Tables, ArrowError> {
+pub(super) fn joined(pending: &Tables, past: &Tables, at_issue: &AtIssue, forms: &Forms) -> Result<Tables, ArrowError> {
     let mut tables = Tables::new();
     for (table, form) in forms {
         let own = pending.get(table).filter(|batch| batch.num_rows() > 0);
@@ -194,11 +189,9 @@ pub(super) fn joined(
             }
             (Some(own), Some(others)) if *table == Table::Person => filled(own, others, form)?,
             // The past first: what is pending comes after it as a rule, and rows that are in order need not be sorted.
-            (Some(own), Some(others)) => {
-                with_columns(form, own.num_rows() + others.num_rows(), |name, kind| {
-                    concat(&[&column(others, name, kind)?, &column(own, name, kind)?])
-                })?
-            }
+            (Some(own), Some(others)) => with_columns(form, own.num_rows() + others.num_rows(), |name, kind| {
+                concat(&[&column(others, name, kind)?, &column(own, name, kind)?])
+            })?,
         };
         tables.insert(*table, batch);
     }
