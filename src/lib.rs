@@ -89,5 +89,5 @@ pub mod progress;
 pub mod report;
 pub mod rules;
 pub mod span;
-pub mod store;
 pub mod sql;
+pub mod store;

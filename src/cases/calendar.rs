@@ -102,7 +102,8 @@ impl Calendar {
             }
         }
         if days.values().all(|special| special.works) {
-            mistakes.push(Diagnostic::whole(file, format!("no holiday in {year}: a year without one is not a calendar")));
+            mistakes
+                .push(Diagnostic::whole(file, format!("no holiday in {year}: a year without one is not a calendar")));
         }
         if mistakes.is_empty() {
             self.years.insert(year, days);

@@ -192,7 +192,8 @@ fn moment(case: &Case, at: &str) -> Result<i32, Refusal> {
     };
     let day = at.get(..10).and_then(day::parse);
     let marks = at.get(10..11) == Some("T") && at.get(13..14) == Some(":") && at.get(16..17) == Some(":");
-    let whole = at.len() == 19 && marks && number(11, 24).is_some() && number(14, 60).is_some() && number(17, 60).is_some();
+    let whole =
+        at.len() == 19 && marks && number(11, 24).is_some() && number(14, 60).is_some() && number(17, 60).is_some();
     let Some(day) = day.filter(|_| whole) else { return Err(Refusal::Time { at: at.to_owned() }) };
     if at < case.changed_at.as_str() {
         return Err(Refusal::Earlier { at: at.to_owned(), last: case.changed_at.clone() });
@@ -227,7 +228,9 @@ fn spoken(command: &Command, by: &Actor) -> Result<(), Refusal> {
     }
     let length = command.reason.chars().count();
     if length > LONGEST_REASON {
-        return Err(Refusal::Text(format!("the reason has {length} characters, at most {LONGEST_REASON} are kept: attach a file")));
+        return Err(Refusal::Text(format!(
+            "the reason has {length} characters, at most {LONGEST_REASON} are kept: attach a file"
+        )));
     }
     if command.reason.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
         return Err(Refusal::Text("the reason holds control characters".to_owned()));
@@ -286,7 +289,9 @@ fn effect(case: &mut Case, act: &Act) -> Result<(), Refusal> {
             within("what came in", *fund, left)?;
             within("what came in of damages", *damages, damages_left)?;
             if fund.is_zero() && damages.is_zero() {
-                return Err(Refusal::Money("nothing came in: say how much of the fund's money or of damages".to_owned()));
+                return Err(Refusal::Money(
+                    "nothing came in: say how much of the fund's money or of damages".to_owned(),
+                ));
             }
             case.recovered += to_cent(*fund);
             case.damages_recovered += to_cent(*damages);
@@ -294,6 +299,8 @@ fn effect(case: &mut Case, act: &Act) -> Result<(), Refusal> {
         Act::Reopen => {
             case.standing = case.found;
             case.outcome = Outcome::Open;
+            // Somebody looks again: what comes back after that is news once more.
+            case.seen_again = false;
         }
         Act::Change { found } => change(case, *found),
         Act::SeenAgain => (case.present, case.seen_again) = (true, true),
@@ -341,7 +348,11 @@ fn decide(case: &mut Case, measures: &[Measure], fund: Option<Decimal>, damages:
     let fund = fund.unwrap_or(if takes.is_empty() { Decimal::ZERO } else { case.standing });
     within("what is taken back", fund, case.standing)?;
     if takes.is_empty() != fund.is_zero() {
-        let word = if takes.is_empty() { "needs `refuse` or `recover` among its measures" } else { "has no money to take back" };
+        let word = if takes.is_empty() {
+            "needs `refuse` or `recover` among its measures"
+        } else {
+            "has no money to take back"
+        };
         return Err(Refusal::Money(format!("a decision over {fund} {word}")));
     }
     if damages.is_sign_negative() || !whole_cents(damages) {

@@ -17,6 +17,7 @@
 //! [`Status`], its time limit in `Status::limit`, its rows. Old words are never renamed: databases hold them.
 
 mod calendar;
+pub mod document;
 mod life;
 mod procedure;
 mod refusal;

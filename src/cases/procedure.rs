@@ -202,8 +202,10 @@ fn numbers(files: &Files) -> Result<BTreeMap<String, Parameter>, Vec<Diagnostic>
         let Some(name) = path.strip_prefix(FOLDER).and_then(|file| file.strip_suffix(".toml")) else { continue };
         let file = files.called(path);
         if !NUMBERS.contains(&name) {
-            let help = nearest(name, NUMBERS.into_iter())
-                .map_or_else(|| format!("numbers are {}", NUMBERS.join(", ")), |near| format!("did you mean `{near}`?"));
+            let help = nearest(name, NUMBERS.into_iter()).map_or_else(
+                || format!("numbers are {}", NUMBERS.join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
             mistakes.push(Diagnostic::whole(&file, format!("the procedure has no number `{name}`")).help(help));
             continue;
         }
@@ -223,7 +225,10 @@ fn unfit(parameter: &Parameter) -> Option<String> {
         v.from.is_none() && v.until.is_none() && v.region.is_none() && v.insutype.is_none() && v.level.is_none()
     });
     if !everywhere {
-        return Some("no value for every day and place: one without `from`, `until` and `region` is what holds elsewhere".to_owned());
+        return Some(
+            "no value for every day and place: one without `from`, `until` and `region` is what holds elsewhere"
+                .to_owned(),
+        );
     }
     let share = parameter.name.contains("share");
     let fits = |value: Decimal| {

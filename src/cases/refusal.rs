@@ -11,25 +11,55 @@ use crate::model::day;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// The table has no such step from this status.
-    NotHere { action: Action, status: Status, possible: Vec<Action> },
+    NotHere {
+        action: Action,
+        status: Status,
+        possible: Vec<Action>,
+    },
     /// It has, under conditions that do not hold.
-    Condition { action: Action, status: Status, wanted: Vec<When>, deadline: Option<i32> },
+    Condition {
+        action: Action,
+        status: Status,
+        wanted: Vec<When>,
+        deadline: Option<i32>,
+    },
     /// It is not for this kind of actor.
-    Role { action: Action, role: Role },
+    Role {
+        action: Action,
+        role: Role,
+    },
     /// A facility acts on a finding about another one.
-    OtherFacility { code: String },
+    OtherFacility {
+        code: String,
+    },
     /// Somebody would judge what he has judged already.
-    SamePerson { name: String },
+    SamePerson {
+        name: String,
+    },
     Panel(String),
-    NoReason { action: Action },
-    NoCode { action: Action, known: Vec<String> },
-    UnknownCode { code: String, near: Option<String>, known: Vec<String> },
+    NoReason {
+        action: Action,
+    },
+    NoCode {
+        action: Action,
+        known: Vec<String>,
+    },
+    UnknownCode {
+        code: String,
+        near: Option<String>,
+        known: Vec<String>,
+    },
     Money(String),
     Text(String),
     /// Not a time.
-    Time { at: String },
+    Time {
+        at: String,
+    },
     /// Before the last step.
-    Earlier { at: String, last: String },
+    Earlier {
+        at: String,
+        last: String,
+    },
     /// A working day of a year whose holidays are not known.
     Calendar(Gap),
 }
@@ -55,7 +85,9 @@ impl fmt::Display for Refusal {
                     known.join(", ")
                 )
             }
-            Refusal::Condition { action, status, wanted, deadline } => conditional(f, *action, *status, wanted, *deadline),
+            Refusal::Condition { action, status, wanted, deadline } => {
+                conditional(f, *action, *status, wanted, *deadline)
+            }
             Refusal::Role { action, role } => {
                 write!(f, "`{}` ({}) is not for {} ({})", action.name(), action.title(), role.name(), role.title())
             }
@@ -65,7 +97,9 @@ impl fmt::Display for Refusal {
                 "`{name}` has judged this case before, and nobody judges a case twice (初审, 复审, 合议, 调查核实, 处理): give it to \
                  somebody else"
             ),
-            Refusal::NoReason { action } => write!(f, "`{}` ({}) needs a reason in words", action.name(), action.title()),
+            Refusal::NoReason { action } => {
+                write!(f, "`{}` ({}) needs a reason in words", action.name(), action.title())
+            }
             Refusal::NoCode { action, known } => write!(
                 f,
                 "`{}` ({}) withdraws money and needs a coded reason, one of {}",
@@ -106,7 +140,9 @@ fn conditional(
             f,
             "the finding is 可疑: somebody must look first (初审) before the facility is told; assign it to somebody"
         ),
-        [When::Overturned] => write!(f, "only what was dismissed or revoked is opened again: this case has been decided"),
+        [When::Overturned] => {
+            write!(f, "only what was dismissed or revoked is opened again: this case has been decided")
+        }
         others => {
             let titles: Vec<&str> = others.iter().map(|when| when.title()).collect();
             write!(

@@ -6,6 +6,7 @@
 //! To add a command: a variant of [`Command`], a function below that calls its operation.
 
 mod bars;
+mod case;
 mod findings;
 mod knowledge;
 mod review;
@@ -93,6 +94,9 @@ enum Command {
     /// Findings that are kept in a store: list, add up, show, export
     #[command(subcommand)]
     Findings(findings::FindingsCommand),
+    /// Work on findings that are kept: review, appeal, decide, recover, close
+    #[command(subcommand)]
+    Case(case::CaseCommand),
     /// The store of findings: info, backup, verify, restore
     #[command(subcommand)]
     Store(store::StoreCommand),
@@ -112,7 +116,7 @@ impl Command {
             | Command::Knowledge(_) => true,
             Command::Rules(command) => matches!(command, rules::RulesCommand::Diff { .. }),
             Command::Findings(command) => matches!(command, findings::FindingsCommand::Export { .. }),
-            Command::Doctor(_) | Command::Store(_) => false,
+            Command::Doctor(_) | Command::Store(_) | Command::Case(_) => false,
         }
     }
 }
@@ -355,6 +359,7 @@ pub fn run() -> ExitCode {
         Command::Rules(command) => rules::run(&command, &face),
         Command::Knowledge(command) => knowledge::run(&command, &face),
         Command::Findings(command) => findings::run(&command, &face),
+        Command::Case(command) => case::run(&command, &face),
         Command::Store(command) => store::run(&command, &face),
         Command::Generate(args) => generate(&args, &face),
     };

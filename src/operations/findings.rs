@@ -50,8 +50,7 @@ impl List {
                 (kept.case.seen_again, lang.of("再次发现", "seen again")),
                 (finding.exempted_by.is_some(), lang.of("已豁免", "exempted")),
             ];
-            let marks: String =
-                marks.iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| format!("  {mark}")).collect();
+            let marks: String = marks.iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| format!("  {mark}")).collect();
             text.push_str(&format!(
                 "{}  {} {day} {:<14} {:>14} {}  {}{marks}\n",
                 finding.finding_id,
@@ -110,16 +109,9 @@ const SUM_HEAD: [&str; 10] = [
 ];
 
 fn sum_row(sum: &Sum) -> [String; SUM_HEAD.len()] {
-    let money = [
-        sum.amount,
-        sum.allocated,
-        sum.standing,
-        sum.decided,
-        sum.damages,
-        sum.recovered,
-        sum.damages_recovered,
-    ]
-    .map(yuan);
+    let money =
+        [sum.amount, sum.allocated, sum.standing, sum.decided, sum.damages, sum.recovered, sum.damages_recovered]
+            .map(yuan);
     let [amount, allocated, standing, decided, damages, recovered, damages_recovered] = money;
     [
         sum.key.clone(),
@@ -252,7 +244,8 @@ impl Told {
             .join("  "),
         );
         for line in &self.lines {
-            let kind = if line.kind == 1 { lang.of("违规项", "violating") } else { lang.of("涉及项", "involved") };
+            let kind =
+                if line.kind == 1 { lang.of("违规项", "violating") } else { lang.of("涉及项", "involved") };
             say(kind, format!("{} {} {}", line.mdtrt_id, line.feedetl_sn, yuan(line.amount)));
         }
         for sighting in &self.sightings {
@@ -271,16 +264,27 @@ impl Told {
             say(
                 step.action.title(),
                 format!(
-                    "{} {actor} {} → {} {} → {} {}{}",
+                    "{} {actor} {} → {} {} → {}{} {}{}",
                     step.at,
                     step.from.title(),
                     step.to.title(),
                     yuan(step.before),
                     yuan(step.after),
+                    if step.damages.is_zero() {
+                        String::new()
+                    } else {
+                        format!("{}{}", lang.of(" 违约金 ", " damages "), yuan(step.damages))
+                    },
                     step.reason_code.as_deref().map_or(String::new(), |code| format!("[{code}] ")),
                     step.reason
                 ),
             );
+            for attached in &step.attachments {
+                say(
+                    lang.of("附件", "attached"),
+                    format!("{} {} sha256:{}", attached.name, attached.bytes, attached.sha256),
+                );
+            }
         }
         said
     }
@@ -352,9 +356,9 @@ pub fn export(
         let file = file.map_err(disk)?.path();
         fs::File::open(&file).and_then(|file| file.sync_all()).map_err(disk)?;
     }
-    aside.publish().map_err(|(place, source)| {
-        Error::Report(report::Error::Disk { doing: "write", path: place, source })
-    })
+    aside
+        .publish()
+        .map_err(|(place, source)| Error::Report(report::Error::Disk { doing: "write", path: place, source }))
 }
 
 /// Columns of `cases.csv` and of a list.

@@ -109,13 +109,15 @@ pub fn compile<'a>(origin: impl Into<Origin<'a>>, select: &[String]) -> Result<L
     Ok(Library { set, plans })
 }
 
-/// Loads a library and compiles every rule of it but the retired ones, drafts too; and reads the dictionaries of messages.
+/// Loads a library and compiles every rule of it but the retired ones, drafts too; and reads the dictionaries of messages and
+/// the procedure by which findings are dealt with.
 ///
 /// # Errors
 /// Every mistake of every file.
 pub fn check<'a>(origin: impl Into<Origin<'a>>) -> Result<Library, Error> {
     let origin = origin.into();
     let (set, dictionaries) = open_with(origin, Codes::FILE)?;
+    super::casework::procedure(origin.rules)?;
     if let Some(text) = dictionaries {
         let root = origin.rules.map_or_else(|| "audit_rules".to_owned(), |folder| folder.display().to_string());
         Codes::read(&format!("{root}/{}", Codes::FILE), &text, &set).map_err(Error::Rules)?;

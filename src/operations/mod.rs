@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod cases;
+pub mod casework;
 pub mod difference;
 pub mod doctor;
 pub mod findings;

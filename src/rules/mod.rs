@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 pub use decisions::{Decision, Decisions};
 pub use exemption::{Exemption, Exemptions};
 pub use expression::Expression;
-pub(crate) use file::at_line;
+pub(crate) use file::{at_line, hex};
 pub use file::{load, parameter};
 pub use knowledge::Knowledge;
 pub use library::Files;

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::database::{Arg, Row, Session, cents, without_nul};
 use super::filter::{Where, ordered};
 use super::sql::Sql;
-use super::{By, Change, Error, Filter, Kept, Listed, Page, Sighting, Sum, What, schema};
+use super::{By, Change, Error, Filter, Kept, Listed, Page, Sighting, Sum, What};
 use crate::cases::{Case, Measure, Outcome, Status};
 use crate::findings::{Finding, FindingLine};
 use crate::model::day;
@@ -475,11 +475,6 @@ pub(super) fn changes(before: &Said<'_>, after: &Said<'_>) -> Vec<Change> {
         .filter(|((_, before), (_, after))| before != after)
         .map(|((column, before), (_, after))| Change { column: column.to_owned(), before, after })
         .collect()
-}
-
-/// Columns of the table `finding`.
-pub(super) fn narrow_columns() -> &'static [&'static str] {
-    schema::table("finding").columns
 }
 
 pub(super) fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Error> {

@@ -13,7 +13,10 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
-use sqlx::{AssertSqlSafe, Column as _, ConnectOptions as _, Postgres as Pg, Row as _, Transaction, TypeInfo as _};
+use sqlx::{
+    AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, PgConnection, Postgres as Pg, Row as _, Transaction,
+    TypeInfo as _,
+};
 use tokio::runtime::Runtime;
 
 use super::database::{Arg, Cell, Database, Row, Session, There, on_conflict};
@@ -50,11 +53,17 @@ impl Postgres {
             .enable_all()
             .build()
             .map_err(|source| Error::Disk { doing: "start the thread that talks to PostgreSQL".to_owned(), source })?;
-        let connect = PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(30));
-        let pool = runtime.block_on(connect.connect_with(options)).map_err(|error| Error::Database {
+        // A pool tries for as long as it is patient; one try says at once what is wrong.
+        let tried = async { PgConnection::connect_with(&options).await?.close().await };
+        runtime.block_on(tried).map_err(|error| Error::Database {
             doing: doing(),
             said: format!("{error}; is PostgreSQL running there, does the database exist, may the user connect?"),
         })?;
+        let pool = {
+            // The pool's housekeeping is spawned where it is made.
+            let _here = runtime.enter();
+            PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(30)).connect_lazy_with(options)
+        };
         Ok(Postgres { runtime: Some(runtime), pool, place, version: OnceLock::new() })
     }
 

@@ -757,7 +757,7 @@ fn what_is_kept_comes_back_to_the_letter(place: &Place) {
     odd.0.message = "换行\n制表\t引号'\"反斜杠\\ 表情😀 $1 ? :a %s".to_owned();
     odd.0.evidence = r#"{"a":"\u0000","b":null}"#.to_owned();
     odd.0.amount = yuan("90071992547409.93");
-    odd.0.allocated = yuan("-0.01");
+    odd.0.allocated = yuan("0.01");
     odd.0.fund_loss_est = None;
     odd.0.psn_no = None;
     odd.0.from_day = None;
