@@ -33,10 +33,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
 
 use super::bucket::{self, Waits, Whose};
@@ -44,7 +43,7 @@ use super::dataset::{self, Dataset, MARK, Manifest, TableSummary, Tally, bucket_
 use super::intake::{self, Intake, Ledger};
 use super::mapping::Mapping;
 use super::packed::{Packer, texts};
-use super::past::{Key, Past, Waiting, everything};
+use super::past::{Key, Past, Waiting, everything, persons_of};
 use super::sources::{self, Source, Sources};
 use super::{Days, Error, Input, Job, Options, Unit, bytes_of, columns_of, ingest, portions, spill};
 use crate::aside::Aside;
@@ -98,7 +97,7 @@ pub fn append(
         ingest(inputs, options, folder, progress)?;
         return Appended::beginning(folder);
     }
-    let dataset = Dataset::open(folder)?;
+    let dataset = Dataset::open_for_persons(folder)?;
     let mapping = options.mapping.as_deref().map(Mapping::load).transpose()?;
     progress.begin("look", 0);
     let mut sources = sources::find(inputs, mapping.as_ref(), progress)?;
@@ -374,11 +373,12 @@ impl<'a> Growing<'a> {
             return Ok(bucket::joined(before, now));
         }
         let mut days = now;
-        for unit in self.dataset.units() {
+        let dataset = Dataset::open(self.dataset.folder())?;
+        for unit in dataset.units() {
             progress.go_on()?;
             for (table, times) in OF_SERVICE {
                 let columns: Vec<&str> = times.iter().copied().chain(["psn_no"]).collect();
-                let batch = self.dataset.read(unit, table, &columns)?;
+                let batch = dataset.read(unit, table, &columns)?;
                 let persons = batch.column(times.len()).as_string::<i32>();
                 let others = persons.iter().map(|p| Some(p.is_some_and(|p| !self.known.contains(p)))).collect();
                 let others = arrow::compute::filter_record_batch(&batch, &others)
@@ -445,8 +445,9 @@ impl<'a> Growing<'a> {
             *over.entry(listed(row)?).or_default() += 1;
         }
         for row in self.job.waits.iter().filter(|row| row.waited) {
-            let still = over.get_mut(&listed(&waiting(row, row.turn, &self.names)?)?);
-            still.into_iter().for_each(|lines| *lines -= 1);
+            if let Some(lines) = over.get_mut(&listed(&waiting(row, row.turn, &self.names)?)?) {
+                *lines -= 1;
+            }
         }
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -498,11 +499,12 @@ impl<'a> Growing<'a> {
         progress.begin("keep", self.job.changed.len() as u64);
         for unit in rows.units() {
             progress.go_on()?;
-            for (person, tables) in persons_of(&rows, unit)? {
-                if gone.remove(&person) {
-                    change.put(&person, &tables)?;
-                    let own = tables.get(&Table::FeeDetail).map_or(0, |lines| lines.num_rows() as u64);
-                    lines.insert(person, own);
+            let tables = tables_of(&rows, unit)?;
+            for (person, own) in persons_of(&tables) {
+                if gone.remove(person) {
+                    change.put_in_order(person, &own)?;
+                    let of_lines = own.iter().filter(|(table, _, _)| *table == Table::FeeDetail);
+                    lines.insert(person.to_owned(), of_lines.map(|(_, _, rows)| rows.len() as u64).sum());
                     progress.advance(1);
                 }
             }
@@ -546,32 +548,14 @@ fn number_of(names: &mut Vec<String>, name: &str) -> u32 {
     u32::try_from(at).expect("files of one delivery")
 }
 
-/// The rows of each person of a unit, as they are kept.
-fn persons_of(rows: &Dataset, unit: &Unit) -> Result<BTreeMap<String, BTreeMap<Table, RecordBatch>>, Error> {
-    let mut persons: BTreeMap<String, BTreeMap<Table, RecordBatch>> = BTreeMap::new();
-    for table in everything().into_keys() {
+/// The rows of a unit with all their columns.
+fn tables_of(rows: &Dataset, unit: &Unit) -> Result<Vec<(Table, RecordBatch)>, Error> {
+    let read = |table: Table| {
         let schema = bucket_schema(table);
         let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let batch = rows.read(unit, table, &columns)?;
-        let numbers = batch.column(schema.index_of("psn_no").expect("everybody's table")).as_string::<i32>().clone();
-        for rows in runs(&numbers) {
-            let own = batch.slice(rows.start, rows.len());
-            persons.entry(numbers.value(rows.start).to_owned()).or_default().insert(table, own);
-        }
-    }
-    Ok(persons)
-}
-
-/// Rows of one person, one after the other.
-fn runs(numbers: &arrow::array::StringArray) -> Vec<Range<usize>> {
-    let mut runs: Vec<Range<usize>> = Vec::new();
-    for row in 0..numbers.len() {
-        match runs.last_mut() {
-            Some(run) if numbers.value(run.start) == numbers.value(row) => run.end = row + 1,
-            _ => runs.push(row..row + 1),
-        }
-    }
-    runs
+        Ok((table, rows.read(unit, table, &columns)?))
+    };
+    everything().into_keys().map(read).collect()
 }
 
 /// Moves a file into its place, safe on the disk.

@@ -80,7 +80,6 @@ impl Tally {
         self.sum.0 -= other.sum.0;
     }
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
     fn is_nothing(&self) -> bool {
         self.rows == 0
     }
@@ -268,7 +267,7 @@ pub struct Dataset {
 /// Where the rows are that were taken in since the files were written.
 #[derive(Debug)]
 struct Grown {
-    past: Past,
+    past: Arc<Past>,
     /// Persons whose rows in the files count no longer.
     persons: HashSet<String>,
 }
@@ -279,6 +278,23 @@ impl Dataset {
     /// # Errors
     /// When there is no `dataset.json`, or one of another version.
     pub fn open(folder: &Path) -> Result<Dataset, Error> {
+        let mut dataset = Dataset::open_for_persons(folder)?;
+        let Some(grown) = dataset.grown.take() else { return Ok(dataset) };
+        let persons = grown.past.grown()?;
+        let first = dataset.manifest.units.len();
+        let more = units_of(persons.iter().map(|(person, lines)| (person.as_str(), *lines)), first);
+        dataset.manifest.units.extend(more);
+        let persons = persons.into_iter().map(|(person, _)| person).collect();
+        dataset.grown = Some(Arc::new(Grown { past: Arc::clone(&grown.past), persons }));
+        Ok(dataset)
+    }
+
+    /// As [`Dataset::open`], for who reads no units but those of [`Dataset::units_with`]: it knows what was appended, and not
+    /// whose the rows are.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`].
+    pub fn open_for_persons(folder: &Path) -> Result<Dataset, Error> {
         let dataset = Dataset::open_files(folder)?;
         if folder.join(MARK).exists() { dataset.with_growth() } else { Ok(dataset) }
     }
@@ -321,12 +337,9 @@ impl Dataset {
         let past = Past::of(&self, &Silent)?;
         let Some(text) = past.noted(NOTE)? else { return Ok(self) };
         let now: Manifest = serde_json::from_str(&text).map_err(|e| Error::at(&file, "understand", &e))?;
-        let persons = past.grown()?;
         let units = std::mem::take(&mut self.manifest.units);
-        let more = units_of(persons.iter().map(|(person, lines)| (person.as_str(), *lines)), units.len());
-        self.manifest = Manifest { units: units.into_iter().chain(more).collect(), ..now };
-        let persons = persons.into_iter().map(|(person, _)| person).collect();
-        self.grown = Some(Arc::new(Grown { past, persons }));
+        self.manifest = Manifest { units, ..now };
+        self.grown = Some(Arc::new(Grown { past: Arc::new(past), persons: HashSet::new() }));
         Ok(self)
     }
 
@@ -372,15 +385,15 @@ impl Dataset {
         progress: &dyn Progress,
     ) -> Result<(Dataset, Vec<Unit>), Error> {
         let mut dataset = self.clone();
-        let lines: BTreeMap<String, u64> = match &self.grown {
-            Some(grown) => grown.past.grown()?.into_iter().collect(),
-            None => {
-                let past = Past::of(self, progress)?;
-                dataset.grown = Some(Arc::new(Grown { past, persons: HashSet::new() }));
-                BTreeMap::new()
-            }
+        let past = if let Some(grown) = &self.grown {
+            Arc::clone(&grown.past)
+        } else {
+            let past = Arc::new(Past::of(self, progress)?);
+            dataset.grown = Some(Arc::new(Grown { past: Arc::clone(&past), persons: HashSet::new() }));
+            past
         };
-        let persons = persons.iter().map(|p| (p.as_str(), lines.get(p).copied().unwrap_or(USUAL_LINES)));
+        let lines = past.lines_of(persons)?;
+        let persons = persons.iter().zip(lines).map(|(person, lines)| (person.as_str(), lines.unwrap_or(USUAL_LINES)));
         let units = units_of(persons, 0);
         Ok((dataset, units))
     }

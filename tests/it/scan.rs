@@ -578,11 +578,13 @@ fn a_night_apart() {
     let Ok(folder) = std::env::var("FUNDAUDIT_NIGHT_IN") else { return };
     fundaudit::points::listen();
     let folder = PathBuf::from(folder);
-    let store = store::open(&format!("sqlite:{}", folder.join("store.db").display())).unwrap();
     let now = || "2026-03-20T02:00:00".to_owned();
     let owner = format!("here/{}", std::process::id());
     let asking = Asking { owner: &owner, now: &now, seconds: i64::MAX };
-    match night(&options_in(&folder), store.as_ref(), asking, &Silent) {
+    let done = store::open(&format!("sqlite:{}", folder.join("store.db").display()))
+        .map_err(fundaudit::operations::Error::from)
+        .and_then(|store| night(&options_in(&folder), store.as_ref(), asking, &Silent));
+    match done {
         Ok(_) => std::process::exit(0),
         Err(error) => {
             eprintln!("said: {error}");
@@ -631,7 +633,11 @@ fn copied(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let place = to.join(entry.file_name());
-        if entry.path().is_dir() { copied(&entry.path(), &place) } else { let _ = fs::copy(entry.path(), place).unwrap(); }
+        if entry.path().is_dir() {
+            copied(&entry.path(), &place)
+        } else {
+            let _ = fs::copy(entry.path(), place).unwrap();
+        }
     }
 }
 
@@ -778,7 +784,7 @@ fn a_full_disk_is_an_error_and_nothing_is_lost() {
     assert!(apart(whole.path()).output().unwrap().status.success());
     let wanted = all_of(whole.path());
     // No file may grow beyond so many blocks of 512 bytes: at first the spill, later persons.db, at last the store.
-    for blocks in [8, 64, 256, 1024] {
+    for blocks in [8, 64, 256, 1024, 2048] {
         let full = tempfile::tempdir().unwrap();
         copied(evening.path(), full.path());
         let before =

@@ -136,7 +136,7 @@ fn packed(dataset: &Dataset, units: &[Unit], progress: &dyn Progress) -> Result<
 }
 
 /// The rows of each person; those of one person stand together in every table.
-fn persons_of(tables: &[(Table, RecordBatch)]) -> BTreeMap<&str, Vec<Own<'_>>> {
+pub(in crate::ingest) fn persons_of(tables: &[(Table, RecordBatch)]) -> BTreeMap<&str, Vec<Own<'_>>> {
     let mut persons: BTreeMap<&str, Vec<Own<'_>>> = BTreeMap::new();
     for (table, batch) in tables {
         let Some(numbers) = batch.column_by_name("psn_no").map(|column| column.as_string::<i32>()) else { continue };

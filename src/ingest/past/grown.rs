@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::{Change, Error, Past};
 use crate::model::Table;
@@ -97,6 +97,18 @@ impl Past {
             let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()));
             let found = self.told(statement.query_map([], row))?;
             self.told(found.collect())
+        })
+    }
+
+    /// Fee lines of persons; nothing for those of whom the dataset's files have the rows.
+    pub(in crate::ingest) fn lines_of(&self, persons: &BTreeSet<String>) -> Result<Vec<Option<u64>>, Error> {
+        if !self.has_grown()? {
+            return Ok(vec![None; persons.len()]);
+        }
+        self.reading(|db| {
+            let mut statement = self.told(db.prepare("SELECT fee_lines FROM grown WHERE psn_no = ?1"))?;
+            let mut lines = |person: &String| statement.query_row([person], |row| row.get::<_, i64>(0)).optional();
+            persons.iter().map(|person| Ok(self.told(lines(person))?.map(i64::cast_unsigned))).collect()
         })
     }
 

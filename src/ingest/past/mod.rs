@@ -33,6 +33,7 @@ use super::Error;
 use super::dataset::{Dataset, bucket_schema, unknown_column};
 use crate::model::{Table, codes, day};
 use crate::progress::Progress;
+pub(super) use build::persons_of;
 pub use change::Change;
 pub(super) use grown::Waiting;
 use payload::{Damage, FORM, Own, Rows, Section};
@@ -442,6 +443,31 @@ impl Ids {
                 let codes = texts.flat_map(codes::trace_codes);
                 self.traces.extend(codes.map(|code| payload::mixed(0, code.as_bytes()).cast_signed()));
             }
+        }
+    }
+}
+
+impl Ids {
+    /// Encounters, settlements and traces, as the tables of the file have them.
+    fn named(&self) -> [BTreeSet<Value>; 3] {
+        let texts = |ids: &[String]| ids.iter().map(|id| Value::Text(id.clone())).collect();
+        let numbers = self.traces.iter().map(|code| Value::Number(*code)).collect();
+        [texts(&self.encounters), texts(&self.settlements), numbers]
+    }
+}
+
+/// An id as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Value {
+    Text(String),
+    Number(i64),
+}
+
+impl rusqlite::ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+        match self {
+            Value::Text(text) => text.to_sql(),
+            Value::Number(number) => number.to_sql(),
         }
     }
 }

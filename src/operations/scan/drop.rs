@@ -157,6 +157,9 @@ fn state(path: &Path) -> Option<(u64, i128)> {
 }
 
 /// The content of a file, in hexadecimal.
+///
+/// # Errors
+/// It cannot be read, or the work is wanted no longer.
 pub fn hashed(path: &Path, progress: &dyn Progress) -> Result<String, Error> {
     let disk = |source| Error::Disk { doing: format!("read `{}`", path.display()), source };
     let mut file = fs::File::open(path).map_err(disk)?;
@@ -198,8 +201,8 @@ fn day_in(name: &str) -> Option<String> {
         digits.iter().try_fold(0, |number, c| Some(number * 10 + c.to_digit(10)?))
     };
     let alone = |from: usize, until: usize| {
-        let digit = |at: Option<&char>| at.is_some_and(char::is_ascii_digit);
-        !(from > 0 && digit(characters.get(from - 1))) && !digit(characters.get(until))
+        let digit = |at: Option<usize>| at.and_then(|at| characters.get(at)).is_some_and(char::is_ascii_digit);
+        !digit(from.checked_sub(1)) && !digit(Some(until))
     };
     (0..characters.len()).find_map(|at| {
         let year = number(at, 4)?;

@@ -192,9 +192,12 @@ impl Scanning<'_> {
         }
         self.take(night, progress)?;
         reached("scan::taken");
-        let dataset = Dataset::open(&self.options.dataset)?;
+        let mut dataset = Dataset::open_for_persons(&self.options.dataset)?;
         let past = Past::of(&dataset, progress)?;
         let concern = self.concern(night, &dataset, &past)?;
+        if concern.whom.is_none() {
+            dataset = Dataset::open(&self.options.dataset)?;
+        }
         let looked = audit::look(
             &self.as_an_audit(),
             &self.library,
@@ -227,7 +230,7 @@ impl Scanning<'_> {
         if let Some(why) = &untold {
             tracing::warn!(why, "nobody was told at the webhook");
         }
-        self.clear(night, &past, &concern.asked, &record)?;
+        clear(night, &past, &concern.asked, &record)?;
         self.end(night, &journal::json(&record)?)?;
         Ok(Done { report, untold, ..self.done(night, resumed, merged, record.persons) })
     }
@@ -249,7 +252,7 @@ impl Scanning<'_> {
     fn closed(&self, night: &Night) -> Result<Option<Done>, Error> {
         let scan = self.store.scan(&night.scan_id)?;
         let Some(merged) = scan.and_then(|scan| scan.merged) else { return Ok(None) };
-        let past = Past::of(&Dataset::open(&self.options.dataset)?, &Silent)?;
+        let past = Past::of(&Dataset::open_for_persons(&self.options.dataset)?, &Silent)?;
         if past.noted(CLEARED)?.as_deref() != Some(night.scan_id.as_str()) {
             return Ok(None);
         }
@@ -269,7 +272,7 @@ impl Scanning<'_> {
     fn chosen(&self, progress: &dyn Progress) -> Result<Night, Error> {
         let has_dataset = self.options.dataset.join("dataset.json").exists();
         let taken: BTreeSet<String> = if has_dataset {
-            let dataset = Dataset::open(&self.options.dataset)?;
+            let dataset = Dataset::open_for_persons(&self.options.dataset)?;
             dataset.manifest().inputs.iter().map(|input| input.sha256.clone()).collect()
         } else {
             BTreeSet::new()
@@ -357,7 +360,7 @@ impl Scanning<'_> {
         if !self.options.dataset.join("dataset.json").exists() {
             return Ok(false);
         }
-        let dataset = Dataset::open(&self.options.dataset)?;
+        let dataset = Dataset::open_for_persons(&self.options.dataset)?;
         let inputs = &dataset.manifest().inputs;
         Ok(delivery.files.iter().all(|file| inputs.iter().any(|input| input.sha256 == file.sha256)))
     }
@@ -485,18 +488,6 @@ impl Scanning<'_> {
         Ok(self.store.merge(&record, &mut found, &scope, &night.started_at)?)
     }
 
-    /// Nobody is due any longer: the rules were asked about all of them, and what they said is in the store.
-    fn clear(&self, night: &Night, past: &Past, asked: &Asked, record: &report::Record) -> Result<(), Error> {
-        let mut change = past.change()?;
-        change.nothing_due()?;
-        change.note(journal::ASKED, &journal::json(asked)?)?;
-        change.note(RECORD, &journal::json(record)?)?;
-        change.note(CLEARED, &night.scan_id)?;
-        change.commit()?;
-        reached("scan::cleared");
-        Ok(())
-    }
-
     /// The scan is finished, and with it the night.
     fn end(&self, night: &Night, record: &str) -> Result<(), Error> {
         let ended = self.store.scan(&night.scan_id)?.is_some_and(|scan| scan.state == ScanState::Finished);
@@ -506,6 +497,18 @@ impl Scanning<'_> {
         reached("scan::ended");
         journal::close(self.store)
     }
+}
+
+/// Nobody is due any longer: the rules were asked about all of them, and what they said is in the store.
+fn clear(night: &Night, past: &Past, asked: &Asked, record: &report::Record) -> Result<(), Error> {
+    let mut change = past.change()?;
+    change.nothing_due()?;
+    change.note(journal::ASKED, &journal::json(asked)?)?;
+    change.note(RECORD, &journal::json(record)?)?;
+    change.note(CLEARED, &night.scan_id)?;
+    change.commit()?;
+    reached("scan::cleared");
+    Ok(())
 }
 
 /// Notes of `persons.db`: the scan after which nobody was due, and its record.
