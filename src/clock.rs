@@ -60,3 +60,9 @@ pub fn now_text() -> String {
 pub fn now_precisely() -> String {
     jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%.3f").to_string()
 }
+
+/// Seconds since 1970-01-01, to tell how old a file is.
+#[must_use]
+pub fn seconds() -> i64 {
+    jiff::Timestamp::now().as_second()
+}

@@ -86,6 +86,7 @@ pub mod ingest;
 pub mod messages;
 pub mod model;
 pub mod operations;
+pub mod points;
 pub mod progress;
 pub mod report;
 pub mod rules;

@@ -12,6 +12,7 @@ mod findings;
 mod knowledge;
 mod review;
 mod rules;
+mod scan;
 mod serve;
 mod signals;
 mod store;
@@ -24,9 +25,11 @@ use std::sync::atomic::AtomicBool;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::clock;
 use crate::ingest;
 use crate::model::day;
 use crate::model::sheet::harmless;
+use crate::operations::scan::lease;
 use crate::operations::{self, audit, generate};
 use crate::progress::Progress as _;
 use crate::report::{Format, Lang, text};
@@ -81,8 +84,10 @@ enum Command {
     Review(review::ReviewArgs),
     /// Answer hospitals' systems over HTTP: the national messages 3101, 3102, 3103, and our own JSON
     Serve(serve::ServeArgs),
-    /// Read exports into a dataset once, to audit it often
+    /// Read exports into a dataset once, to audit it often; or append more to it
     Ingest(IngestArgs),
+    /// The night: take new exports from a drop folder, ask the rules about whom they concern, keep what they find
+    Scan(scan::ScanArgs),
     /// Say what is in the files, what maps to what, what would be quarantined; audits nothing
     Doctor(DoctorArgs),
     /// The rule library: list, explain, check, test, and the rule keeper's tools
@@ -114,6 +119,7 @@ impl Command {
             Command::Audit(_)
             | Command::Review(_)
             | Command::Ingest(_)
+            | Command::Scan(_)
             | Command::Generate(_)
             | Command::Knowledge(_) => true,
             Command::Rules(command) => matches!(command, rules::RulesCommand::Diff { .. }),
@@ -197,6 +203,9 @@ struct IngestArgs {
     /// Folder for the dataset
     #[arg(long, value_name = "DIR")]
     dataset: PathBuf,
+    /// Append to the dataset: a row whose key it has already is a duplicate or a correction
+    #[arg(long)]
+    append: bool,
     /// A file that says which column is which
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
@@ -342,6 +351,9 @@ pub fn run() -> ExitCode {
         .with_writer(std::io::stderr)
         .without_time()
         .try_init();
+    if cfg!(debug_assertions) {
+        crate::points::listen();
+    }
     let stopped = Arc::new(AtomicBool::new(false));
     if cli.command.can_be_stopped() {
         signals::listen(&stopped);
@@ -356,6 +368,7 @@ pub fn run() -> ExitCode {
         Command::Review(args) => review::run(&args, &face),
         Command::Serve(args) => serve::run(&args, &face),
         Command::Ingest(args) => ingest(&args, &face),
+        Command::Scan(args) => scan::run(&args, &face),
         Command::Doctor(args) => doctor(&args, &face),
         Command::Rules(command) => rules::run(&command, &face),
         Command::Knowledge(command) => knowledge::run(&command, &face),
@@ -437,7 +450,16 @@ fn ingest(args: &IngestArgs, face: &Face) -> Result<Outcome, operations::Error> 
         threads: args.threads,
         memory: args.memory,
     };
-    let dataset = ingest::ingest(&args.inputs, &how, &args.dataset, &face.progress)?;
+    // A scan at work on the dataset must not find another one.
+    let shared = args.append || lease::Lock::is_known(&args.dataset);
+    let _alone = shared.then(|| lease::Lock::take(&args.dataset, &scan::owner())).transpose()?;
+    let dataset = if args.append {
+        let delivery = clock::now_text().replace(['-', ':'], "").replace('T', "-");
+        ingest::append(&args.inputs, &delivery, &how, &args.dataset, &face.progress)?;
+        ingest::Dataset::open(&args.dataset)?
+    } else {
+        ingest::ingest(&args.inputs, &how, &args.dataset, &face.progress)?
+    };
     let manifest = dataset.manifest();
     match face.printed {
         Printed::Json => face.print(&format!(

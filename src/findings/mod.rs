@@ -89,5 +89,5 @@ pub mod assemble;
 mod exempt;
 pub mod stale;
 
-pub use assemble::{Assembled, Covered, RuleFacts, assemble, assemble_told, precedence};
+pub use assemble::{Assembled, Covered, RuleFacts, assemble, assemble_told, finding_id, precedence};
 pub use stale::{Stale, StaleValue, stale};

@@ -7,9 +7,12 @@
 //! complaints. Not known here: where a row was read.
 //!
 //! Nothing here depends on the order of records: groups are compared as a whole and rows sorted by all they hold.
+//!
+//! Rows that are in the dataset already may be among the records, when `append` takes in more: each has a *turn*, and what came
+//! later wins. Within a turn nothing is later than anything else.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::hash::BuildHasher;
 use std::path::Path;
@@ -24,9 +27,10 @@ use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::Error;
+use super::append::{Sent, count, stranger};
 use super::columns::batch;
 use super::dataset::{Unit, bucket_folder, bucket_of, bucket_schema};
-use super::intake::{CHARGED, Ledger, SPLIT, amount_of, put_record};
+use super::intake::{CHARGED, EARLIER, Ledger, NOW, SPLIT, WAITING, amount_of, put_record, put_record_of};
 use super::packed::{Packed, Unpacker, compare, pick, put_text, text_of};
 use super::spill::Complaints;
 use crate::model::Table;
@@ -41,6 +45,7 @@ const DAY: i64 = 86_400_000_000;
 #[derive(Debug, Clone, Copy)]
 struct Record<'a> {
     tag: u8,
+    turn: u32,
     file: u32,
     row: u64,
     payload: &'a [u8],
@@ -50,6 +55,34 @@ impl Record<'_> {
     fn is_split(&self) -> bool {
         self.tag & SPLIT != 0
     }
+
+    /// Whether it was set aside until now.
+    fn waited(&self) -> bool {
+        self.tag & WAITING != 0
+    }
+
+    /// Whether the dataset has it already.
+    fn is_kept(&self) -> bool {
+        self.tag & (EARLIER | WAITING) == EARLIER
+    }
+
+    /// Writes it on, with another payload perhaps.
+    fn put(&self, out: &mut Vec<u8>, payload: &[u8]) {
+        put_record_of(out, self.tag, self.turn, self.file, self.row, payload);
+    }
+}
+
+/// A row that is set aside because of its encounter: it belongs to the dataset once that says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Waits {
+    pub encounter: String,
+    pub turn: u32,
+    pub file: u32,
+    pub row: u64,
+    pub table: Table,
+    pub payload: Vec<u8>,
+    /// It is no news.
+    pub waited: bool,
 }
 
 /// Records by table, and the pairs (encounter, person).
@@ -63,6 +96,7 @@ fn records(bytes: &[u8]) -> Records<'_> {
     let mut bytes = Unpacker::new(bytes);
     while !bytes.is_done() {
         let tag = bytes.byte();
+        let turn = if tag & EARLIER == 0 { NOW } else { u32::try_from(bytes.number()).expect("written from 32 bits") };
         let file = u32::try_from(bytes.number()).expect("written from 32 bits");
         let row = bytes.number();
         let payload = bytes.slice();
@@ -70,10 +104,65 @@ fn records(bytes: &[u8]) -> Records<'_> {
             let mut pair = Unpacker::new(payload);
             records.charged.push((pair.slice(), pair.slice()));
         } else {
-            records.tables[usize::from(tag & !SPLIT)].push(Record { tag, file, row, payload });
+            let table = usize::from(tag & !(SPLIT | EARLIER | WAITING));
+            records.tables[table].push(Record { tag, turn, file, row, payload });
         }
     }
     records
+}
+
+/// Who and what some records name.
+#[derive(Debug, Default)]
+pub(super) struct Whose {
+    pub persons: BTreeSet<String>,
+    /// Encounters of rows of any table.
+    pub encounters: BTreeSet<String>,
+    /// Encounters that are rows themselves.
+    pub begun: BTreeSet<String>,
+    pub settlements: BTreeSet<String>,
+    /// Whether there is a row of a facility.
+    pub facilities: bool,
+    /// Fee lines by facility.
+    pub sent: Sent,
+}
+
+impl Whose {
+    /// Looks at more records.
+    pub(super) fn look(&mut self, bytes: &[u8]) {
+        let records = records(bytes);
+        let mut note = |known: fn(&mut Whose) -> &mut BTreeSet<String>, text: &[u8]| {
+            let known = known(self);
+            if !known.contains(text_of(text)) {
+                known.insert(text_of(text).to_owned());
+            }
+        };
+        for (table, rows) in Table::ALL.into_iter().zip(&records.tables) {
+            let named = |column: &str| table.position(column).map(|p| Names { table, positions: [p], order: [0] });
+            let (person, encounter) = (named("psn_no"), named("mdtrt_id"));
+            for row in rows {
+                if let Some([person]) = person.as_ref().map(|names| names.in_row(row.payload)) {
+                    note(|whose| &mut whose.persons, person);
+                }
+                if let Some([encounter]) = encounter.as_ref().map(|names| names.in_row(row.payload)) {
+                    note(|whose| &mut whose.encounters, encounter);
+                    if table == Table::Encounter {
+                        note(|whose| &mut whose.begun, encounter);
+                    }
+                }
+                if table == Table::Settlement {
+                    let [settlement] = Names::of(table, ["setl_id"]).in_row(row.payload);
+                    note(|whose| &mut whose.settlements, settlement);
+                }
+            }
+        }
+        let line = Names::of(Table::FeeDetail, ["fixmedins_code", "fee_ocur_time"]);
+        for row in &records.tables[Table::FeeDetail as usize] {
+            let [facility, time] = line.pick(row.payload);
+            let day = time.number().unwrap_or_default().div_euclid(86_400);
+            count(&mut self.sent, text_of(facility.text()), i32::try_from(day).expect("years are bounded"));
+        }
+        self.facilities |= !records.tables[Table::Facility as usize].is_empty();
+    }
 }
 
 /// What a step leaves besides files.
@@ -87,11 +176,41 @@ pub(super) struct Outcome {
     pub ledger: Ledger,
     pub units: Vec<Unit>,
     pub days: Option<(i32, i32)>,
+    /// Whether rows may wait for their encounter: not where nothing tells of encounters.
+    may_wait: bool,
+    /// Rows that do.
+    pub waits: Vec<Waits>,
+    /// Persons who are charged in an encounter that nobody knows: (encounter, person).
+    pub unknown: BTreeSet<(String, String)>,
+    /// Persons of whom the dataset has other rows now than before.
+    pub changed: BTreeSet<String>,
 }
 
-/// Step one, for one partition by key.
-pub(super) fn assign(bytes: &[u8], buckets: usize) -> Outcome {
-    let mut out = Outcome { people: vec![Vec::new(); buckets], ..Outcome::default() };
+impl Outcome {
+    /// Sets a row aside because of its encounter. What was set aside for it before is no news.
+    fn wait(&mut self, table: Table, record: &Record<'_>, encounter: &[u8], column: &str, reason: &str, text: &str) {
+        if !record.waited() {
+            self.complaints.add(record.file, record.row, column, reason, text);
+        }
+        if !self.may_wait {
+            return;
+        }
+        self.waits.push(Waits {
+            encounter: text_of(encounter).to_owned(),
+            turn: record.turn,
+            file: record.file,
+            row: record.row,
+            table,
+            payload: record.payload.to_vec(),
+            waited: record.waited(),
+        });
+    }
+}
+
+/// Step one, for one partition by key. `may_wait`: whether what has no encounter is remembered for the day when it has; `grows`:
+/// also who is charged in it.
+pub(super) fn assign(bytes: &[u8], buckets: usize, may_wait: bool, grows: bool) -> Outcome {
+    let mut out = Outcome { people: vec![Vec::new(); buckets], may_wait, ..Outcome::default() };
     let mut records = records(bytes);
     let mut take = |table: Table| std::mem::take(&mut records.tables[table as usize]);
 
@@ -100,12 +219,12 @@ pub(super) fn assign(bytes: &[u8], buckets: usize) -> Outcome {
     for record in settle(Table::Encounter, take(Table::Encounter), &mut out) {
         let [encounter, person] = ids.in_row(record.payload);
         persons.insert(encounter, person);
-        put_record(&mut out.people[bucket_of(person, buckets)], record.tag, record.file, record.row, record.payload);
+        record.put(&mut out.people[bucket_of(person, buckets)], record.payload);
     }
     let ids = Names::of(Table::Settlement, ["psn_no"]);
     for record in settle(Table::Settlement, take(Table::Settlement), &mut out) {
         let [person] = ids.in_row(record.payload);
-        put_record(&mut out.people[bucket_of(person, buckets)], record.tag, record.file, record.row, record.payload);
+        record.put(&mut out.people[bucket_of(person, buckets)], record.payload);
     }
     for record in settle(Table::Facility, take(Table::Facility), &mut out) {
         out.facilities.push(record.payload.to_vec());
@@ -131,18 +250,20 @@ pub(super) fn assign(bytes: &[u8], buckets: usize) -> Outcome {
                     counts.read.rows += 1;
                 }
                 counts.quarantined.rows += 1;
-                let encounter = text_of(encounter);
-                out.complaints.add(record.file, record.row, "mdtrt_id", "no encounter with this mdtrt_id", encounter);
+                out.wait(table, &record, encounter, "mdtrt_id", "no encounter with this mdtrt_id", text_of(encounter));
                 continue;
             };
             payload.clear();
             put_text(&mut payload, person);
             payload.extend_from_slice(record.payload);
-            put_record(&mut out.people[bucket_of(person, buckets)], record.tag, record.file, record.row, &payload);
+            record.put(&mut out.people[bucket_of(person, buckets)], &payload);
         }
     }
     let charged: HashSet<(&[u8], &[u8])> = records.charged.iter().copied().collect();
     for (encounter, person) in charged {
+        if grows && !persons.contains_key(encounter) {
+            out.unknown.insert((text_of(encounter).to_owned(), text_of(person).to_owned()));
+        }
         if persons.get(encounter).is_some_and(|of| *of != person) {
             payload.clear();
             put_text(&mut payload, encounter);
@@ -212,7 +333,8 @@ impl Key {
     }
 }
 
-/// Rows there once. Of rows that are equal in everything the first stays; rows that differ under one key all go.
+/// Rows there once. Of rows that are equal in everything the first stays; rows of one turn that differ under one key all go;
+/// a row of a later turn replaces that of an earlier one.
 fn settle<'a>(table: Table, rows: Vec<Record<'a>>, out: &mut Outcome) -> Vec<Record<'a>> {
     let key = Key::of(table);
     let mut clashes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -234,34 +356,30 @@ fn settle<'a>(table: Table, rows: Vec<Record<'a>>, out: &mut Outcome) -> Vec<Rec
     }
     let mut gone: HashSet<usize> = HashSet::new();
     for mut group in clashes.into_values() {
-        group.sort_by_key(|&i| (rows[i].file, rows[i].row));
-        let first = rows[group[0]];
-        if group.iter().all(|&i| rows[i].payload == first.payload) {
-            for &i in &group[1..] {
+        group.sort_by_key(|&i| (rows[i].turn, rows[i].file, rows[i].row));
+        let mut stays: Option<usize> = None;
+        for turn in group.chunk_by(|&a, &b| rows[a].turn == rows[b].turn) {
+            let first = rows[turn[0]];
+            if turn.iter().any(|&i| rows[i].payload != first.payload) {
+                differ(table, &key, turn.iter().map(|&i| rows[i]), out);
+                gone.extend(turn);
+                continue;
+            }
+            let known = stays.is_some_and(|at| rows[at].payload == first.payload);
+            let mut again = turn.iter();
+            if !known {
+                again.next();
+                if let Some(before) = stays.replace(turn[0]) {
+                    gone.insert(before);
+                    replaced(table, &rows[before], out);
+                }
+            }
+            for &i in again {
                 gone.insert(i);
                 if !rows[i].is_split() {
                     out.ledger.of(table).duplicates.add(cents_of(table, rows[i].payload));
                 }
             }
-            continue;
-        }
-        let key = key.in_row(first.payload).map(text_of);
-        let mut distinct = HashSet::new();
-        for &i in &group {
-            gone.insert(i);
-            let row = rows[i];
-            let cents = cents_of(table, row.payload);
-            if row.is_split() {
-                if !distinct.insert(row.payload) {
-                    continue;
-                }
-                out.ledger.of(table).read.add(cents);
-            }
-            out.ledger.of(table).quarantined.add(cents);
-            let names = table.key().join("+");
-            let text = if table == Table::FeeDetail { format!("{}+{}", key[1], key[2]) } else { key[0].to_owned() };
-            let reason = format!("several rows with this {names}, and they differ");
-            out.complaints.add(row.file, row.row, &names, &reason, &text);
         }
     }
     let mut kept = rows;
@@ -278,7 +396,36 @@ fn settle<'a>(table: Table, rows: Vec<Record<'a>>, out: &mut Outcome) -> Vec<Rec
     kept
 }
 
-fn cents_of(table: Table, payload: &[u8]) -> i64 {
+/// Rows of one turn that differ under one key.
+fn differ<'a>(table: Table, key: &Key, rows: impl Iterator<Item = Record<'a>>, out: &mut Outcome) {
+    let mut distinct = HashSet::new();
+    for row in rows {
+        let cents = cents_of(table, row.payload);
+        if row.is_split() {
+            if !distinct.insert(row.payload) {
+                continue;
+            }
+            out.ledger.of(table).read.add(cents);
+        }
+        out.ledger.of(table).quarantined.add(cents);
+        let names = table.key().join("+");
+        let key = key.in_row(row.payload).map(text_of);
+        let text = if table == Table::FeeDetail { format!("{}+{}", key[1], key[2]) } else { key[0].to_owned() };
+        let reason = format!("several rows with this {names}, and they differ");
+        out.complaints.add(row.file, row.row, &names, &reason, &text);
+    }
+}
+
+/// A row whose place a later one takes.
+fn replaced(table: Table, row: &Record<'_>, out: &mut Outcome) {
+    out.ledger.of(table).replaced.add(cents_of(table, row.payload));
+    if row.is_kept() && table.position("psn_no").is_some() {
+        let [person] = Names::of(table, ["psn_no"]).in_row(row.payload);
+        out.changed.insert(text_of(person).to_owned());
+    }
+}
+
+pub(super) fn cents_of(table: Table, payload: &[u8]) -> i64 {
     let amount = amount_of(table).map(|position| pick(table, payload, [position]));
     amount.and_then(|[cents]| cents.number()).unwrap_or(0)
 }
@@ -316,9 +463,16 @@ fn writer(path: &Path, table: Table) -> Result<ArrowWriter<File>, Error> {
     ArrowWriter::try_new(file, bucket_schema(table), Some(properties)).map_err(|e| Error::at(path, "write", &e))
 }
 
-/// Step two, for one bucket of persons.
-pub(super) fn write(bytes: &[u8], bucket: usize, dataset: &Path, progress: &dyn Progress) -> Result<Outcome, Error> {
-    let mut out = Outcome::default();
+/// Step two, for one bucket of persons. `grows`: whether some of the rows are in a dataset already, so that it matters whose
+/// are not.
+pub(super) fn write(
+    bytes: &[u8],
+    bucket: usize,
+    dataset: &Path,
+    grows: bool,
+    progress: &dyn Progress,
+) -> Result<Outcome, Error> {
+    let mut out = Outcome { may_wait: true, ..Outcome::default() };
     let mut records = records(bytes);
     let strangers: HashSet<(&[u8], &[u8])> = records.charged.iter().copied().collect();
     if !strangers.is_empty() {
@@ -331,13 +485,11 @@ pub(super) fn write(bytes: &[u8], bucket: usize, dataset: &Path, progress: &dyn 
                 }
                 let cents = cents_of(table, record.payload);
                 out.ledger.of(table).quarantined.add(cents);
-                out.complaints.add(
-                    record.file,
-                    record.row,
-                    "psn_no",
-                    "psn_no differs from its encounter's",
-                    &format!("{} ({})", text_of(person), text_of(encounter)),
-                );
+                if record.is_kept() {
+                    out.changed.insert(text_of(person).to_owned());
+                }
+                let text = stranger(text_of(person), text_of(encounter));
+                out.wait(table, record, encounter, "psn_no", "psn_no differs from its encounter's", &text);
                 false
             });
         }
@@ -362,6 +514,9 @@ pub(super) fn write(bytes: &[u8], bucket: usize, dataset: &Path, progress: &dyn 
                 let mut payload = Unpacker::new(record.payload);
                 (payload.slice(), payload.rest())
             };
+            if grows && !record.is_kept() && !out.changed.contains(text_of(person)) {
+                out.changed.insert(text_of(person).to_owned());
+            }
             mine.push((people.number(person), row));
         }
         rows.push(mine);
@@ -376,7 +531,7 @@ pub(super) fn write(bytes: &[u8], bucket: usize, dataset: &Path, progress: &dyn 
     }
     let folder = bucket_folder(dataset, bucket);
     std::fs::create_dir_all(&folder).map_err(|e| Error::at(&folder, "create", &e))?;
-    out.units = cuts.windows(2).map(|_| Unit { bucket, fee_lines: 0, row_groups: BTreeMap::new() }).collect();
+    out.units = cuts.windows(2).map(|_| Unit { bucket, ..Unit::default() }).collect();
     for (table, rows) in OF_PERSONS.into_iter().zip(&placed) {
         write_table(table, rows, &persons, &cuts, &folder, &mut out, progress)?;
     }
@@ -536,7 +691,7 @@ fn write_table(
 }
 
 /// The first and last day of some times; services that have no end yet do not count.
-fn days_of(times: &dyn Array) -> Option<(i32, i32)> {
+pub(super) fn days_of(times: &dyn Array) -> Option<(i32, i32)> {
     let days = times.as_primitive::<TimestampMicrosecondType>().iter().flatten().map(|time| {
         let day = i32::try_from(time.div_euclid(DAY)).expect("years are bounded");
         (day, day)

@@ -26,6 +26,15 @@ pub(super) const CHARGED: u8 = 0x40;
 /// Bit of a tag that says: split off a flat file.
 pub(super) const SPLIT: u8 = 0x80;
 
+/// Bit of a tag that says: in the dataset since an earlier time, or known to it.
+pub(super) const EARLIER: u8 = 0x20;
+
+/// Bit of the tag of an earlier row that says: set aside until now, because of its encounter.
+pub(super) const WAITING: u8 = 0x10;
+
+/// The turn of rows that are taken in now; an earlier row has a lower one.
+pub(super) const NOW: u32 = u32::MAX;
+
 /// Counts by table.
 #[derive(Debug, Clone)]
 pub(super) struct Ledger {
@@ -326,6 +335,30 @@ impl Intake {
             self.ledger.of(table).read.add(cents.unwrap_or(0));
         }
         let tag = table as u8 | if split { SPLIT } else { 0 };
+        self.send(table, tag, NOW, (origin.file, row), origin.encounters);
+    }
+
+    /// Sends a row on its way that is known since an earlier time: `pack` packs it. Returns its amount.
+    pub(super) fn take_earlier(
+        &mut self,
+        table: Table,
+        waited: bool,
+        turn: u32,
+        place: (u32, u64),
+        pack: impl FnOnce(&mut Packer),
+    ) -> i64 {
+        pack(&mut self.packer);
+        let cents = Places::of(table).amount.and_then(|position| self.packer.number(position)).unwrap_or(0);
+        self.ledger.of(table).read.add(cents);
+        let tag = table as u8 | EARLIER | if waited { WAITING } else { 0 };
+        self.send(table, tag, turn, place, true);
+        cents
+    }
+
+    /// Puts the packed row into its partition or bucket, and says who is charged in which encounter, where somebody asks.
+    fn send(&mut self, table: Table, tag: u8, turn: u32, (file, row): (u32, u64), charges: bool) {
+        let places = Places::of(table);
+        let packed = self.packer.row();
         let goes_by = self.packer.text(places.goes_by);
         let out = match table {
             Table::FeeDetail | Table::Person | Table::Identity => {
@@ -337,8 +370,8 @@ impl Intake {
             }
             _ => &mut self.keys[bucket_of(goes_by, self.buckets)],
         };
-        put_record(out, tag, origin.file, row, packed);
-        if origin.encounters && matches!(table, Table::FeeDetail | Table::Settlement) {
+        put_record_of(out, tag, turn, file, row, packed);
+        if charges && matches!(table, Table::FeeDetail | Table::Settlement) {
             let text = |position: Option<usize>| position.map_or(&[][..], |p| self.packer.text(p));
             let (encounter, person) = (text(places.encounter), text(places.person));
             self.charged.clear();
@@ -361,7 +394,15 @@ fn is_of(plan: &Plan, block: &Block, row: &Row, index: usize, computed: &[String
 
 /// Writes a record: tag, file, row, payload.
 pub(super) fn put_record(out: &mut Vec<u8>, tag: u8, file: u32, row: u64, payload: &[u8]) {
+    put_record_of(out, tag, NOW, file, row, payload);
+}
+
+/// Writes a record, that of an earlier row with its turn.
+pub(super) fn put_record_of(out: &mut Vec<u8>, tag: u8, turn: u32, file: u32, row: u64, payload: &[u8]) {
     out.push(tag);
+    if tag & EARLIER != 0 {
+        put_number(out, u64::from(turn));
+    }
     put_number(out, u64::from(file));
     put_number(out, row);
     put_number(out, payload.len() as u64);

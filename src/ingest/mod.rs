@@ -17,6 +17,7 @@ use std::sync::Mutex;
 
 use rayon::prelude::*;
 
+pub mod append;
 mod bucket;
 mod columns;
 mod csv;
@@ -35,17 +36,19 @@ pub mod survey;
 pub mod values;
 mod xlsx;
 
+pub use append::{Appended, append, delivered};
 pub use csv::Encoding;
-pub use dataset::{Cents, Dataset, Input, Manifest, TableSummary, Tally, Unit, bucket_of};
+pub use dataset::{Cents, Dataset, Growth, Input, Manifest, TableSummary, Tally, Unit, bucket_of};
 pub use error::Error;
 pub use past::Past;
-pub use survey::{Survey, survey};
+pub use survey::{Survey, read_through, survey};
 pub use values::{BadCell, BadValue, TableBuilder, Value, parse, parse_cell};
 pub use xlsx::{Sheet, sheets_of};
 
 use crate::aside::{Aside, PREFIX, replace_folder};
 use crate::model::Table;
 use crate::progress::Progress;
+use bucket::Waits;
 use intake::{Intake, Ledger, Origin};
 use mapping::Mapping;
 use sources::{Format, Source, Sources};
@@ -59,6 +62,9 @@ const MEMORY_A_BYTE: u64 = 6;
 
 /// Input bytes of a bucket when memory is short.
 const SMALLEST_BUCKET: u64 = 1 << 20;
+
+/// First and last day.
+type Days = (i32, i32);
 
 /// How to ingest.
 #[derive(Debug, Clone, Default)]
@@ -102,43 +108,19 @@ fn ingest_here(sources: Sources, buckets: usize, into: &Path, progress: &dyn Pro
     let built = work.path().join("dataset");
     std::fs::create_dir_all(&built).map_err(|e| Error::at(&built, "create", &e))?;
 
-    let mut job = Job {
-        buckets,
-        people: Spill::new(work.path().join("people"), buckets)?,
-        keys: Spill::new(work.path().join("keys"), buckets)?,
-        complaints: Complaints::default(),
-        complaints_folder: work.path().join("complaints"),
-        ledger: Ledger::default(),
-        inputs: Vec::new(),
-        set_aside: 0,
-    };
+    let encounters = sources.iter().flat_map(|s| &s.layout.plans).any(|p| p.table == Table::Encounter);
+    let mut job = Job::new(work.path(), buckets, encounters)?;
     job.read_all(&sources, progress)?;
-    let facilities = job.assign_all(progress)?;
-    bucket::write_facilities(facilities, &built)?;
-    let (units, days) = job.write_all(&built, progress)?;
-    if let Some(rows) = job.ledger.tables.get(Table::Facility as usize) {
-        // Facilities are few and written whole: what was neither refused nor there twice is in the file.
-        let audited = rows.read.rows - rows.quarantined.rows - rows.duplicates.rows;
-        job.ledger.of(Table::Facility).audited.rows = audited;
-    }
-    check_sums(&job.ledger)?;
-    job.complaints.spill(&job.complaints_folder, true)?;
+    let (units, days) = job.build(&built, progress)?;
     let names: Vec<String> = sources.iter().map(|s| s.label.clone()).collect();
     spill::write_quarantine(&job.complaints_folder, &names, &built.join("quarantine.csv"), progress)?;
+    append::write_waiting(std::mem::take(&mut job.waits), &names, &built)?;
 
     for (table, summary) in Table::ALL.into_iter().zip(&mut job.ledger.tables) {
-        let plans = sources.iter().flat_map(|s| &s.layout.plans).filter(|p| p.table == table);
-        let columns: BTreeSet<&str> = plans.flat_map(header::Plan::names).collect();
-        summary.present = !columns.is_empty();
-        summary.columns =
-            table.columns().iter().filter(|c| columns.contains(c.name)).map(|c| c.name.to_owned()).collect();
+        summary.columns = columns_of(table, &sources);
+        summary.present = !summary.columns.is_empty();
     }
-    if job.set_aside > 0 {
-        notes.push(format!(
-            "{} totals rows and repeated headers are listed in quarantine.csv and not counted",
-            job.set_aside
-        ));
-    }
+    notes.extend(job.note());
     notes.sort();
     let manifest = Manifest {
         version: dataset::VERSION,
@@ -149,6 +131,7 @@ fn ingest_here(sources: Sources, buckets: usize, into: &Path, progress: &dyn Pro
         inputs: job.inputs,
         notes,
         units,
+        growth: None,
     };
     let path = built.join("dataset.json");
     let text = serde_json::to_string_pretty(&manifest).map_err(|e| Error::at(&path, "write", &e))?;
@@ -156,6 +139,13 @@ fn ingest_here(sources: Sources, buckets: usize, into: &Path, progress: &dyn Pro
     progress.go_on()?;
     replace_folder(into, &built, work.path()).map_err(|e| Error::at(into, "replace", &e))?;
     Dataset::open(into)
+}
+
+/// The columns of a table that any of the sources has.
+fn columns_of(table: Table, sources: &[Source]) -> Vec<String> {
+    let plans = sources.iter().flat_map(|s| &s.layout.plans).filter(|p| p.table == table);
+    let columns: BTreeSet<&str> = plans.flat_map(header::Plan::names).collect();
+    table.columns().iter().filter(|c| columns.contains(c.name)).map(|c| c.name.to_owned()).collect()
 }
 
 /// A dataset may be replaced, anything else may not.
@@ -213,6 +203,7 @@ fn check_sums(ledger: &Ledger) -> Result<(), Error> {
     for (table, counts) in Table::ALL.into_iter().zip(&ledger.tables) {
         let mut accounted = counts.quarantined;
         accounted.merge(counts.duplicates);
+        accounted.merge(counts.replaced);
         accounted.merge(counts.audited);
         if accounted != counts.read {
             return Err(Error::new(format!(
@@ -239,14 +230,64 @@ struct Job {
     ledger: Ledger,
     inputs: Vec<Input>,
     set_aside: u64,
+    /// Whether there are encounters to hold the persons of fee lines and settlements against.
+    encounters: bool,
+    /// Whether some of the rows are in a dataset already.
+    grows: bool,
+    /// Packed rows of the facility table.
+    facilities: Vec<Vec<u8>>,
+    waits: Vec<Waits>,
+    /// Persons of whom the dataset has other rows now.
+    changed: BTreeSet<String>,
+    /// Persons who are charged in an encounter that nobody knows.
+    unknown: BTreeSet<(String, String)>,
 }
 
 impl Job {
+    fn new(work: &Path, buckets: usize, encounters: bool) -> Result<Job, Error> {
+        Ok(Job {
+            buckets,
+            people: Spill::new(work.join("people"), buckets)?,
+            keys: Spill::new(work.join("keys"), buckets)?,
+            complaints: Complaints::default(),
+            complaints_folder: work.join("complaints"),
+            ledger: Ledger::default(),
+            inputs: Vec::new(),
+            set_aside: 0,
+            encounters,
+            grows: false,
+            facilities: Vec::new(),
+            waits: Vec::new(),
+            changed: BTreeSet::new(),
+            unknown: BTreeSet::new(),
+        })
+    }
+
+    /// Both steps over what was read: the files of a dataset, but for its list of rows set aside and its manifest.
+    fn build(&mut self, built: &Path, progress: &dyn Progress) -> Result<(Vec<Unit>, Option<Days>), Error> {
+        self.assign_all(progress)?;
+        bucket::write_facilities(std::mem::take(&mut self.facilities), built)?;
+        let (units, days) = self.write_all(built, progress)?;
+        let rows = self.ledger.of(Table::Facility);
+        // Facilities are few and written whole: what was neither refused nor there twice is in the file.
+        rows.audited.rows = rows.read.rows - rows.quarantined.rows - rows.duplicates.rows - rows.replaced.rows;
+        check_sums(&self.ledger)?;
+        self.complaints.spill(&self.complaints_folder, true)?;
+        self.waits.sort_unstable();
+        Ok((units, days))
+    }
+
+    /// What is to be said of totals rows and the like.
+    fn note(&self) -> Option<String> {
+        let rows = self.set_aside;
+        (rows > 0)
+            .then(|| format!("{rows} totals rows and repeated headers are listed in quarantine.csv and not counted"))
+    }
+
     fn read_all(&mut self, sources: &[Source], progress: &dyn Progress) -> Result<(), Error> {
         progress.begin("read", sources.iter().map(|s| s.bytes).sum());
-        let encounters = sources.iter().flat_map(|s| &s.layout.plans).any(|p| p.table == Table::Encounter);
         for (file, source) in (0_u32..).zip(sources) {
-            self.read(file, source, encounters, progress)?;
+            self.read(file, source, self.encounters, progress)?;
         }
         self.people.flush()?;
         self.keys.flush()?;
@@ -319,56 +360,60 @@ impl Job {
         Ok(())
     }
 
-    /// Step one over all partitions by key. Returns the facilities.
-    fn assign_all(&mut self, progress: &dyn Progress) -> Result<Vec<Vec<u8>>, Error> {
+    /// Step one over all partitions by key.
+    fn assign_all(&mut self, progress: &dyn Progress) -> Result<(), Error> {
         progress.begin("assign", self.keys.bytes());
         let (people, keys) = (&self.people, &self.keys);
-        let buckets = self.buckets;
+        let (buckets, may_wait, grows) = (self.buckets, self.encounters, self.grows);
         let rest: Vec<bucket::Outcome> = (0..buckets)
             .into_par_iter()
             .map(|partition| {
                 progress.go_on()?;
                 let bytes = keys.load(partition)?;
                 let length = bytes.len() as u64;
-                let mut outcome = bucket::assign(&bytes, buckets);
+                let mut outcome = bucket::assign(&bytes, buckets, may_wait, grows);
                 drop(bytes);
                 people.take(&mut std::mem::take(&mut outcome.people), true)?;
                 progress.advance(length);
                 Ok(outcome)
             })
             .collect::<Result<_, Error>>()?;
-        let mut facilities = Vec::new();
         for outcome in rest {
-            facilities.extend(outcome.facilities);
-            self.complaints.merge(outcome.complaints);
-            self.ledger.merge(&outcome.ledger);
-            self.complaints.spill(&self.complaints_folder, false)?;
+            self.take(outcome)?;
         }
         self.people.flush()?;
         progress.end();
-        Ok(facilities)
+        Ok(())
+    }
+
+    /// Takes what a step leaves besides files.
+    fn take(&mut self, outcome: bucket::Outcome) -> Result<(), Error> {
+        self.facilities.extend(outcome.facilities);
+        self.waits.extend(outcome.waits);
+        self.changed.extend(outcome.changed);
+        self.unknown.extend(outcome.unknown);
+        self.complaints.merge(outcome.complaints);
+        self.ledger.merge(&outcome.ledger);
+        self.complaints.spill(&self.complaints_folder, false)
     }
 
     /// Step two over all buckets of persons. Returns the units in order, and the first and last day.
-    #[expect(clippy::type_complexity, reason = "two results of one walk, taken apart at once")]
-    fn write_all(&mut self, built: &Path, progress: &dyn Progress) -> Result<(Vec<Unit>, Option<(i32, i32)>), Error> {
+    fn write_all(&mut self, built: &Path, progress: &dyn Progress) -> Result<(Vec<Unit>, Option<Days>), Error> {
         progress.begin("sort", self.people.bytes());
-        let people = &self.people;
+        let (people, grows) = (&self.people, self.grows);
         let outcomes: Vec<bucket::Outcome> = (0..self.buckets)
             .into_par_iter()
             .map(|bucket| {
                 progress.go_on()?;
-                bucket::write(&people.load(bucket)?, bucket, built, progress)
+                bucket::write(&people.load(bucket)?, bucket, built, grows, progress)
             })
             .collect::<Result<_, Error>>()?;
         let mut units = Vec::new();
-        let mut days: Option<(i32, i32)> = None;
-        for outcome in outcomes {
-            units.extend(outcome.units);
-            self.complaints.merge(outcome.complaints);
-            self.ledger.merge(&outcome.ledger);
-            self.complaints.spill(&self.complaints_folder, false)?;
+        let mut days: Option<Days> = None;
+        for mut outcome in outcomes {
+            units.append(&mut outcome.units);
             days = bucket::joined(days, outcome.days);
+            self.take(outcome)?;
         }
         progress.end();
         Ok((units, days))

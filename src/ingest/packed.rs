@@ -11,8 +11,11 @@
 use std::cmp::Ordering;
 use std::sync::LazyLock;
 
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Date32Type, Decimal128Type, TimestampMicrosecondType};
+
 use super::values::{Reading, Value, WIDEST};
-use crate::model::{Kind, Table};
+use crate::model::{Kind, Table, day, money};
 
 pub(super) const MICROSECONDS: i64 = 1_000_000;
 
@@ -180,6 +183,69 @@ impl Packer {
         bits & form.required == form.required
     }
 
+    /// Packs a row of a batch with the columns of the table in their order: the way back from `columns`.
+    pub(super) fn pack_kept(&mut self, table: Table, batch: &RecordBatch, row: usize) {
+        self.pack_values(table, |position| {
+            let column = batch.column(position);
+            if column.is_null(row) {
+                return None;
+            }
+            Some(match table.columns()[position].kind {
+                Kind::Text | Kind::Flag => Kept::Text(column.as_string::<i32>().value(row).as_bytes()),
+                Kind::Day => Kept::Number(i64::from(column.as_primitive::<Date32Type>().value(row))),
+                Kind::Time => Kept::Number(column.as_primitive::<TimestampMicrosecondType>().value(row) / MICROSECONDS),
+                Kind::Money | Kind::Price | Kind::Quantity | Kind::Degree => {
+                    let units = column.as_primitive::<Decimal128Type>().value(row);
+                    Kept::Number(i64::try_from(units).expect("sixteen digits"))
+                }
+            })
+        });
+    }
+
+    /// Packs a row from what [`texts`] said of it, by the names of its columns. Nothing where that is no row of the table, as
+    /// it was when another version of the program wrote it down.
+    #[must_use]
+    pub(super) fn pack_texts<'t>(&mut self, table: Table, text: impl Fn(&str) -> Option<&'t str>) -> Option<&[u8]> {
+        let reading = Reading::of(table);
+        let mut readable = true;
+        self.pack_values(table, |position| {
+            let column = &table.columns()[position];
+            let text = text(column.name)?;
+            match column.kind {
+                Kind::Text | Kind::Flag => Some(Kept::Text(text.as_bytes())),
+                _ => match reading.read(position, text) {
+                    Ok(Value::Decimal(units)) => Some(Kept::Number(units)),
+                    Ok(Value::Day(day)) => Some(Kept::Number(i64::from(day))),
+                    Ok(Value::Time(time)) => Some(Kept::Number(time / MICROSECONDS)),
+                    _ => {
+                        readable = false;
+                        None
+                    }
+                },
+            }
+        });
+        readable.then_some(&self.bytes)
+    }
+
+    fn pack_values<'v>(&mut self, table: Table, mut value: impl FnMut(usize) -> Option<Kept<'v>>) {
+        let form = Form::of(table);
+        let out = &mut self.bytes;
+        out.clear();
+        out.resize(form.head(), 0);
+        self.begins[..form.columns].fill(0);
+        let mut bits = 0;
+        for position in 0..form.columns {
+            let Some(value) = value(position) else { continue };
+            self.begins[position] = out.len();
+            bits |= 1_u64 << position;
+            match value {
+                Kept::Text(text) => put_text(out, text),
+                Kept::Number(number) => put_signed(out, number),
+            }
+        }
+        out[..form.head()].copy_from_slice(&bits.to_le_bytes()[..form.head()]);
+    }
+
     /// The row.
     pub(super) fn row(&self) -> &[u8] {
         &self.bytes
@@ -200,6 +266,29 @@ impl Packer {
             begin => Some(Unpacker::new(&self.bytes[begin..]).signed()),
         }
     }
+}
+
+/// A value on its way back into a packed row.
+enum Kept<'a> {
+    Text(&'a [u8]),
+    Number(i64),
+}
+
+/// What a packed row holds, as texts by the names of its columns: a form that outlives this version of the program.
+pub(super) fn texts(table: Table, packed: &[u8]) -> Vec<(&'static str, String)> {
+    let text = |kind: Kind, value: Packed<'_>| {
+        Some(match value {
+            Packed::Null => return None,
+            Packed::Text(text) => text_of(text).to_owned(),
+            Packed::Number(number) => match (kind, kind.scale()) {
+                (_, Some(scale)) => money::plain(rust_decimal::Decimal::new(number, scale)),
+                (Kind::Day, _) => day::text(i32::try_from(number).expect("written from 32 bits")),
+                _ => day::time_text(number * MICROSECONDS),
+            },
+        })
+    };
+    let values = table.columns().iter().zip(Walk::new(table, packed));
+    values.filter_map(|(column, value)| Some((column.name, text(column.kind, value)?))).collect()
 }
 
 /// A value of a packed row. Its kind is the column's: a number is units of the last digit, days, or seconds.

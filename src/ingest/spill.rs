@@ -72,13 +72,22 @@ impl Spill {
         files.filter_map(|file| file.ok().map(|file| file.len())).sum()
     }
 
+    /// What was spilled for a bucket.
+    pub(super) fn read(&self, bucket: usize) -> Result<Vec<u8>, Error> {
+        let path = bucket_file(&self.directory, bucket);
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        fs::read(&path).map_err(|e| Error::at(&path, "read", &e))
+    }
+
     /// What was spilled for a bucket; its file is gone afterwards.
     pub(super) fn load(&self, bucket: usize) -> Result<Vec<u8>, Error> {
         let path = bucket_file(&self.directory, bucket);
         if !path.exists() {
             return Ok(Vec::new());
         }
-        let bytes = fs::read(&path).map_err(|e| Error::at(&path, "read", &e))?;
+        let bytes = self.read(bucket)?;
         fs::remove_file(&path).map_err(|e| Error::at(&path, "remove", &e))?;
         Ok(bytes)
     }

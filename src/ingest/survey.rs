@@ -103,6 +103,19 @@ pub fn survey(inputs: &[PathBuf], mapping: Option<&Path>) -> Result<Survey, Erro
     Ok(survey)
 }
 
+/// Reads every row of some files and keeps none: whether they can be read to their end.
+///
+/// # Errors
+/// Why one of them cannot.
+pub fn read_through(inputs: &[PathBuf], mapping: Option<&Path>) -> Result<(), Error> {
+    let mapping = mapping.map(Mapping::load).transpose()?;
+    for source in &sources::find(inputs, mapping.as_ref(), &Silent)?.sources {
+        let mut pieces = source.open()?;
+        while pieces.next(&source.path)?.is_some() {}
+    }
+    Ok(())
+}
+
 fn look(source: &Source) -> Result<SurveyedFile, Error> {
     let mut intake = Intake::new(1);
     let mut pieces = source.open()?;

@@ -7,7 +7,7 @@
 //! the dataset, so threads leave no trace. Memory: a unit per thread, and the hits. Work that fails or is stopped, between
 //! units and between rules, leaves the folder of the findings as it was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -25,7 +25,7 @@ use crate::engine::claims::{Tally as Lines, Traced};
 use crate::engine::{
     Answers, Claims, Found, Hit, Memory, Netting, Plan, Scope, Setting, Tables, Views, coded, needed, run, traced,
 };
-use crate::findings::{Coverage, Covered, Outcome, RuleFacts, assemble_told, stale};
+use crate::findings::{Coverage, Covered, Outcome, RuleFacts, assemble_told, finding_id, stale};
 use crate::ingest::{self, Dataset, TableSummary, Unit};
 use crate::model::{Table, day};
 use crate::progress::Progress;
@@ -109,7 +109,7 @@ pub fn audit(options: &Options, progress: &dyn Progress) -> Result<Done, Error> 
         };
         stages.time("ingest", || ingest::ingest(&options.inputs, &how, &aside.path().join("dataset"), progress))?
     };
-    let (outcome, setting, run) = answer(options, &library, &exemptions, &dataset, &mut stages, progress)?;
+    let (outcome, setting, run) = answer(options, &library, &exemptions, &dataset, None, &mut stages, progress)?;
 
     let mut context = context(options, &library.set, &library.plans, &dataset, &setting, &run.netting)?;
     context.exemptions = exemption_metas(&exemptions, &run.covered, setting.as_of);
@@ -134,32 +134,92 @@ pub fn findings_of(
     dataset: &Dataset,
     progress: &dyn Progress,
 ) -> Result<Outcome, Error> {
-    answer(options, library, &Exemptions::default(), dataset, &mut Stages::default(), progress)
+    answer(options, library, &Exemptions::default(), dataset, None, &mut Stages::default(), progress)
         .map(|(outcome, _, _)| outcome)
 }
 
-/// Every unit, every rule: the outcome, and what the record of the run tells of how it came about.
+/// What a library says of everybody, or of some persons.
+#[derive(Debug)]
+pub struct Looked {
+    pub outcome: Outcome,
+    pub context: Context,
+    /// The persons of each finding's lines, by its id.
+    pub persons: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// What a library finds in the claims of `whom`, or of everybody, with what a page says around it; nothing is written.
+/// `inputs`, `out`, `rules`, `knowledge`, `select`, `exemptions` and `formats` are not read.
+///
+/// # Errors
+/// A dataset that cannot be read, counts that do not add up.
+pub fn look(
+    options: &Options,
+    library: &library::Library,
+    exemptions: &Exemptions,
+    dataset: &Dataset,
+    whom: Option<&BTreeSet<String>>,
+    progress: &dyn Progress,
+) -> Result<Looked, Error> {
+    let (outcome, setting, run) =
+        answer(options, library, exemptions, dataset, whom, &mut Stages::default(), progress)?;
+    let mut context = context(options, &library.set, &library.plans, dataset, &setting, &run.netting)?;
+    context.exemptions = exemption_metas(exemptions, &run.covered, setting.as_of);
+    context.stale = stale(&outcome.findings, setting.as_of);
+    context.over_budget = over_budget(&library.plans, &run.spent.rules, options.rule_budget);
+    Ok(Looked { outcome, context, persons: run.persons })
+}
+
+/// The day to which open stays run.
+#[must_use]
+pub fn as_of(options: &Options, dataset: &Dataset) -> i32 {
+    options.as_of.or(dataset.manifest().last_day).unwrap_or(0)
+}
+
+/// Every unit, or those of some persons, and every rule: the outcome, and what the record of the run tells of how it came about.
 fn answer(
     options: &Options,
     library: &library::Library,
     exemptions: &Exemptions,
     dataset: &Dataset,
+    whom: Option<&BTreeSet<String>>,
     stages: &mut Stages,
     progress: &dyn Progress,
 ) -> Result<(Outcome, Setting, Whole), Error> {
     let setting = setting(options, &library.set, dataset)?;
     let scope =
         Scope { from: options.from, until: options.until, facilities: options.facilities.clone(), ..Scope::default() };
-    let mut run = stages.time("audit", || run_units(options, library, dataset, &setting, &scope, progress))?;
-    check_netting(&run.netting, dataset)?;
+    let (dataset, units) = match whom {
+        None => (dataset.clone(), dataset.units().to_vec()),
+        Some(persons) => dataset.units_with(persons, progress)?,
+    };
+    let mut run = stages.time("audit", || run_units(options, library, &dataset, &units, &setting, &scope, progress))?;
+    if whom.is_none() {
+        check_netting(&run.netting, &dataset)?;
+    }
     let facts: Vec<RuleFacts> = library.plans.iter().map(|p| RuleFacts::of(&p.rule)).collect();
     let hits = std::mem::take(&mut run.hits);
+    run.persons = persons_of(&facts, &hits);
     progress.begin("findings", hits.len() as u64 * 2);
     let made = stages.time("findings", || assemble_told(&facts, &exemptions.entries, hits, progress))?;
     progress.end();
     run.covered = made.covered;
     let coverage = coverage(&library.plans, &run, &made.exempted);
     Ok((Outcome { findings: made.findings, lines: made.lines, coverage }, setting, run))
+}
+
+/// Whom each finding is about.
+fn persons_of(rules: &[RuleFacts], hits: &[(usize, Hit)]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut persons: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (rule, hit) in hits {
+        let known = persons.entry(finding_id(&rules[*rule].code, &hit.key)).or_default();
+        let of_lines = hit.violating.iter().chain(&hit.involved).filter_map(|line| line.psn_no.as_ref());
+        for person in of_lines.chain(&hit.psn_no) {
+            if !known.contains(person) {
+                known.insert(person.clone());
+            }
+        }
+    }
+    persons
 }
 
 fn check(options: &Options) -> Result<(), Error> {
@@ -195,7 +255,7 @@ fn setting(options: &Options, set: &RuleSet, dataset: &Dataset) -> Result<Settin
     let manifest = dataset.manifest();
     let facilities = Setting::facilities_of(&dataset.facilities()?).map_err(|e| Error::Engine(e.to_string()))?;
     Ok(Setting {
-        as_of: options.as_of.or(manifest.last_day).unwrap_or(0),
+        as_of: as_of(options, dataset),
         first_day: manifest.first_day.unwrap_or(0),
         region: options.region.clone(),
         facilities: facilities.into(),
@@ -230,6 +290,8 @@ struct Whole {
     traced: Vec<Traced>,
     /// What each exemption did.
     covered: Vec<Covered>,
+    /// Whom each finding is about, by its id.
+    persons: BTreeMap<String, BTreeSet<String>>,
     spent: Spent,
 }
 
@@ -268,19 +330,19 @@ fn run_units(
     options: &Options,
     library: &library::Library,
     dataset: &Dataset,
+    units: &[Unit],
     setting: &Setting,
     scope: &Scope,
     progress: &dyn Progress,
 ) -> Result<Whole, Error> {
     let columns = needed(&library.plans);
     let pool = workers(options.threads, options.memory)?;
-    progress.begin("audit", dataset.units().iter().map(|u| u.fee_lines).sum());
+    progress.begin("audit", units.iter().map(|u| u.fee_lines).sum());
     // What a worker remembers is handed on from unit to unit; there are as many memories as units at work at once.
     let memories: Mutex<Vec<Memory>> = Mutex::default();
     let taken = || memories.lock().map(|mut kept| kept.pop()).ok().flatten().unwrap_or_default();
     let mut whole = pool.install(|| {
-        dataset
-            .units()
+        units
             .par_iter()
             .map(|unit| {
                 progress.go_on()?;
@@ -361,10 +423,7 @@ fn run_unit(
         |e: arrow::error::ArrowError| Error::Engine(format!("cannot net unit of bucket {}: {e}", unit.bucket));
     let mut part = Whole::default();
     let watch = Stopwatch::start();
-    let mut tables = Tables::new();
-    for (table, names) in columns {
-        tables.insert(*table, dataset.read_coded(unit, *table, names, &coded(*table))?);
-    }
+    let tables: Tables = dataset.read_unit(unit, columns, coded)?;
     part.spent.read = watch.elapsed();
     let watch = Stopwatch::start();
     let claims = Claims::net(&tables).map_err(internal)?;
@@ -514,10 +573,10 @@ fn context(
         rule_set_hash: set.hash.clone(),
         facilities,
         rules,
-        quarantined: quarantined(&dataset.folder().join("quarantine.csv"))?,
+        quarantined: quarantined(&dataset.quarantine())?,
         accounts: accounts(&manifest.tables, netting),
         unmask: options.unmask,
-        set_aside: Some(dataset.folder().join("quarantine.csv")),
+        set_aside: Some(dataset.quarantine()),
         out: Some(options.out.clone()),
         ..Context::default()
     })
@@ -610,7 +669,7 @@ fn of_standing(context: &mut Context, exemptions: &Exemptions) {
 }
 
 /// Rows by file and reason.
-fn quarantined(file: &Path) -> Result<Vec<Quarantined>, Error> {
+pub(super) fn quarantined(file: &Path) -> Result<Vec<Quarantined>, Error> {
     let unreadable = |e: csv::Error| Error::Engine(format!("cannot read `{}`: {e}", file.display()));
     let mut reader = csv::Reader::from_path(file).map_err(unreadable)?;
     let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
@@ -644,6 +703,7 @@ fn accounts(tables: &BTreeMap<String, TableSummary>, netting: &Netting) -> Vec<A
                 read: step(t.read),
                 quarantined: step(t.quarantined),
                 duplicates: step(t.duplicates),
+                replaced: step(t.replaced),
                 netted: Step { rows: 0, sum: with_money(table.name()).then(Decimal::default) },
                 audited: step(t.audited),
             };

@@ -16,6 +16,7 @@ pub mod library;
 pub mod lock;
 pub mod review;
 pub mod scaffold;
+pub mod scan;
 
 use std::fmt;
 

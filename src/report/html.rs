@@ -72,31 +72,36 @@ pub(super) fn page(outcome: &Outcome, context: &Context) -> String {
     largest.truncate(LARGEST);
     let report = Report { outcome, context, tally: tally(outcome, context), largest };
 
+    document(report.title(), |page| {
+        masthead(&report, page);
+        page.element("main", &[], |page| {
+            for (anchor, heading, body) in SECTIONS {
+                page.line();
+                page.element("section", &[("id", anchor)], |page| {
+                    page.leaf("h2", &[], heading);
+                    body(&report, page);
+                });
+            }
+        });
+        page.line();
+        page.element("footer", &[], |page| footer(&report, page));
+    })
+}
+
+/// A page that needs nothing but itself, around a body.
+pub(super) fn document(title: &str, body: impl FnOnce(&mut Markup)) -> String {
     let mut page = Markup::default();
     page.doctype();
     page.element("html", &[("lang", "zh-CN")], |page| {
-        page.element("head", &[], |page| head(&report, page));
+        page.element("head", &[], |page| head(title, page));
         page.line();
-        page.element("body", &[], |page| {
-            masthead(&report, page);
-            page.element("main", &[], |page| {
-                for (anchor, heading, body) in SECTIONS {
-                    page.line();
-                    page.element("section", &[("id", anchor)], |page| {
-                        page.leaf("h2", &[], heading);
-                        body(&report, page);
-                    });
-                }
-            });
-            page.line();
-            page.element("footer", &[], |page| footer(&report, page));
-        });
+        page.element("body", &[], body);
     });
     page.line();
     page.finish()
 }
 
-fn head(report: &Report<'_>, page: &mut Markup) {
+fn head(title: &str, page: &mut Markup) {
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
         base64(&Sha256::digest(SHEET))
@@ -105,7 +110,7 @@ fn head(report: &Report<'_>, page: &mut Markup) {
     page.void("meta", &[("http-equiv", "Content-Security-Policy"), ("content", &policy)]);
     page.void("meta", &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")]);
     page.void("meta", &[("name", "referrer"), ("content", "no-referrer")]);
-    page.leaf("title", &[], report.title());
+    page.leaf("title", &[], title);
     page.style(SHEET);
 }
 
@@ -609,9 +614,19 @@ fn input(report: &Report<'_>, page: &mut Markup) {
     let context = report.context;
     if !context.accounts.is_empty() {
         page.leaf("h3", &[], "从导出到审核");
-        page.leaf("p", &[], "读入 = 隔离 + 重复 + 冲销 + 审核，行数与金额逐表相符。");
-        table(page, &["数据表", "#读入", "#隔离", "#重复", "#冲销", "#审核"], |page| {
-            for Account { table, read, quarantined, duplicates, netted, audited } in &context.accounts {
+        // A row is replaced where a dataset was appended to, and nowhere else.
+        let corrected = context.accounts.iter().any(|account| account.replaced.rows > 0);
+        let (sum, head): (_, &[_]) = if corrected {
+            (
+                "读入 = 隔离 + 重复 + 更正 + 冲销 + 审核",
+                &["数据表", "#读入", "#隔离", "#重复", "#更正", "#冲销", "#审核"],
+            )
+        } else {
+            ("读入 = 隔离 + 重复 + 冲销 + 审核", &["数据表", "#读入", "#隔离", "#重复", "#冲销", "#审核"])
+        };
+        page.leaf("p", &[], &format!("{sum}，行数与金额逐表相符。"));
+        table(page, head, |page| {
+            for Account { table, read, quarantined, duplicates, replaced, netted, audited } in &context.accounts {
                 row(page, |page| {
                     page.element("th", &[("scope", "row")], |page| {
                         if let Some(words) = labels::table(table) {
@@ -620,7 +635,9 @@ fn input(report: &Report<'_>, page: &mut Markup) {
                         }
                         page.leaf("span", &[("class", "code")], table);
                     });
-                    for Step { rows, sum } in [read, quarantined, duplicates, netted, audited] {
+                    let replaced = corrected.then_some(replaced);
+                    let steps = [read, quarantined, duplicates].into_iter().chain(replaced).chain([netted, audited]);
+                    for Step { rows, sum } in steps {
                         page.element("td", &[("class", "num")], |page| {
                             page.text(&format!("{} 行", count(*rows)));
                             if let Some(sum) = sum {
@@ -868,7 +885,7 @@ fn footer(report: &Report<'_>, page: &mut Markup) {
 }
 
 /// A table; a head that begins with `#` stands over numbers.
-fn table(page: &mut Markup, heads: &[&str], body: impl FnOnce(&mut Markup)) {
+pub(super) fn table(page: &mut Markup, heads: &[&str], body: impl FnOnce(&mut Markup)) {
     page.element("div", &[("class", "scroll")], |page| {
         page.element("table", &[], |page| {
             page.element("thead", &[], |page| {
@@ -886,12 +903,12 @@ fn table(page: &mut Markup, heads: &[&str], body: impl FnOnce(&mut Markup)) {
     });
 }
 
-fn row(page: &mut Markup, cells: impl FnOnce(&mut Markup)) {
+pub(super) fn row(page: &mut Markup, cells: impl FnOnce(&mut Markup)) {
     page.line();
     page.element("tr", &[], cells);
 }
 
-fn numbers(page: &mut Markup, numbers: &[String]) {
+pub(super) fn numbers(page: &mut Markup, numbers: &[String]) {
     for number in numbers {
         page.leaf("td", &[("class", "num")], number);
     }

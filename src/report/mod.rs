@@ -20,6 +20,7 @@ mod html;
 mod json;
 mod labels;
 mod markup;
+pub mod night;
 mod parquet;
 mod reasons;
 pub mod sheets;
@@ -154,13 +155,15 @@ pub struct Quarantined {
     pub rows: u64,
 }
 
-/// One table's way from the export to the audit; read = quarantined + duplicates + netted + audited.
+/// One table's way from the export to the audit; read = quarantined + duplicates + replaced + netted + audited.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Account {
     pub table: String,
     pub read: Step,
     pub quarantined: Step,
     pub duplicates: Step,
+    /// Rows in whose place a later one is; none where nothing was appended.
+    pub replaced: Step,
     pub netted: Step,
     pub audited: Step,
 }

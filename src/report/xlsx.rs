@@ -26,7 +26,7 @@ use super::{Context, Error, Lang, Told, reasons, shown};
 use crate::findings::Outcome;
 
 /// Rows of an Excel sheet.
-const EXCEL_ROWS: u32 = 1_048_576;
+pub(super) const EXCEL_ROWS: u32 = 1_048_576;
 /// Characters of an Excel cell.
 const EXCEL_CHARACTERS: usize = 32_767;
 /// Head rows of 疑点 and 明细.
@@ -98,14 +98,14 @@ fn build(
     book.save_to_writer(to)
 }
 
-struct Style {
-    head: Format,
+pub(super) struct Style {
+    pub(super) head: Format,
     name: Format,
-    text: Format,
+    pub(super) text: Format,
     wrapped: Format,
-    money: Format,
+    pub(super) money: Format,
     day: Format,
-    count: Format,
+    pub(super) count: Format,
     title: Format,
     bold: Format,
     bold_money: Format,
@@ -113,7 +113,7 @@ struct Style {
 }
 
 impl Style {
-    fn new() -> Style {
+    pub(super) fn new() -> Style {
         let body = || Format::new().set_align(FormatAlign::Top);
         let money = || body().set_num_format("#,##0.00");
         let rule = |format: Format| {
@@ -417,7 +417,7 @@ fn notes(book: &mut Workbook, tally: &Tally, names: &Names, context: &Context, s
 }
 
 /// Text as text, never a formula or a number; cut where Excel would refuse it.
-fn text(sheet: &mut Worksheet, row: u32, column: u16, text: &str, format: &Format) -> Result<(), XlsxError> {
+pub(super) fn text(sheet: &mut Worksheet, row: u32, column: u16, text: &str, format: &Format) -> Result<(), XlsxError> {
     let text = shown::visible(text);
     // Excel counts UTF-16 units, of which UTF-8 never has fewer bytes.
     if text.len() <= EXCEL_CHARACTERS {
@@ -438,14 +438,26 @@ fn text(sheet: &mut Worksheet, row: u32, column: u16, text: &str, format: &Forma
     Ok(())
 }
 
-fn money(sheet: &mut Worksheet, row: u32, column: u16, amount: Decimal, format: &Format) -> Result<(), XlsxError> {
+pub(super) fn money(
+    sheet: &mut Worksheet,
+    row: u32,
+    column: u16,
+    amount: Decimal,
+    format: &Format,
+) -> Result<(), XlsxError> {
     // Excel has floats only; up to 10^13 yuan a cent survives.
     sheet.write_number_with_format(row, column, amount.to_f64().unwrap_or_default(), format)?;
     Ok(())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Excel has floats only; a count of rows is far below 2^53")]
-fn count(sheet: &mut Worksheet, row: u32, column: u16, count: u64, format: &Format) -> Result<(), XlsxError> {
+pub(super) fn count(
+    sheet: &mut Worksheet,
+    row: u32,
+    column: u16,
+    count: u64,
+    format: &Format,
+) -> Result<(), XlsxError> {
     sheet.write_number_with_format(row, column, count as f64, format)?;
     Ok(())
 }

@@ -22,6 +22,7 @@ mod report;
 mod review;
 mod rules;
 mod serve;
+mod scan;
 mod stop;
 mod store;
 mod tidy;

@@ -150,6 +150,7 @@ fn sample() -> (Outcome, Context) {
             read: step(120_412, "8123456.78"),
             quarantined: step(12, "456.78"),
             duplicates: step(0, "0"),
+            replaced: Step::default(),
             netted: step(400, "23000"),
             audited: step(120_000, "8100000"),
         }],

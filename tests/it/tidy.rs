@@ -17,6 +17,7 @@ use fundaudit::rules::{Files, RuleSet, load};
 const FLOORS: [(&str, u8); 17] = [
     ("aside", 0),
     ("clock", 0),
+    ("points", 0),
     ("span", 0),
     ("sql", 0),
     ("progress", 0),

@@ -48,9 +48,8 @@ pub(super) fn build(dataset: &Dataset, state: &str, path: &Path, progress: &dyn 
     db.execute_batch(SCHEMA).map_err(failed)?;
     db.execute_batch(UNSORTED).map_err(failed)?;
 
-    let units = &dataset.manifest().units;
-    progress.begin("persons", units.iter().map(|unit| unit.fee_lines).sum());
-    let mut rounds = units.chunks(rayon::current_num_threads().max(1));
+    progress.begin("persons", dataset.units_in_files().iter().map(|unit| unit.fee_lines).sum());
+    let mut rounds = dataset.units_in_files().chunks(rayon::current_num_threads().max(1));
     let packed = |round: Option<&[Unit]>| round.map(|units| packed(dataset, units, progress)).transpose();
     let mut ready = packed(rounds.next())?;
     while let Some(persons) = ready {
@@ -137,7 +136,7 @@ fn packed(dataset: &Dataset, units: &[Unit], progress: &dyn Progress) -> Result<
 }
 
 /// The rows of each person; those of one person stand together in every table.
-fn persons_of(tables: &[(Table, RecordBatch)]) -> BTreeMap<&str, Vec<Own<'_>>> {
+pub(in crate::ingest) fn persons_of(tables: &[(Table, RecordBatch)]) -> BTreeMap<&str, Vec<Own<'_>>> {
     let mut persons: BTreeMap<&str, Vec<Own<'_>>> = BTreeMap::new();
     for (table, batch) in tables {
         let Some(numbers) = batch.column_by_name("psn_no").map(AsArray::as_string::<i32>) else { continue };

@@ -26,7 +26,7 @@ const SOON: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Change<'p> {
     past: &'p Past,
-    db: Connection,
+    pub(super) db: Connection,
     waiting: Vec<Packed>,
 }
 
@@ -63,7 +63,12 @@ impl<'p> Change<'p> {
             own.push((*table, in_order(*table, &complete(*table, batch)?)?));
         }
         let rows: Vec<Own<'_>> = own.iter().map(|(table, batch)| (*table, batch, 0..batch.num_rows())).collect();
-        self.waiting.push(Packed::of(person, &rows));
+        self.put_in_order(person, &rows)
+    }
+
+    /// The same of rows that have every column of the dataset's files and are in their order.
+    pub(in crate::ingest) fn put_in_order(&mut self, person: &str, rows: &[Own<'_>]) -> Result<(), Error> {
+        self.waiting.push(Packed::of(person, rows));
         if self.waiting.len() == TOGETHER { self.write() } else { Ok(()) }
     }
 
@@ -93,7 +98,7 @@ impl<'p> Change<'p> {
         self.done(self.db.execute_batch("COMMIT"))
     }
 
-    fn done<T>(&self, result: rusqlite::Result<T>) -> Result<T, Error> {
+    pub(super) fn done<T>(&self, result: rusqlite::Result<T>) -> Result<T, Error> {
         result.map_err(|e| Error::at(&self.past.path, "write", &e))
     }
 
@@ -116,32 +121,25 @@ impl<'p> Change<'p> {
             let before = self.done(
                 known.query_row([psn_no], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))).optional(),
             )?;
-            if let Some((id, payload)) = &before {
-                let rows = Rows::open(psn_no, payload).and_then(|rows| Ids::of_rows(&rows));
-                let ids = rows.map_err(|damage| self.past.damaged(psn_no, damage))?;
-                let [encounter, settlement, trace] = forget.as_mut_slice() else { continue };
-                for mdtrt_id in &ids.encounters {
-                    self.done(encounter.execute(params![mdtrt_id, id]))?;
+            let old = match &before {
+                Some((_, payload)) => {
+                    let rows = Rows::open(psn_no, payload).and_then(|rows| Ids::of_rows(&rows));
+                    rows.map_err(|damage| self.past.damaged(psn_no, damage))?
                 }
-                for setl_id in &ids.settlements {
-                    self.done(settlement.execute(params![setl_id, id]))?;
-                }
-                for code in &ids.traces {
-                    self.done(trace.execute(params![code, id]))?;
-                }
-            }
+                None => Ids::default(),
+            };
             let id = before.map(|(id, _)| id);
             self.done(person.execute(params![id, psn_no, packed.ids.open, packed.payload]))?;
             let id = id.unwrap_or_else(|| self.db.last_insert_rowid());
-            let [encounter, settlement, trace] = keep.as_mut_slice() else { continue };
-            for mdtrt_id in &packed.ids.encounters {
-                self.done(encounter.execute(params![mdtrt_id, id]))?;
-            }
-            for setl_id in &packed.ids.settlements {
-                self.done(settlement.execute(params![setl_id, id]))?;
-            }
-            for code in &packed.ids.traces {
-                self.done(trace.execute(params![code, id]))?;
+            // Most of what a person has he had before: only the others are written.
+            let (new, old) = (packed.ids.named(), old.named());
+            for (table, (new, old)) in new.iter().zip(&old).enumerate() {
+                for gone in old.difference(new) {
+                    self.done(forget[table].execute(params![gone, id]))?;
+                }
+                for come in new.difference(old) {
+                    self.done(keep[table].execute(params![come, id]))?;
+                }
             }
         }
         Ok(())

@@ -15,6 +15,7 @@
 
 mod build;
 mod change;
+mod grown;
 mod payload;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +33,9 @@ use super::Error;
 use super::dataset::{Dataset, bucket_schema, unknown_column};
 use crate::model::{Table, codes, day};
 use crate::progress::Progress;
+pub(super) use build::persons_of;
 pub use change::Change;
+pub(super) use grown::Waiting;
 use payload::{Damage, FORM, Own, Rows, Section};
 
 /// The file in a dataset's folder.
@@ -334,10 +337,10 @@ fn opened(path: &Path) -> rusqlite::Result<Connection> {
 fn state_of(dataset: &Dataset) -> Result<String, Error> {
     let mut hash = Sha256::new();
     hash.update([FORM]);
-    let units = serde_json::to_vec(&dataset.manifest().units).map_err(|e| Error::new(e.to_string()))?;
+    let units = serde_json::to_vec(dataset.units_in_files()).map_err(|e| Error::new(e.to_string()))?;
     hash.update(units);
     let mut files = BTreeSet::new();
-    for unit in &dataset.manifest().units {
+    for unit in dataset.units_in_files() {
         for (name, _) in unit.row_groups.iter().filter(|(_, group)| group.is_some()) {
             files.extend(Table::named(name).map(|table| dataset.file(unit, table)));
         }
@@ -440,6 +443,31 @@ impl Ids {
                 let codes = texts.flat_map(codes::trace_codes);
                 self.traces.extend(codes.map(|code| payload::mixed(0, code.as_bytes()).cast_signed()));
             }
+        }
+    }
+}
+
+impl Ids {
+    /// Encounters, settlements and traces, as the tables of the file have them.
+    fn named(&self) -> [BTreeSet<Value>; 3] {
+        let texts = |ids: &[String]| ids.iter().map(|id| Value::Text(id.clone())).collect();
+        let numbers = self.traces.iter().map(|code| Value::Number(*code)).collect();
+        [texts(&self.encounters), texts(&self.settlements), numbers]
+    }
+}
+
+/// An id as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Value {
+    Text(String),
+    Number(i64),
+}
+
+impl rusqlite::ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+        match self {
+            Value::Text(text) => text.to_sql(),
+            Value::Number(number) => number.to_sql(),
         }
     }
 }

@@ -34,7 +34,7 @@ const HEAD: usize = 1 + 4 + 8;
 const NULLS: u8 = 0x80;
 
 /// Rows of a table that belong to one person; the batch has the schema of the dataset's file.
-pub(super) type Own<'b> = (Table, &'b RecordBatch, Range<usize>);
+pub(in crate::ingest) type Own<'b> = (Table, &'b RecordBatch, Range<usize>);
 
 /// Mixes bytes into a number: for finding damage and for short names, against nobody's will.
 pub(super) fn mixed(seed: u64, bytes: &[u8]) -> u64 {

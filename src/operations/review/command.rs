@@ -139,10 +139,7 @@ fn look(
     progress.begin("review", pending.units().iter().map(|unit| unit.fee_lines).sum());
     let of_unit = |unit: &Unit| -> Result<Part, Error> {
         progress.go_on()?;
-        let mut tables = Tables::new();
-        for (table, columns) in reviewer.columns(ask.stage) {
-            tables.insert(*table, pending.read(unit, *table, columns)?);
-        }
+        let tables: Tables = pending.read_unit(unit, reviewer.columns(ask.stage), |_| Vec::new())?;
         let part = reviewer.look(&tables, history, ask, false)?;
         progress.advance(unit.fee_lines);
         Ok(part)
@@ -276,7 +273,7 @@ fn write(
         sheets::findings(&masked, &findings, progress)?;
     }
     sheets::lines(&review.lines, &into.join("finding_lines.csv"), progress)?;
-    sheets::quarantine(&pending.folder().join("quarantine.csv"), &into.join("quarantine.csv"))?;
+    sheets::quarantine(&pending.quarantine(), &into.join("quarantine.csv"))?;
     std::fs::write(into.join("review.json"), format!("{record:#}\n"))
 }
 

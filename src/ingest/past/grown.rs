@@ -1,0 +1,194 @@
+//! What a dataset has beside the rows of persons since it was appended to: rows that wait for their encounter, how many lines
+//! each person has that was put here, and persons about whom the rules are to be asked again.
+//!
+//! Goes in: rows as texts, persons. Comes out: the same. Part of a [`Change`], so that it holds together with the rows of
+//! persons or not at all. Deliberately unknown here: when a row stops waiting, who asks the rules.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{Change, Error, Past};
+use crate::model::Table;
+
+/// Made by the first change that grows a dataset.
+const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS waiting(id INTEGER PRIMARY KEY, mdtrt_id TEXT NOT NULL, turn INTEGER NOT NULL, file TEXT NOT NULL, row INTEGER NOT NULL, name TEXT NOT NULL, cells TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS waiting_for ON waiting(mdtrt_id);
+CREATE TABLE IF NOT EXISTS grown(psn_no TEXT PRIMARY KEY, fee_lines INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS charged(mdtrt_id TEXT NOT NULL, psn_no TEXT NOT NULL, PRIMARY KEY(mdtrt_id, psn_no)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS due(psn_no TEXT PRIMARY KEY) WITHOUT ROWID;
+";
+
+/// A row that is set aside because of its encounter, in a form that outlives this version of the program.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(in crate::ingest) struct Waiting {
+    /// In the file; 0 before it is there.
+    #[serde(skip)]
+    pub id: i64,
+    /// The encounter for which it waits.
+    pub mdtrt_id: String,
+    /// When it came, among the deliveries.
+    pub turn: u32,
+    /// As the list of rows set aside names it.
+    pub file: String,
+    pub row: u64,
+    pub table: String,
+    /// JSON object: column → text.
+    pub cells: String,
+}
+
+impl Past {
+    /// Rows that wait for one of these encounters, in the order in which they came.
+    pub(in crate::ingest) fn waiting_for(&self, encounters: &BTreeSet<String>) -> Result<Vec<Waiting>, Error> {
+        if !self.has_grown()? {
+            return Ok(Vec::new());
+        }
+        let mut waiting = Vec::new();
+        self.reading(|db| {
+            let sql = "SELECT id, mdtrt_id, turn, file, row, name, cells FROM waiting WHERE mdtrt_id = ?1";
+            let mut statement = self.told(db.prepare(sql))?;
+            for encounter in encounters {
+                let found = self.told(statement.query_map([encounter], |row| {
+                    Ok(Waiting {
+                        id: row.get(0)?,
+                        mdtrt_id: row.get(1)?,
+                        turn: row.get(2)?,
+                        file: row.get(3)?,
+                        row: row.get::<_, i64>(4)?.cast_unsigned(),
+                        table: row.get(5)?,
+                        cells: row.get(6)?,
+                    })
+                }))?;
+                for row in found {
+                    waiting.push(self.told(row)?);
+                }
+            }
+            Ok(())
+        })?;
+        waiting.sort_by_key(|row: &Waiting| row.id);
+        Ok(waiting)
+    }
+
+    /// Persons who were charged in these encounters when nobody knew them.
+    pub(in crate::ingest) fn charged_in(&self, encounters: &BTreeSet<String>) -> Result<BTreeSet<String>, Error> {
+        if !self.has_grown()? {
+            return Ok(BTreeSet::new());
+        }
+        self.reading(|db| {
+            let mut statement = self.told(db.prepare("SELECT psn_no FROM charged WHERE mdtrt_id = ?1"))?;
+            let mut persons = BTreeSet::new();
+            for encounter in encounters {
+                for person in self.told(statement.query_map([encounter], |row| row.get::<_, String>(0)))? {
+                    persons.insert(self.told(person)?);
+                }
+            }
+            Ok(persons)
+        })
+    }
+
+    /// Persons of whom this file has the rows, with the number of their fee lines, by number.
+    pub(in crate::ingest) fn grown(&self) -> Result<Vec<(String, u64)>, Error> {
+        if !self.has_grown()? {
+            return Ok(Vec::new());
+        }
+        self.reading(|db| {
+            let mut statement = self.told(db.prepare("SELECT psn_no, fee_lines FROM grown ORDER BY psn_no"))?;
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()));
+            let found = self.told(statement.query_map([], row))?;
+            self.told(found.collect())
+        })
+    }
+
+    /// Fee lines of persons; nothing for those of whom the dataset's files have the rows.
+    pub(in crate::ingest) fn lines_of(&self, persons: &BTreeSet<String>) -> Result<Vec<Option<u64>>, Error> {
+        if !self.has_grown()? {
+            return Ok(vec![None; persons.len()]);
+        }
+        self.reading(|db| {
+            let mut statement = self.told(db.prepare("SELECT fee_lines FROM grown WHERE psn_no = ?1"))?;
+            let mut lines = |person: &String| statement.query_row([person], |row| row.get::<_, i64>(0)).optional();
+            persons.iter().map(|person| Ok(self.told(lines(person))?.map(i64::cast_unsigned))).collect()
+        })
+    }
+
+    /// Persons about whom the rules are to be asked: their rows, or those of somebody whom a rule sees together with them, are
+    /// others than when they were asked last.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn due(&self) -> Result<BTreeSet<String>, Error> {
+        if self.has_grown()? { self.persons("SELECT psn_no FROM due") } else { Ok(BTreeSet::new()) }
+    }
+
+    fn has_grown(&self) -> Result<bool, Error> {
+        let sql = "SELECT count(*) FROM sqlite_master WHERE name = 'grown'";
+        self.reading(|db| self.told(db.query_row(sql, [], |row| row.get::<_, i64>(0)))).map(|tables| tables > 0)
+    }
+}
+
+impl Change<'_> {
+    /// Makes room for what the methods below keep.
+    pub(in crate::ingest) fn grow(&self) -> Result<(), Error> {
+        self.done(self.db.execute_batch(TABLES))
+    }
+
+    /// Lets rows wait.
+    pub(in crate::ingest) fn wait(&self, rows: &[Waiting]) -> Result<(), Error> {
+        let sql = "INSERT INTO waiting(mdtrt_id, turn, file, row, name, cells) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let mut statement = self.done(self.db.prepare(sql))?;
+        for row in rows {
+            let number = row.row.cast_signed();
+            let values = params![row.mdtrt_id, row.turn, row.file, number, row.table, row.cells];
+            self.done(statement.execute(values))?;
+        }
+        Ok(())
+    }
+
+    /// Rows that wait no longer.
+    pub(in crate::ingest) fn wake(&self, rows: &[Waiting]) -> Result<(), Error> {
+        let mut statement = self.done(self.db.prepare("DELETE FROM waiting WHERE id = ?1"))?;
+        rows.iter().try_for_each(|row| self.done(statement.execute([row.id])).map(|_| ()))
+    }
+
+    /// Persons are charged in encounters that nobody knows: (encounter, person).
+    pub(in crate::ingest) fn charge(&self, pairs: &BTreeSet<(String, String)>) -> Result<(), Error> {
+        let mut statement = self.done(self.db.prepare("INSERT OR IGNORE INTO charged VALUES (?1, ?2)"))?;
+        pairs.iter().try_for_each(|pair| self.done(statement.execute([&pair.0, &pair.1])).map(|_| ()))
+    }
+
+    /// Encounters have come.
+    pub(in crate::ingest) fn know(&self, encounters: &BTreeSet<String>) -> Result<(), Error> {
+        let mut statement = self.done(self.db.prepare("DELETE FROM charged WHERE mdtrt_id = ?1"))?;
+        encounters.iter().try_for_each(|encounter| self.done(statement.execute([encounter])).map(|_| ()))
+    }
+
+    /// The rows of persons are here from now on, so many fee lines of each.
+    pub(in crate::ingest) fn count(&self, persons: &BTreeMap<String, u64>) -> Result<(), Error> {
+        let mut statement = self.done(self.db.prepare("INSERT OR REPLACE INTO grown VALUES (?1, ?2)"))?;
+        let put = |(person, lines): (&String, &u64)| statement.execute(params![person, lines.cast_signed()]);
+        persons.iter().map(put).try_for_each(|put| self.done(put).map(|_| ()))
+    }
+
+    /// The rules are to be asked about persons.
+    pub(in crate::ingest) fn make_due(&self, persons: &BTreeSet<String>) -> Result<(), Error> {
+        let mut statement = self.done(self.db.prepare("INSERT OR IGNORE INTO due VALUES (?1)"))?;
+        persons.iter().try_for_each(|person| self.done(statement.execute([person])).map(|_| ()))
+    }
+
+    /// The rules were asked about everybody who was due.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn nothing_due(&self) -> Result<(), Error> {
+        self.grow()?;
+        self.done(self.db.execute("DELETE FROM due", [])).map(|_| ())
+    }
+}
+
+/// The table of a row that waits.
+impl Waiting {
+    pub(in crate::ingest) fn of_table(&self) -> Option<Table> {
+        Table::named(&self.table)
+    }
+}
