@@ -38,7 +38,7 @@
 //! ## Floors
 //! Imports point down; modules of one floor do not see each other; a test holds it.
 //! 9 `cli` · 8 `serve` · 7 `operations` · 6 `store` · 5 `report`, `messages`, `cases` · 4 `findings` · 3 `engine` · 2 `ingest`, `rules` ·
-//! 1 `model` · 0 `clock`, `span`, `progress`, `aside`, `sql`.
+//! 1 `model` · 0 `clock`, `span`, `progress`, `aside`, `points`, `sql`.
 //!
 //! ## What is absent
 //! - No code for one rule: a rule that cannot be said in its file means that the language lacks a word.
