@@ -262,20 +262,19 @@ fn of_unit(dataset: &Dataset, unit: &Unit, mode: Mode, most: usize) -> Fallible<
             break;
         }
         let (Some(id), Some(person)) = (visits.text(*row, "mdtrt_id"), visits.text(*row, "psn_no")) else { continue };
-        let mut own = of_encounter(&id);
+        let own = of_encounter(&id);
         if own.is_empty() || !persons.insert(person) {
             continue;
         }
         // No item twice a day.
         let mut codes = BTreeSet::new();
-        let mut all = own.drain(..).chain(others.iter().cloned());
+        let mut all = own.into_iter().chain(others.iter().cloned());
         let mut lines: Vec<Row> = Vec::new();
         while let (true, Some(line)) = (lines.len() < mode.items(), all.next()) {
             if codes.insert(text(&line, "hilist_code").to_owned()) {
                 lines.push(if mode == Mode::Stay { one_of(line) } else { line });
             }
         }
-        drop(all);
         let said = diagnoses_by.get(&id).into_iter().flatten().map(|row| diagnoses.row(*row));
         claims.push(Claim { visit: visits.row(*row), diagnoses: said.collect(), lines });
     }
