@@ -235,7 +235,9 @@ impl Place {
 
     /// A night, at two o'clock.
     fn night(&self, number: usize) -> Done {
-        let now = move || format!("{}T02:00:00", day::text(day::parse("2026-03-02").unwrap() + number as i32));
+        let now = move || {
+            format!("{}T02:00:00", day::text(day::parse("2026-03-02").unwrap() + i32::try_from(number).unwrap()))
+        };
         let asking = Asking { owner: "here/1", now: &now, seconds: i64::MAX };
         night(&self.options(), self.store.as_ref(), asking, &Silent).unwrap_or_else(|e| panic!("night {number}: {e}"))
     }
@@ -634,7 +636,7 @@ fn copied(from: &Path, to: &Path) {
         let entry = entry.unwrap();
         let place = to.join(entry.file_name());
         if entry.path().is_dir() {
-            copied(&entry.path(), &place)
+            copied(&entry.path(), &place);
         } else {
             let _ = fs::copy(entry.path(), place).unwrap();
         }

@@ -64,12 +64,11 @@ impl Place {
 
     /// Changes what is kept behind the store's back.
     fn tamper(&self, sql: &str) {
-        match &self.database {
-            Some(_) => ask(&self.url, sql),
-            None => {
-                let file = rusqlite::Connection::open(self.url.strip_prefix("sqlite:").unwrap()).unwrap();
-                file.execute_batch(sql).unwrap();
-            }
+        if self.database.is_some() {
+            ask(&self.url, sql);
+        } else {
+            let file = rusqlite::Connection::open(self.url.strip_prefix("sqlite:").unwrap()).unwrap();
+            file.execute_batch(sql).unwrap();
         }
     }
 }
@@ -134,7 +133,7 @@ fn finding(id: u32, rule: &str, person: &str, amount: &str) -> Found {
         rule_name: format!("name-of-{}", rule.to_lowercase()),
         rule_title: format!("{rule} 的名称"),
         rule_hash: "h1".to_owned(),
-        result: if id % 2 == 0 { "明确违规" } else { "可疑" }.to_owned(),
+        result: if id.is_multiple_of(2) { "明确违规" } else { "可疑" }.to_owned(),
         severity: ["high", "medium", "low"][id as usize % 3].to_owned(),
         unit: "line".to_owned(),
         key: format!(r#"{{"psn_no":"{person}","day":"2026-03-11"}}"#),
@@ -558,6 +557,7 @@ fn many() -> Vec<Found> {
 /// Whether a filter is to let a finding pass.
 type Fits<'a> = Box<dyn Fn(&Found) -> bool + 'a>;
 
+#[expect(clippy::too_many_lines, reason = "one filter after another")]
 fn lists_and_sums_are_those_of_the_findings(place: &Place) {
     let store = place.open();
     let found = many();
