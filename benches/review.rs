@@ -169,7 +169,9 @@ fn digest(claims: &[Pending], review: &dyn Fn(&Pending) -> Fallible<Review>) -> 
         let said = review(claim)?;
         for finding in &said.findings {
             let told = [&finding.finding_id, &finding.message, &finding.evidence, &finding.amount.to_string()];
-            told.iter().for_each(|text| hash.update(text.as_bytes()));
+            for text in told {
+                hash.update(text.as_bytes());
+            }
             *rules.entry(finding.rule_code.clone()).or_default() += 1;
         }
         hash.update(format!("{:?}{:?}{:?}", said.claims, said.lines, said.not_evaluated).as_bytes());
@@ -222,7 +224,7 @@ fn claims(history: &OfDataset, args: &Args) -> Fallible<Vec<Pending>> {
 /// The encounter once more, after all that the person has had.
 fn claim(whole: &Tables, encounter: &str, number: usize, lines: usize) -> Fallible<Option<Pending>> {
     let times = |batch: &RecordBatch, name: &str| -> Vec<i64> {
-        let column = batch.column_by_name(name).map(|c| c.as_primitive::<TimestampMicrosecondType>());
+        let column = batch.column_by_name(name).map(AsArray::as_primitive::<TimestampMicrosecondType>);
         column.into_iter().flat_map(|column| column.iter().flatten()).collect()
     };
     let mut tables = Tables::new();
