@@ -202,7 +202,7 @@ fn numbers(files: &Files) -> Result<BTreeMap<String, Parameter>, Vec<Diagnostic>
         let Some(name) = path.strip_prefix(FOLDER).and_then(|file| file.strip_suffix(".toml")) else { continue };
         let file = files.called(path);
         if !NUMBERS.contains(&name) {
-            let help = nearest(name, NUMBERS.into_iter()).map_or_else(
+            let help = nearest(name, NUMBERS).map_or_else(
                 || format!("numbers are {}", NUMBERS.join(", ")),
                 |near| format!("did you mean `{near}`?"),
             );

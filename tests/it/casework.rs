@@ -31,11 +31,11 @@ impl Office {
             let text = format!("day,kind,name,source\n{year}-01-01,off,元旦,虚构\n");
             std::fs::write(calendar.join(format!("{year}.csv")), text).unwrap();
         }
-        office.scanned("s1", "2026-03-01T02:00:00", &office.findings());
+        office.scanned("s1", "2026-03-01T02:00:00", &Office::findings());
         office
     }
 
-    fn findings(&self) -> Vec<Finding> {
+    fn findings() -> Vec<Finding> {
         vec![
             finding("f1", "BIL103", "可疑", "1000.00"),
             finding("f2", "BIL103", "可疑", "30.00"),
@@ -288,7 +288,7 @@ fn what_a_scan_finds_again_stands_beside_the_decision() {
     office.does(&[&["assign", "f2", "--to", "甲"][..], &by].concat());
     let dismissed = ["decide", "f2", "--as", "dismiss", "--code", "outside_examination", "--reason", "外送检验"];
     office.does(&[&dismissed[..], &by].concat());
-    let mut findings = office.findings();
+    let mut findings = Office::findings();
     findings.remove(0);
     office.scanned("s2", "2026-03-03T02:00:00", &findings);
     let told = office.show("f2");
