@@ -103,8 +103,9 @@ impl Past {
         if !self.has("shared")? {
             return Ok(None);
         }
-        let sql = "SELECT shared.code, psn_no FROM shared JOIN trace ON trace.code = shared.code \
-                   JOIN person ON person.id = trace.person ORDER BY shared.code, trace.person";
+        // In this order: the codes are few, and all that are held are many.
+        let sql = "SELECT shared.code, psn_no FROM shared CROSS JOIN trace ON trace.code = shared.code \
+                   CROSS JOIN person ON person.id = trace.person ORDER BY shared.code, trace.person";
         self.reading(|db| {
             let mut statement = self.told(db.prepare(sql))?;
             let mut rows = self.told(statement.query([]))?;
