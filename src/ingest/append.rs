@@ -43,7 +43,7 @@ use super::dataset::{self, Dataset, MARK, Manifest, TableSummary, Tally, bucket_
 use super::intake::{self, Intake, Ledger};
 use super::mapping::Mapping;
 use super::packed::{Packer, texts};
-use super::past::{Key, Past, Waiting, everything, persons_of};
+use super::past::{Past, Waiting, everything, persons_of};
 use super::sources::{self, Source, Sources};
 use super::{Days, Error, Input, Job, Options, Unit, bytes_of, columns_of, ingest, portions, spill};
 use crate::aside::Aside;
@@ -106,6 +106,8 @@ pub fn append(
         source.label = format!("{delivery}/{}", source.label);
     }
     let (buckets, threads) = portions(bytes_of(&sources.sources) * HISTORY, options);
+    // Each thread has its share of a small delivery too.
+    let buckets = options.buckets.unwrap_or(buckets.max(threads * 2));
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
@@ -286,12 +288,7 @@ impl<'a> Growing<'a> {
             self.whose.look(&self.job.keys.read(bucket)?);
         }
         self.known.clone_from(&self.whose.persons);
-        for encounter in &self.whose.encounters {
-            self.known.extend(self.past.person_of(Key::Encounter(encounter))?);
-        }
-        for settlement in &self.whose.settlements {
-            self.known.extend(self.past.person_of(Key::Settlement(settlement))?);
-        }
+        self.known.extend(self.past.owners(&self.whose.encounters, &self.whose.settlements)?);
         // Lines that came before their encounter: perhaps it is another's.
         self.known.extend(self.past.charged_in(&self.whose.begun)?);
         Ok(())

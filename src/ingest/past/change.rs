@@ -12,8 +12,9 @@ use arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::dataset::bucket_schema;
+use super::grown::there_is;
 use super::payload::{Own, Rows};
-use super::{Error, Ids, Packed, Past, opened};
+use super::{Error, Ids, Packed, Past, Value, opened};
 use crate::model::Table;
 
 /// Persons that wait to be written together.
@@ -116,6 +117,9 @@ impl<'p> Change<'p> {
             forget.push(self.done(self.db.prepare(&sql))?);
             keep.push(self.done(self.db.prepare(&format!("INSERT OR REPLACE INTO {table} VALUES (?1, ?2)")))?);
         }
+        let sql = "INSERT OR IGNORE INTO shared SELECT ?1 WHERE EXISTS (SELECT 1 FROM trace WHERE code = ?1 AND person <> ?2)";
+        let kept = self.done(there_is(&self.db, "shared"))?;
+        let mut shared = if kept { Some(self.done(self.db.prepare(sql))?) } else { None };
         for packed in waiting {
             let psn_no = &packed.psn_no;
             let before = self.done(
@@ -139,6 +143,9 @@ impl<'p> Change<'p> {
                 }
                 for come in new.difference(old) {
                     self.done(keep[table].execute(params![come, id]))?;
+                    if let Some(shared) = shared.as_mut().filter(|_| matches!(come, Value::Number(_))) {
+                        self.done(shared.execute(params![come, id]))?;
+                    }
                 }
             }
         }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Change, Error, Past};
 use crate::model::Table;
@@ -18,6 +18,12 @@ CREATE INDEX IF NOT EXISTS waiting_for ON waiting(mdtrt_id);
 CREATE TABLE IF NOT EXISTS grown(psn_no TEXT PRIMARY KEY, fee_lines INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS charged(mdtrt_id TEXT NOT NULL, psn_no TEXT NOT NULL, PRIMARY KEY(mdtrt_id, psn_no)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS due(psn_no TEXT PRIMARY KEY) WITHOUT ROWID;
+";
+
+/// Trace codes that several persons hold, or once held: few, so that who shares one with whom is told without reading rows.
+const SHARED: &str = "
+CREATE TABLE shared(code INTEGER PRIMARY KEY);
+INSERT INTO shared SELECT code FROM trace GROUP BY code HAVING count(*) > 1;
 ";
 
 /// A row that is set aside because of its encounter, in a form that outlives this version of the program.
@@ -68,6 +74,54 @@ impl Past {
         })?;
         waiting.sort_by_key(|row: &Waiting| row.id);
         Ok(waiting)
+    }
+
+    /// Whose these encounters and settlements are.
+    pub(in crate::ingest) fn owners(
+        &self,
+        encounters: &BTreeSet<String>,
+        settlements: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, Error> {
+        let mut persons = BTreeSet::new();
+        self.reading(|db| {
+            for (table, id, ids) in [("encounter", "mdtrt_id", encounters), ("settlement", "setl_id", settlements)] {
+                let sql =
+                    format!("SELECT psn_no FROM {table} JOIN person ON person.id = {table}.person WHERE {id} = ?1");
+                let mut statement = self.told(db.prepare(&sql))?;
+                for id in ids {
+                    let owner = statement.query_row([id], |row| row.get::<_, String>(0)).optional();
+                    persons.extend(self.told(owner)?);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(persons)
+    }
+
+    /// Who holds each of the trace codes that several persons hold; nothing where nobody keeps account of these codes.
+    pub(super) fn holders(&self) -> Result<Option<Vec<Vec<String>>>, Error> {
+        if !self.has("shared")? {
+            return Ok(None);
+        }
+        // In this order: the codes are few, and all that are held are many.
+        let sql = "SELECT shared.code, psn_no FROM shared CROSS JOIN trace ON trace.code = shared.code \
+                   CROSS JOIN person ON person.id = trace.person ORDER BY shared.code, trace.person";
+        self.reading(|db| {
+            let mut statement = self.told(db.prepare(sql))?;
+            let mut rows = self.told(statement.query([]))?;
+            let mut holders: Vec<Vec<String>> = Vec::new();
+            let mut last = None;
+            while let Some(row) = self.told(rows.next())? {
+                let code: i64 = self.told(row.get(0))?;
+                if last.replace(code) != Some(code) {
+                    holders.push(Vec::new());
+                }
+                if let Some(of_code) = holders.last_mut() {
+                    of_code.push(self.told(row.get(1))?);
+                }
+            }
+            Ok(Some(holders))
+        })
     }
 
     /// Persons who were charged in these encounters when nobody knew them.
@@ -122,15 +176,49 @@ impl Past {
     }
 
     fn has_grown(&self) -> Result<bool, Error> {
-        let sql = "SELECT count(*) FROM sqlite_master WHERE name = 'grown'";
-        self.reading(|db| self.told(db.query_row(sql, [], |row| row.get::<_, i64>(0)))).map(|tables| tables > 0)
+        self.has("grown")
     }
+
+    fn has(&self, table: &str) -> Result<bool, Error> {
+        self.reading(|db| self.told(there_is(db, table)))
+    }
+}
+
+/// Whether the file has a table.
+pub(super) fn there_is(db: &Connection, table: &str) -> rusqlite::Result<bool> {
+    db.query_row("SELECT count(*) FROM sqlite_master WHERE name = ?1", [table], |row| Ok(row.get::<_, i64>(0)? > 0))
+}
+
+/// These persons, and everybody who is linked to them by lists in which they stand together.
+pub(super) fn linked(persons: &BTreeSet<String>, lists: &[Vec<String>]) -> BTreeSet<String> {
+    let mut of_person: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (number, list) in lists.iter().enumerate() {
+        for person in list {
+            of_person.entry(person).or_default().push(number);
+        }
+    }
+    let mut all = persons.clone();
+    let mut open: Vec<&str> = persons.iter().map(String::as_str).collect();
+    let mut seen = vec![false; lists.len()];
+    while let Some(person) = open.pop() {
+        for &list in of_person.get(person).into_iter().flatten() {
+            if !std::mem::replace(&mut seen[list], true) {
+                for other in lists[list].iter().filter(|other| !persons.contains(*other)) {
+                    if all.insert(other.clone()) {
+                        open.push(other);
+                    }
+                }
+            }
+        }
+    }
+    all
 }
 
 impl Change<'_> {
     /// Makes room for what the methods below keep.
     pub(in crate::ingest) fn grow(&self) -> Result<(), Error> {
-        self.done(self.db.execute_batch(TABLES))
+        self.done(self.db.execute_batch(TABLES))?;
+        if self.done(there_is(&self.db, "shared"))? { Ok(()) } else { self.done(self.db.execute_batch(SHARED)) }
     }
 
     /// Lets rows wait.

@@ -201,6 +201,9 @@ impl Past {
     /// # Errors
     /// The file cannot be read or is damaged.
     pub fn sharing(&self, persons: &BTreeSet<String>) -> Result<BTreeSet<String>, Error> {
+        if let Some(holders) = self.holders()? {
+            return Ok(grown::linked(persons, &holders));
+        }
         let mut all = persons.clone();
         let mut waiting: Vec<String> = persons.iter().cloned().collect();
         let mut asked: HashSet<i64> = HashSet::new();
