@@ -7,10 +7,11 @@
 //! To add a name: a line in [`wire`]. A platform name and its aliases are known from the model.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use arrow::array::RecordBatch;
+use hashbrown::HashMap;
 use rust_decimal::Decimal;
 
 use super::json::Node;
@@ -112,11 +113,6 @@ static NAMES: LazyLock<Vec<Names>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Whether a table has a column of this name, in any vocabulary.
-pub(super) fn knows(table: Table, name: &str) -> bool {
-    NAMES[table as usize].contains_key(name)
-}
-
 /// What could not be read, and why: each with its place.
 #[derive(Default)]
 pub(super) struct Notes {
@@ -152,6 +148,8 @@ struct Given<'n> {
 pub(super) struct Row<'n> {
     table: Table,
     cells: Vec<Option<Given<'n>>>,
+    /// Fields that the table has no column for, in any vocabulary.
+    strange: Vec<&'n str>,
     /// Where it stands in the message.
     place: String,
 }
@@ -161,11 +159,14 @@ impl<'n> Row<'n> {
     pub(super) fn read(table: Table, object: &'n Node<'_>, place: String, notes: &mut Notes) -> Row<'n> {
         let mut cells: Vec<Option<Given<'n>>> = Vec::new();
         cells.resize_with(table.columns().len(), || None);
-        let mut row = Row { table, cells, place };
+        let mut row = Row { table, cells, strange: Vec::new(), place };
         let Node::Object(fields) = object else { return row };
         let names = &NAMES[table as usize];
         for (field, node) in fields {
-            let Some(&(position, rank)) = names.get(field.as_ref()) else { continue };
+            let Some(&(position, rank)) = names.get(field.as_ref()) else {
+                row.strange.push(field);
+                continue;
+            };
             if node.is_nothing() || row.cells[position].as_ref().is_some_and(|known| known.rank < rank) {
                 continue;
             }
@@ -181,6 +182,11 @@ impl<'n> Row<'n> {
     /// Whose row it is.
     pub(super) fn table(&self) -> Table {
         self.table
+    }
+
+    /// Fields that were passed over.
+    pub(super) fn strange(&self) -> &[&'n str] {
+        &self.strange
     }
 
     /// Every column that was given something.
@@ -203,12 +209,12 @@ impl<'n> Row<'n> {
     }
 
     /// Gives a column a value where it has none, and the table has the column.
-    pub(super) fn inherit(&mut self, column: &'static str, text: Option<&str>) {
+    pub(super) fn inherit(&mut self, column: &'static str, text: Option<impl Into<Cow<'n, str>>>) {
         if let Some(text) = text
             && let Some(position) = self.table.position(column)
             && self.cells[position].is_none()
         {
-            let text = Cow::Owned(text.to_owned());
+            let text = text.into();
             self.cells[position] = Some(Given { text, field: Cow::Borrowed(column), rank: 0 });
         }
     }

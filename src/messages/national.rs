@@ -301,11 +301,11 @@ impl Reading<'_> {
         let current = patient.current.as_deref();
         row.inherit("mdtrt_id", current);
         let own = |name: &str| patient.node.text(name);
-        row.inherit("psn_no", own("patn_id").or_else(|| own("psn_no")).as_deref());
-        row.inherit("gend", own("gend").as_deref());
+        row.inherit("psn_no", own("patn_id").or_else(|| own("psn_no")));
+        row.inherit("gend", own("gend"));
         row.inherit("brdy", patient.birth.as_deref());
-        row.inherit("fixmedins_code", self.asked.fixmedins_code.clone().as_deref());
-        row.inherit("insu_admdvs", self.region_of(patient.node).as_deref());
+        row.inherit("fixmedins_code", self.asked.fixmedins_code.clone());
+        row.inherit("insu_admdvs", self.region_of(patient.node));
         if row.get("insu_admdvs").is_some_and(nowhere) {
             row.clear("insu_admdvs");
         }

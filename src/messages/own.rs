@@ -18,7 +18,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fields::{Notes, Row, Tables, knows};
+use super::fields::{Notes, Row, Tables};
 use super::json::{self, Node};
 use super::{Form, Limits, Refused, ReviewAsked, Stage, Visit, Why};
 use crate::model::Table;
@@ -267,11 +267,11 @@ impl Walk<'_> {
     }
 
     fn row(&mut self, table: Table, item: &Node<'_>, at: String, shared: &Shared, take: &mut Take<'_>) {
-        let Node::Object(fields) = item else { return };
-        let strange = fields.iter().map(|(name, _)| name.as_ref()).filter(|name| !knows(table, name));
-        let known: Vec<&str> = table.columns().iter().map(|c| c.name).chain(["table"]).collect();
-        self.unknown(strange, &known, &format!("{at}."));
         let mut row = Row::read(table, item, at, &mut self.notes);
+        if !row.strange().is_empty() {
+            let known: Vec<&str> = table.columns().iter().map(|c| c.name).chain(["table"]).collect();
+            self.unknown(row.strange().iter().copied(), &known, &format!("{}.", row.place()));
+        }
         let another = |row: &Row<'_>, column: &str| {
             let of_claim = shared.get(column).map(String::as_str);
             row.get(column).is_some_and(|own| of_claim.is_some_and(|of_claim| of_claim != own))

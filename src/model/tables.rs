@@ -9,6 +9,7 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use hashbrown::HashMap;
 
 /// What a column holds, and so how its text is read and in which Arrow type it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,7 +176,11 @@ impl Table {
     /// Position of a column in [`Table::columns`].
     #[must_use]
     pub fn position(self, column: &str) -> Option<usize> {
-        self.columns().iter().position(|c| c.name == column)
+        static POSITIONS: LazyLock<Vec<HashMap<&str, usize>>> = LazyLock::new(|| {
+            let of = |table: Table| table.columns().iter().enumerate().map(|(at, c)| (c.name, at)).collect();
+            Table::ALL.into_iter().map(of).collect()
+        });
+        POSITIONS[self as usize].get(column).copied()
     }
 
     /// The Arrow schema: every column of the table, all nullable, in the order of [`Table::columns`].

@@ -153,7 +153,7 @@ impl Past {
         let wishes = self.wishes(wanted)?;
         let mut parts: Vec<Vec<RecordBatch>> = wishes.iter().map(|_| Vec::new()).collect();
         self.reading(|db| {
-            let mut statement = self.told(db.prepare("SELECT payload FROM person WHERE psn_no = ?1"))?;
+            let mut statement = self.told(db.prepare_cached("SELECT payload FROM person WHERE psn_no = ?1"))?;
             for person in persons {
                 let mut found = self.told(statement.query([person]))?;
                 let Some(row) = self.told(found.next())? else { continue };
@@ -193,7 +193,10 @@ impl Past {
                 ("SELECT psn_no FROM settlement JOIN person ON person.id = settlement.person WHERE setl_id = ?1", id)
             }
         };
-        self.reading(|db| self.told(db.query_row(sql, [id], |row| row.get(0)).optional()))
+        self.reading(|db| {
+            let mut statement = self.told(db.prepare_cached(sql))?;
+            self.told(statement.query_row([id], |row| row.get(0)).optional())
+        })
     }
 
     /// These persons and all who hold a drug trace code that one of them holds, and who hold one with those, and so on.
@@ -208,9 +211,9 @@ impl Past {
         let mut waiting: Vec<String> = persons.iter().cloned().collect();
         let mut asked: HashSet<i64> = HashSet::new();
         self.reading(|db| {
-            let mut own = self.told(db.prepare("SELECT payload FROM person WHERE psn_no = ?1"))?;
+            let mut own = self.told(db.prepare_cached("SELECT payload FROM person WHERE psn_no = ?1"))?;
             let mut others = self.told(
-                db.prepare("SELECT psn_no FROM trace JOIN person ON person.id = trace.person WHERE trace.code = ?1"),
+                db.prepare_cached("SELECT psn_no FROM trace JOIN person ON person.id = trace.person WHERE trace.code = ?1"),
             )?;
             while let Some(person) = waiting.pop() {
                 let mut found = self.told(own.query([&person]))?;
