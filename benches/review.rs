@@ -57,6 +57,9 @@ struct Args {
     reviews: usize,
     #[arg(long, default_value_t = 1)]
     threads: usize,
+    /// Threads that may work on one review at once
+    #[arg(long, default_value_t = 1)]
+    hands: usize,
     /// Folder of knowledge tables
     #[arg(long)]
     knowledge: Option<PathBuf>,
@@ -110,7 +113,8 @@ fn main() -> Fallible<()> {
     }
     let history = Timed { inner: history, reads: Mutex::default() };
     let review = |claim: &Pending| -> Fallible<Review> {
-        reviewer.review(&claim.tables, &history, &Ask::of(Stage::During, claim.day)).map_err(|e| e.to_string().into())
+        let ask = Ask { hands: args.hands, ..Ask::of(Stage::During, claim.day) };
+        reviewer.review(&claim.tables, &history, &ask).map_err(|e| e.to_string().into())
     };
     let digest = digest(&claims, &review)?;
     history.reads.lock().map_err(|e| e.to_string())?.clear();

@@ -796,9 +796,9 @@ impl TableBuilder {
     ///
     /// # Errors
     /// Every bad cell of the row, required columns without a value among them; then nothing is appended.
-    pub fn push(&mut self, cells: &[(usize, &str)]) -> Result<(), Vec<BadCell>> {
+    pub fn push<'c>(&mut self, cells: impl IntoIterator<Item = (usize, &'c str)>) -> Result<(), Vec<BadCell>> {
         let mut values = empty_row();
-        read_row(self.table, cells.iter().copied(), &mut values)?;
+        read_row(self.table, cells, &mut values)?;
         for (column, value) in self.columns.iter_mut().zip(&values) {
             column.push(value);
         }

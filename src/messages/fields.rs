@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::LazyLock;
 
 use arrow::array::RecordBatch;
@@ -139,44 +140,99 @@ impl Notes {
 
 /// What a column was given, and the field that gave it.
 struct Given<'n> {
+    position: usize,
     text: Cow<'n, str>,
-    field: Cow<'n, str>,
+    field: &'n str,
     rank: usize,
+}
+
+/// Where a row stands in a message; written only when somebody is told.
+pub(super) struct Place<'n> {
+    list: Cow<'n, str>,
+    number: Option<usize>,
+}
+
+impl<'n> Place<'n> {
+    /// A place in a list.
+    pub(super) fn numbered(list: &'n str, number: usize) -> Place<'n> {
+        Place { list: Cow::Borrowed(list), number: Some(number) }
+    }
+}
+
+impl<'n> From<&'n str> for Place<'n> {
+    fn from(place: &'n str) -> Place<'n> {
+        Place { list: Cow::Borrowed(place), number: None }
+    }
+}
+
+impl From<String> for Place<'_> {
+    fn from(place: String) -> Self {
+        Place { list: Cow::Owned(place), number: None }
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.number {
+            Some(number) => write!(f, "{}[{number}]", self.list),
+            None => f.write_str(&self.list),
+        }
+    }
 }
 
 /// A row of a table as texts.
 pub(super) struct Row<'n> {
     table: Table,
-    cells: Vec<Option<Given<'n>>>,
+    /// Of the columns that were given something, in no order.
+    cells: Vec<Given<'n>>,
     /// Fields that the table has no column for, in any vocabulary.
     strange: Vec<&'n str>,
-    /// Where it stands in the message.
-    place: String,
+    place: Place<'n>,
 }
 
 impl<'n> Row<'n> {
     /// The fields of an object that the table has columns for; the others are passed over.
-    pub(super) fn read(table: Table, object: &'n Node<'_>, place: String, notes: &mut Notes) -> Row<'n> {
-        let mut cells: Vec<Option<Given<'n>>> = Vec::new();
-        cells.resize_with(table.columns().len(), || None);
-        let mut row = Row { table, cells, strange: Vec::new(), place };
+    pub(super) fn read(
+        table: Table,
+        object: &'n Node<'_>,
+        place: impl Into<Place<'n>>,
+        notes: &mut Notes,
+    ) -> Row<'n> {
+        let mut row = Row { table, cells: Vec::new(), strange: Vec::new(), place: place.into() };
         let Node::Object(fields) = object else { return row };
+        // What a claim shares comes besides.
+        row.cells.reserve(fields.len() + 10);
         let names = &NAMES[table as usize];
         for (field, node) in fields {
             let Some(&(position, rank)) = names.get(field.as_ref()) else {
                 row.strange.push(field);
                 continue;
             };
-            if node.is_nothing() || row.cells[position].as_ref().is_some_and(|known| known.rank < rank) {
+            if node.is_nothing() || row.at(position).is_some_and(|known| known.rank < rank) {
                 continue;
             }
-            let column = &table.columns()[position];
-            match text_of(column, node) {
-                Ok(text) => row.cells[position] = Some(Given { text, field: Cow::Borrowed(field.as_ref()), rank }),
+            match text_of(&table.columns()[position], node) {
+                Ok(text) => row.give(Given { position, text, field, rank }),
                 Err(why) => notes.add(|| format!("{}.{field}：{why}", row.place)),
             }
         }
         row
+    }
+
+    fn at(&self, position: usize) -> Option<&Given<'n>> {
+        self.cells.iter().find(|given| given.position == position)
+    }
+
+    fn give(&mut self, given: Given<'n>) {
+        match self.cells.iter_mut().find(|known| known.position == given.position) {
+            Some(known) => *known = given,
+            None => self.cells.push(given),
+        }
+    }
+
+    fn take(&mut self, position: usize) -> Option<Given<'n>> {
+        let at = self.cells.iter().position(|given| given.position == position)?;
+        Some(self.cells.swap_remove(at))
     }
 
     /// Whose row it is.
@@ -189,22 +245,22 @@ impl<'n> Row<'n> {
         &self.strange
     }
 
-    /// Every column that was given something.
-    pub(super) fn into_cells(self) -> Vec<(&'static str, String)> {
-        let columns = self.table.columns().iter();
-        columns.zip(self.cells).filter_map(|(c, given)| Some((c.name, given?.text.into_owned()))).collect()
+    /// Every column that was given something, in the order of the table.
+    pub(super) fn into_cells(mut self) -> Vec<(&'static str, String)> {
+        self.cells.sort_by_key(|given| given.position);
+        let columns = self.table.columns();
+        self.cells.into_iter().map(|given| (columns[given.position].name, given.text.into_owned())).collect()
     }
 
     /// What a column was given.
     pub(super) fn get(&self, column: &str) -> Option<&str> {
-        let position = self.table.position(column)?;
-        self.cells[position].as_ref().map(|given| given.text.as_ref())
+        self.at(self.table.position(column)?).map(|given| given.text.as_ref())
     }
 
     /// Gives a column a value, whatever it had.
     pub(super) fn set(&mut self, column: &'static str, text: impl Into<Cow<'n, str>>) {
         if let Some(position) = self.table.position(column) {
-            self.cells[position] = Some(Given { text: text.into(), field: Cow::Borrowed(column), rank: 0 });
+            self.give(Given { position, text: text.into(), field: column, rank: 0 });
         }
     }
 
@@ -212,17 +268,16 @@ impl<'n> Row<'n> {
     pub(super) fn inherit(&mut self, column: &'static str, text: Option<impl Into<Cow<'n, str>>>) {
         if let Some(text) = text
             && let Some(position) = self.table.position(column)
-            && self.cells[position].is_none()
+            && self.at(position).is_none()
         {
-            let text = text.into();
-            self.cells[position] = Some(Given { text, field: Cow::Borrowed(column), rank: 0 });
+            self.cells.push(Given { position, text: text.into(), field: column, rank: 0 });
         }
     }
 
     /// Takes a column's value away.
     pub(super) fn clear(&mut self, column: &str) {
         if let Some(position) = self.table.position(column) {
-            self.cells[position] = None;
+            self.take(position);
         }
     }
 
@@ -235,21 +290,16 @@ impl<'n> Row<'n> {
     }
 
     /// The place of the row, for a note about it.
-    pub(super) fn place(&self) -> &str {
+    pub(super) fn place(&self) -> &Place<'n> {
         &self.place
     }
 
     /// Appends the row. Cells that cannot be read are left empty and noted; without a required one the row stays out.
-    pub(super) fn push(mut self, into: &mut Tables, notes: &mut Notes) -> bool {
+    pub(super) fn push(&mut self, into: &mut Tables, notes: &mut Notes) -> bool {
         let builder = into.builder(self.table);
         loop {
-            let cells: Vec<(usize, &str)> = self
-                .cells
-                .iter()
-                .enumerate()
-                .filter_map(|(position, given)| Some((position, given.as_ref()?.text.as_ref())))
-                .collect();
-            let Err(bad) = builder.push(&cells) else { return true };
+            let cells = self.cells.iter().map(|given| (given.position, given.text.as_ref()));
+            let Err(bad) = builder.push(cells) else { return true };
             let stays = self.note(&bad, notes);
             if !stays {
                 return false;
@@ -264,8 +314,9 @@ impl<'n> Row<'n> {
             let Some(position) = self.table.position(cell.column) else { continue };
             let column = &self.table.columns()[position];
             stays &= !column.required;
+            let given = self.take(position);
             let place = &self.place;
-            match self.cells[position].take() {
+            match given {
                 Some(given) if column.required => {
                     notes.add(|| format!("{place} 没有读入：`{}` {}", given.field, wanted(column.kind)));
                 }

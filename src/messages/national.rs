@@ -316,7 +316,7 @@ impl Reading<'_> {
             return Ok(());
         };
         let (psn_no, facility) = (row.get("psn_no").map(str::to_owned), row.get("fixmedins_code").map(str::to_owned));
-        let (med_type, at) = (row.get("med_type").map(str::to_owned), row.place().to_owned());
+        let (med_type, at) = (row.get("med_type").map(str::to_owned), row.place().to_string());
         if self.asked.visits.contains_key(&mdtrt_id) {
             self.notes.add(|| format!("{at} 没有读入：`mdtrt_id` 与前面的就诊相同"));
             return Ok(());
@@ -370,7 +370,7 @@ impl Reading<'_> {
         }
     }
 
-    fn push(&mut self, row: Row<'_>, pending: bool) -> bool {
+    fn push(&mut self, mut row: Row<'_>, pending: bool) -> bool {
         let into = if pending { &mut self.pending } else { &mut self.context };
         row.push(into, &mut self.notes)
     }

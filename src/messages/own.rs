@@ -18,7 +18,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fields::{Notes, Row, Tables};
+use super::fields::{Notes, Place, Row, Tables};
 use super::json::{self, Node};
 use super::{Form, Limits, Refused, ReviewAsked, Stage, Visit, Why};
 use crate::model::Table;
@@ -186,7 +186,7 @@ impl Walk<'_> {
                 let said = "`table` 不是这里的表：写 `setl_d`、`mdtrt_d`、`fee_list_d` 这样的表名";
                 return Err(Refused::new(Why::Unreadable, said));
             };
-            self.row(table, parsed, table.name().to_owned(), &Shared::new(), take);
+            self.row(table, parsed, table.name().into(), &Shared::new(), take);
             return Ok(());
         }
         let parts = PARTS.map(|(part, _)| part);
@@ -219,7 +219,7 @@ impl Walk<'_> {
                     self.unknown(names.filter(|name| table_of(name).is_none()), &parts, &place);
                     self.claim(claim, &place, take)?;
                 }
-                _ => self.no_object(&format!("claims[{number}]"))?,
+                _ => self.no_object(&Place::numbered("claims", number))?,
             }
         }
         Ok(())
@@ -230,9 +230,10 @@ impl Walk<'_> {
         for (_, table) in PARTS {
             for (part, rows) in parts_of(claim, table) {
                 self.within(part, table, rows.len())?;
+                let list = format!("{place}{part}");
                 for (number, item) in rows.iter().enumerate() {
-                    let at =
-                        if rows.len() == 1 { format!("{place}{part}") } else { format!("{place}{part}[{number}]") };
+                    let only = rows.len() == 1;
+                    let at = if only { Place::from(list.as_str()) } else { Place::numbered(&list, number) };
                     match item {
                         Node::Object(_) => self.row(table, item, at, &shared, take),
                         item if item.is_nothing() => {}
@@ -244,7 +245,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn no_object(&mut self, place: &str) -> Result<(), Refused> {
+    fn no_object(&mut self, place: &Place<'_>) -> Result<(), Refused> {
         if self.strict {
             return Err(Refused::new(Why::Unreadable, format!("`{place}` 应当是一个对象")));
         }
@@ -266,7 +267,7 @@ impl Walk<'_> {
         Err(Refused::new(Why::TooLarge, format!("`{part}` 有 {count} 行，最多 {most} 行，分几次送")))
     }
 
-    fn row(&mut self, table: Table, item: &Node<'_>, at: String, shared: &Shared, take: &mut Take<'_>) {
+    fn row(&mut self, table: Table, item: &Node<'_>, at: Place<'_>, shared: &Shared, take: &mut Take<'_>) {
         let mut row = Row::read(table, item, at, &mut self.notes);
         if !row.strange().is_empty() {
             let known: Vec<&str> = table.columns().iter().map(|c| c.name).chain(["table"]).collect();
@@ -312,10 +313,8 @@ struct Made {
 }
 
 impl Made {
-    fn take(&mut self, row: Row<'_>, notes: &mut Notes) {
+    fn take(&mut self, mut row: Row<'_>, notes: &mut Notes) {
         let table = row.table();
-        let id = |column: &str| row.get(column).map(str::to_owned);
-        let (mdtrt_id, psn_no, facility, sn) = (id("mdtrt_id"), id("psn_no"), id("fixmedins_code"), id("feedetl_sn"));
         let key: Vec<&str> = table.key().iter().filter_map(|column| row.get(column)).collect();
         if !key.is_empty() && key.len() == table.key().len() && !self.seen.insert((table, key.join("\0"))) {
             // Two settlements of one stay both tell of it; a line that is there twice is a mistake.
@@ -327,13 +326,18 @@ impl Made {
         if !row.push(&mut self.tables, notes) {
             return;
         }
-        self.facilities.extend(facility);
-        let Some(mdtrt_id) = mdtrt_id else { return };
-        let visit = self.visits.entry(mdtrt_id).or_default();
-        if let (true, Some(psn_no)) = (visit.psn_no.is_empty(), psn_no) {
-            visit.psn_no = psn_no;
+        if let Some(facility) = row.get("fixmedins_code").filter(|code| !self.facilities.contains(*code)) {
+            self.facilities.insert(facility.to_owned());
         }
-        visit.lines.extend(sn);
+        let Some(mdtrt_id) = row.get("mdtrt_id") else { return };
+        if !self.visits.contains_key(mdtrt_id) {
+            self.visits.insert(mdtrt_id.to_owned(), Visit::default());
+        }
+        let Some(visit) = self.visits.get_mut(mdtrt_id) else { return };
+        if let (true, Some(psn_no)) = (visit.psn_no.is_empty(), row.get("psn_no")) {
+            psn_no.clone_into(&mut visit.psn_no);
+        }
+        visit.lines.extend(row.get("feedetl_sn").map(str::to_owned));
     }
 
     fn finish(self, mut asked: ReviewAsked) -> Result<ReviewAsked, Refused> {

@@ -237,7 +237,7 @@ fn tables(case: &Case) -> Result<Tables, String> {
         for cells in &filled {
             let cells: Vec<(usize, &str)> =
                 cells.iter().filter_map(|(name, value)| table.position(name).map(|at| (at, value.as_str()))).collect();
-            builder.push(&cells).map_err(|bad| {
+            builder.push(cells).map_err(|bad| {
                 format!("{}: {}", table.name(), bad.iter().map(|b| format!("{b:?}")).collect::<Vec<_>>().join("; "))
             })?;
         }

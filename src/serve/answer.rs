@@ -194,6 +194,7 @@ fn review(state: &State, asking: &Asking, rules: &Rules, asked: &ReviewAsked) ->
         until: Some(asking.until),
         rules: chosen.rules,
         region,
+        hands: 1 + state.crew.idle().min(1),
         ..Ask::of(stage_of(asked.stage), last_day(asked).map_or(asking.today, |day| day.min(asking.today)))
     };
     let history = With::new(state.history.as_ref(), &asked.context);

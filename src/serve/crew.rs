@@ -19,6 +19,7 @@ type Work = Box<dyn FnOnce() + Send>;
 
 /// Threads and what waits for them.
 pub(super) struct Crew {
+    size: usize,
     queue: Arc<Queue>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -52,8 +53,8 @@ impl Crew {
             let queue = Arc::clone(&queue);
             std::thread::Builder::new().name(format!("review-{number}")).spawn(move || queue.work())
         };
-        let threads = (0..threads.max(1)).map(start).collect::<std::io::Result<_>>()?;
-        Ok(Crew { queue, threads: Mutex::new(threads) })
+        let threads: Vec<_> = (0..threads.max(1)).map(start).collect::<std::io::Result<_>>()?;
+        Ok(Crew { size: threads.len(), queue, threads: Mutex::new(threads) })
     }
 
     /// Puts work into the queue. The receiver gets its result, or an error where it panicked.
@@ -84,6 +85,12 @@ impl Crew {
     /// Pieces that wait and pieces at work.
     pub(super) fn load(&self) -> (usize, usize) {
         (self.queue.lock().work.len(), self.queue.at_work.load(Ordering::Relaxed))
+    }
+
+    /// Threads that have nothing to do.
+    pub(super) fn idle(&self) -> usize {
+        let (waiting, at_work) = self.load();
+        self.size.saturating_sub(waiting + at_work)
     }
 
     /// Takes no more work, and waits until what there is is done, so long at most. Comes back: whether all is done.
@@ -153,6 +160,7 @@ mod tests {
         while crew.load() != (0, 1) {
             std::thread::yield_now();
         }
+        assert_eq!(crew.idle(), 0);
         let bad = crew.ask(|| -> u8 { panic!("on purpose") }).unwrap();
         let good = crew.ask(|| 7).unwrap();
         assert_eq!(crew.load(), (2, 1));

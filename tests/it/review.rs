@@ -213,6 +213,9 @@ fn a_month_claim_by_claim_finds_what_the_audit_finds() {
             (0..life.order.len()).map(move |number| {
                 let ask = Ask::of(Stage::During, life.order[number].day);
                 let review = reviewer.review(&life.claim(number), &life.past(number, month), &ask).unwrap();
+                let two_at_once = Ask { hands: 2, ..ask };
+                let again = reviewer.review(&life.claim(number), &life.past(number, month), &two_at_once).unwrap();
+                assert_eq!(format!("{again:?}"), format!("{review:?}"), "two threads say what one says");
                 (person.as_str(), number, facts(&review.findings))
             })
         })

@@ -90,13 +90,15 @@ pub struct Ask {
     pub rules: Option<BTreeSet<String>>,
     /// Region of rows that have none, before the reviewer's own.
     pub region: Option<String>,
+    /// Threads that may work on it at once: two are quicker where one would be idle, and dearer where it would not.
+    pub hands: usize,
 }
 
 impl Ask {
     /// All rules of a stage, however long it takes.
     #[must_use]
     pub fn of(stage: Stage, as_of: i32) -> Ask {
-        Ask { stage, as_of, until: None, rules: None, region: None }
+        Ask { stage, as_of, until: None, rules: None, region: None, hands: 1 }
     }
 }
 
@@ -306,39 +308,86 @@ impl Reviewer {
             claims: pending::claims(pending, &claims, &at_issue, &setting).map_err(internal)?,
             ..Part::default()
         };
-        let memory = self.memories.lock().map(|mut kept| kept.pop()).ok().flatten().unwrap_or_default();
-        memory.begin_unit();
-        let of_encounters;
+        let memory = self.remembered();
         let views = Rc::new(Views::new(&claims, &setting, &memory));
         let near = views.with_their_stays(&at_issue.encounters).map_err(internal)?;
         // Most rules see no further than an encounter: they are asked of the few lines of those that are pending.
-        of_encounters = claims.of_encounters(&near).map_err(internal)?;
-        let near_views = of_encounters.as_ref().map(|claims| Rc::new(Views::new(claims, &setting, &memory)));
+        let near_claims = claims.of_encounters(&near).map_err(internal)?;
         let near_scope = Scope { counted: Some(at_issue.encounters.clone()), ..Scope::default() };
         let scope = Scope { wanted: Some(near), ..near_scope.clone() };
-        for (number, plan) in self.asked(ask).filter(|(_, plan)| !plan.across_persons()) {
-            if is_late(ask) {
-                part.not_run.insert(number);
-                continue;
+        let plans: Vec<(usize, &Plan)> = self.asked(ask).filter(|(_, plan)| !plan.across_persons()).collect();
+        let is_near = |number: usize| of_stage.of_encounters[number];
+        let mut found: Vec<(usize, Option<Found>)> = match near_claims {
+            // Both lots have views of their own, so nothing is computed twice.
+            Some(near) if ask.hands > 1 => {
+                let (of_near, of_all): (Vec<_>, Vec<_>) = plans.into_iter().partition(|(number, _)| is_near(*number));
+                let (near_scope, setting) = (&near_scope, &setting);
+                let mut theirs = Vec::new();
+                let mut ours = rayon::in_place_scope(|threads| {
+                    let theirs = &mut theirs;
+                    threads.spawn(move |_| {
+                        let memory = self.remembered();
+                        let views = Rc::new(Views::new(&near, setting, &memory));
+                        theirs.extend(of_near.into_iter().map(|plan| self.one(ask, plan, &views, near_scope)));
+                        drop(views);
+                        self.remember(memory);
+                    });
+                    of_all.into_iter().map(|plan| self.one(ask, plan, &views, &scope)).collect::<Vec<_>>()
+                });
+                ours.append(&mut theirs);
+                ours
             }
-            let (views, scope) = match &near_views {
-                Some(near) if of_stage.of_encounters[number] => (near, &near_scope),
-                _ => (&views, &scope),
-            };
-            part.take(number, tried(plan, &self.library.set, views, scope), &at_issue);
+            near => {
+                let near_views = near.as_ref().map(|near| Rc::new(Views::new(near, &setting, &memory)));
+                let of = |plan: (usize, _)| match &near_views {
+                    Some(views) if is_near(plan.0) => self.one(ask, plan, views, &near_scope),
+                    _ => self.one(ask, plan, &views, &scope),
+                };
+                plans.into_iter().map(of).collect()
+            }
+        };
+        drop(views);
+        self.remember(memory);
+        found.sort_by_key(|(number, _)| *number);
+        for (number, found) in found {
+            match found {
+                Some(found) => part.take(number, found, &at_issue),
+                None => drop(part.not_run.insert(number)),
+            }
         }
-        drop((views, near_views));
         // Who is asked alone cannot share a code that he has not.
         let may_share = !alone || at_issue.has_trace_codes;
         if may_share && self.asked(ask).any(|(_, plan)| plan.across_persons()) {
             let kept = &of_stage.across;
             part.traced = claims.traced(&kept[&Table::FeeDetail], &kept[&Table::Settlement]).map_err(internal)?;
         }
+        part.at_issue = at_issue;
+        Ok(part)
+    }
+
+    /// What a rule says; nothing when its time is over.
+    fn one<'a>(
+        &'a self,
+        ask: &Ask,
+        (number, plan): (usize, &'a Plan),
+        views: &Rc<Views<'a>>,
+        scope: &Scope,
+    ) -> (usize, Option<Found>) {
+        (number, (!is_late(ask)).then(|| tried(plan, &self.library.set, views, scope)))
+    }
+
+    /// What somebody who asks now may remember of codes.
+    fn remembered(&self) -> Memory {
+        let memory = self.memories.lock().map(|mut kept| kept.pop()).ok().flatten().unwrap_or_default();
+        memory.begin_unit();
+        memory
+    }
+
+    /// Keeps a memory for who asks next.
+    fn remember(&self, memory: Memory) {
         if let Ok(mut kept) = self.memories.lock() {
             kept.push(memory);
         }
-        part.at_issue = at_issue;
-        Ok(part)
     }
 
     /// What holds for a whole review.
