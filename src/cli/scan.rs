@@ -87,8 +87,10 @@ pub(super) fn run(args: &ScanArgs, face: &Face) -> Result<Outcome, Error> {
             let merged = &done.merged;
             let counts = [merged.new, merged.changed, merged.seen_again, merged.no_longer_found, merged.unchanged];
             let [new, changed, again, gone, unchanged] = counts.map(|count| count.to_string());
-            let head = ["scan_id", "new", "changed", "seen_again", "no_longer_found", "unchanged"].map(str::to_owned);
-            face.print(&table(&[head, [done.scan_id.clone(), new, changed, again, gone, unchanged]]));
+            let assented = done.assent.findings.to_string();
+            let head = ["scan_id", "new", "changed", "seen_again", "no_longer_found", "unchanged", "assented"];
+            let row = [done.scan_id.clone(), new, changed, again, gone, unchanged, assented];
+            face.print(&table(&[head.map(str::to_owned), row]));
         }
     }
     // What was found is in the store: a timer need not take it for a failure.
@@ -111,7 +113,7 @@ fn json(done: &Done) -> serde_json::Value {
         )
         .collect();
     serde_json::json!({
-        "scan_id": done.scan_id, "resumed": done.resumed, "findings": done.merged, "persons": done.persons,
+        "scan_id": done.scan_id, "resumed": done.resumed, "findings": done.merged, "assent": done.assent, "persons": done.persons,
         "set_aside": aside, "unfinished": done.unfinished, "report": done.report, "untold": done.untold,
     })
 }
@@ -131,12 +133,17 @@ fn text(done: &Done, lang: Lang) -> String {
         (say("再次发现", "seen again"), merged.seen_again),
         (say("不再发现", "no longer found"), merged.no_longer_found),
         (say("未变", "unchanged"), merged.unchanged),
+        (say("逾期视为认可", "silence counted as assent"), done.assent.findings),
     ] {
         text.push_str(&format!("  {name} {count}\n"));
     }
     match done.persons {
         Some(persons) => text.push_str(&format!("  {} {persons}\n", say("涉及参保人", "persons asked about"))),
         None => text.push_str(say("  涉及全部参保人\n", "  everybody was asked about\n")),
+    }
+    for held in &done.assent.held {
+        let name = say("申诉期满、没有办成", "term for an appeal over, not moved on");
+        text.push_str(&format!("{name} {}: {}\n", held.findings, held.why));
     }
     for aside in &done.aside {
         text.push_str(&format!("{} {}: {}\n", say("搁置", "set aside"), aside.file.name, aside.reason));
