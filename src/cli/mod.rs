@@ -329,7 +329,7 @@ impl Face {
 /// Runs the program with its arguments.
 #[must_use]
 pub fn run() -> ExitCode {
-    let matches = match Cli::command().try_get_matches() {
+    let matches = match command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => {
             let code = if error.use_stderr() { 2 } else { 0 };
@@ -388,6 +388,11 @@ pub fn run() -> ExitCode {
             ExitCode::from(if matches!(error, operations::Error::Stopped) { signals::INTERRUPTED } else { 2 })
         }
     }
+}
+
+/// The flags as they are asked for: a scan is a night and wants all of it, a service may do nights.
+fn command() -> clap::Command {
+    Cli::command().mut_subcommand("scan", scan::wants_all).mut_subcommand("serve", serve::wants_schedule)
 }
 
 fn language(asked: Option<Language>) -> Lang {

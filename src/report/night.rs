@@ -598,9 +598,9 @@ fn workbook(night: &Night, to: &Path) -> Result<(), XlsxError> {
         vec![Cell::Text("逾期视为认可"), Cell::Count(night.assent.findings)],
     ];
     let held = night.assent.held.iter();
-    rows.extend(held.map(|held| {
-        vec![Cell::Text("申诉期满、没有办成"), Cell::Count(held.findings), Cell::Text(&held.why)]
-    }));
+    rows.extend(
+        held.map(|held| vec![Cell::Text("申诉期满、没有办成"), Cell::Count(held.findings), Cell::Text(&held.why)]),
+    );
     let heads = [("疑点", 24.0), ("条数", 12.0), ("原因", 80.0)];
     sheet(&mut book, &style, "概况", &heads, rows.into_iter())?;
     book.save(to)

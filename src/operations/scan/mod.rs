@@ -29,6 +29,7 @@ pub mod drop;
 mod journal;
 pub mod lease;
 pub mod report;
+pub mod schedule;
 mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,7 +50,7 @@ use crate::points::reached;
 use crate::progress::{Progress, Silent};
 use crate::report::night::{Assent, Held};
 use crate::rules::Exemptions;
-use crate::store::{End, Facility, FileTaken, Found, Lease, Merged, ScanRecord, ScanState, Scope, Store};
+use crate::store::{End, Facility, FileTaken, Found, Lease, Merged, Scan, ScanRecord, ScanState, Scope, Store};
 use drop::{Delivery, SetAside};
 use journal::{Asked, Night};
 use lease::Now;
@@ -114,6 +115,24 @@ pub struct Done {
     pub report: PathBuf,
     /// Why nobody could be told at the webhook.
     pub untold: Option<String>,
+}
+
+/// The last night as a store has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Last {
+    /// None: no scan has begun yet.
+    pub scan: Option<Scan>,
+    /// It is not done: the next run goes on with it.
+    pub is_open: bool,
+}
+
+/// The last night.
+///
+/// # Errors
+/// The store.
+pub fn last(store: &dyn Store) -> Result<Last, Error> {
+    let scan = store.scans(1)?.into_iter().next();
+    Ok(Last { scan, is_open: journal::unfinished(store)?.is_some() })
 }
 
 /// Does a night, or what is left of one that was cut short.
