@@ -83,7 +83,7 @@ enum Command {
     /// Decide about pending claims before they are paid: pass, hold or refuse, line by line
     Review(review::ReviewArgs),
     /// Answer hospitals' systems over HTTP: the national messages 3101, 3102, 3103, and our own JSON
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Read exports into a dataset once, to audit it often; or append more to it
     Ingest(IngestArgs),
     /// The night: take new exports from a drop folder, ask the rules about whom they concern, keep what they find

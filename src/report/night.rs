@@ -588,6 +588,12 @@ fn workbook(night: &Night, to: &Path) -> Result<(), XlsxError> {
             ]
         }),
     )?;
+    in_all(night, &mut book, &style)?;
+    book.save(to)
+}
+
+/// What the scan said, and what silence came to, in numbers.
+fn in_all(night: &Night, book: &mut Workbook, style: &Style) -> Result<(), XlsxError> {
     let counts = &night.counts;
     let mut rows = vec![
         vec![Cell::Text("新增"), Cell::Count(counts.new)],
@@ -602,8 +608,7 @@ fn workbook(night: &Night, to: &Path) -> Result<(), XlsxError> {
         held.map(|held| vec![Cell::Text("申诉期满、没有办成"), Cell::Count(held.findings), Cell::Text(&held.why)]),
     );
     let heads = [("疑点", 24.0), ("条数", 12.0), ("原因", 80.0)];
-    sheet(&mut book, &style, "概况", &heads, rows.into_iter())?;
-    book.save(to)
+    sheet(book, style, "概况", &heads, rows.into_iter())
 }
 
 enum Cell<'a> {

@@ -65,7 +65,7 @@ impl FromStr for Schedule {
         }
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let cron =
-            parser.parse(&text).map_err(|error| format!("{}{}: {wanted}", place(&parser, &text), said(&error)))?;
+            parser.parse(&text).map_err(|error| format!("{}{}: {wanted}", place(parser, &text), said(&error)))?;
         let some_day = civil::date(2000, 1, 1).at(0, 0, 0, 0);
         if cron.find_next_occurrence(&some_day, true).is_err() {
             return Err(format!("no day is such a day: {wanted}"));
@@ -81,7 +81,7 @@ impl fmt::Display for Schedule {
 }
 
 /// The first field that is none by itself: `24` (hour).
-fn place(parser: &CronParser, text: &str) -> String {
+fn place(parser: CronParser, text: &str) -> String {
     let fields = ["minute", "hour", "day of the month", "month", "day of the week"];
     let alone = |at: usize, field: &str| {
         let cells: Vec<&str> = (0..fields.len()).map(|other| if other == at { field } else { "*" }).collect();
