@@ -5,6 +5,8 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Zoned;
+
 /// Measures a stretch of time.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);
@@ -45,20 +47,32 @@ impl Deadline {
 #[must_use]
 pub fn today() -> i32 {
     let epoch = jiff::civil::date(1970, 1, 1);
-    let since = jiff::Zoned::now().date().since(epoch).map(|span| span.get_days());
+    let since = now().date().since(epoch).map(|span| span.get_days());
     since.unwrap_or(0)
+}
+
+/// Now, where this machine is.
+#[must_use]
+pub fn now() -> Zoned {
+    Zoned::now()
 }
 
 /// The time of day, where this machine is: `2026-11-22T15:40:12`.
 #[must_use]
 pub fn now_text() -> String {
-    jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S").to_string()
+    text(&now())
+}
+
+/// A moment as it is kept: `2026-11-22T15:40:12`.
+#[must_use]
+pub fn text(moment: &Zoned) -> String {
+    moment.strftime("%Y-%m-%dT%H:%M:%S").to_string()
 }
 
 /// The same to the millisecond: `2026-11-22T15:40:12.345`.
 #[must_use]
 pub fn now_precisely() -> String {
-    jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%.3f").to_string()
+    now().strftime("%Y-%m-%dT%H:%M:%S%.3f").to_string()
 }
 
 /// Seconds since 1970-01-01, to tell how old a file is.

@@ -33,7 +33,7 @@
 //! ## Before payment
 //! [`operations::review`] asks the same plans about pending claims and the past of their persons, with nothing compiled anew,
 //! and decides by policy. One claim is a unit of a few rows; [`ingest::past`] reads what came before, a person at a time.
-//! [`serve`] answers hospitals' systems with it over HTTP.
+//! [`serve`] answers hospitals' systems with it over HTTP, and does the nights ([`operations::scan`]) where it has a schedule.
 //!
 //! ## Floors
 //! Imports point down; modules of one floor do not see each other; a test holds it.

@@ -83,7 +83,7 @@ enum Command {
     /// Decide about pending claims before they are paid: pass, hold or refuse, line by line
     Review(review::ReviewArgs),
     /// Answer hospitals' systems over HTTP: the national messages 3101, 3102, 3103, and our own JSON
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Read exports into a dataset once, to audit it often; or append more to it
     Ingest(IngestArgs),
     /// The night: take new exports from a drop folder, ask the rules about whom they concern, keep what they find
@@ -329,7 +329,7 @@ impl Face {
 /// Runs the program with its arguments.
 #[must_use]
 pub fn run() -> ExitCode {
-    let matches = match Cli::command().try_get_matches() {
+    let matches = match command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => {
             let code = if error.use_stderr() { 2 } else { 0 };
@@ -388,6 +388,11 @@ pub fn run() -> ExitCode {
             ExitCode::from(if matches!(error, operations::Error::Stopped) { signals::INTERRUPTED } else { 2 })
         }
     }
+}
+
+/// The flags as they are asked for: a scan is a night and wants all of it, a service may do nights.
+fn command() -> clap::Command {
+    Cli::command().mut_subcommand("scan", scan::wants_all).mut_subcommand("serve", serve::wants_schedule)
 }
 
 fn language(asked: Option<Language>) -> Lang {

@@ -1,4 +1,4 @@
-//! `fundaudit scan …`: a night, now.
+//! `fundaudit scan …`: a night, now; and the options of a night, which `fundaudit serve --schedule` has too.
 
 use std::path::PathBuf;
 
@@ -13,18 +13,11 @@ use crate::store;
 
 #[derive(Debug, Args)]
 pub(super) struct ScanArgs {
-    /// Folder into which exports are put; it is only read
-    #[arg(long, value_name = "DIR")]
-    drop: PathBuf,
+    #[command(flatten)]
+    night: NightArgs,
     /// Dataset that grows night by night; the first night makes it
     #[arg(long, value_name = "DIR")]
     dataset: PathBuf,
-    /// Where findings are kept: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`
-    #[arg(long, value_name = "URL", env = "FUNDAUDIT_STORE")]
-    store: String,
-    /// Folder for the reports, a folder a night
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
     /// Rule library to use instead of the one that is built in
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
@@ -40,44 +33,84 @@ pub(super) struct ScanArgs {
     /// Day to which open stays run; default: the last day in the data
     #[arg(long, value_parser = a_day, value_name = "YYYY-MM-DD")]
     as_of: Option<i32>,
+    /// Ask the rules about everybody, not only about those whose claims changed
+    #[arg(long)]
+    everyone: bool,
+    /// Threads; default: all processors
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+/// What every night needs.
+#[derive(Debug, Args)]
+pub(super) struct NightArgs {
+    /// Folder into which exports are put; it is only read
+    #[arg(long, value_name = "DIR")]
+    drop: Option<PathBuf>,
+    /// Where findings are kept: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`
+    #[arg(long, value_name = "URL", env = "FUNDAUDIT_STORE", hide_env_values = true)]
+    store: Option<String>,
+    /// Folder for the reports, a folder a night
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// A file that says which column is which, for exports with other names
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
     /// Seconds for which a file must have been left alone before it is taken
     #[arg(long, default_value_t = 120, value_name = "SECONDS")]
     quiet: u32,
-    /// Ask the rules about everybody, not only about those whose claims changed
-    #[arg(long)]
-    everyone: bool,
     /// Address to which counts and money are posted in the morning, as JSON; no persons
     #[arg(long, value_name = "URL")]
     webhook: Option<String>,
-    /// Threads; default: all processors
-    #[arg(long)]
-    threads: Option<usize>,
-    /// Memory for claims at work, about, such as 4GB
+    /// Memory for claims that the night works on, about, such as 4GB
     #[arg(long, value_parser = bytes, value_name = "SIZE")]
     memory: Option<u64>,
 }
 
+impl NightArgs {
+    /// Without these there is no night.
+    pub(super) const WANTED: [&str; 3] = ["drop", "store", "out"];
+
+    /// The options of a night, where all that is wanted is there.
+    pub(super) fn options(&self) -> Option<Options> {
+        Some(Options {
+            drop: self.drop.clone()?,
+            out: self.out.clone()?,
+            mapping: self.mapping.clone(),
+            quiet: self.quiet,
+            webhook: self.webhook.clone(),
+            memory: self.memory,
+            ..Options::default()
+        })
+    }
+
+    /// The store.
+    pub(super) fn store(&self) -> Option<&str> {
+        self.store.as_deref()
+    }
+}
+
+/// `scan` without what every night needs is a mistake; a service may do no nights.
+pub(super) fn wants_all(command: clap::Command) -> clap::Command {
+    NightArgs::WANTED.iter().fold(command, |command, name| command.mut_arg(name, |arg| arg.required(true)))
+}
+
 pub(super) fn run(args: &ScanArgs, face: &Face) -> Result<Outcome, Error> {
+    let (Some(night), Some(url)) = (args.night.options(), args.night.store()) else {
+        return Err(Error::Usage("a scan wants `--drop`, `--store` and `--out`".to_owned()));
+    };
     let options = Options {
-        drop: args.drop.clone(),
         dataset: args.dataset.clone(),
-        out: args.out.clone(),
         rules: args.rules.clone(),
         knowledge: args.knowledge.clone(),
         exemptions: args.exemptions.clone(),
         region: args.region.clone(),
         as_of: args.as_of,
-        mapping: args.mapping.clone(),
-        quiet: args.quiet,
         everyone: args.everyone,
-        webhook: args.webhook.clone(),
         threads: args.threads,
-        memory: args.memory,
+        ..night
     };
-    let store = store::open(&args.store)?;
+    let store = store::open(url)?;
     let asking = Asking { owner: &owner(), now: &clock::now_text, seconds: clock::seconds() };
     let done = scan::night(&options, store.as_ref(), asking, &face.progress)?;
     match face.printed {
@@ -87,8 +120,10 @@ pub(super) fn run(args: &ScanArgs, face: &Face) -> Result<Outcome, Error> {
             let merged = &done.merged;
             let counts = [merged.new, merged.changed, merged.seen_again, merged.no_longer_found, merged.unchanged];
             let [new, changed, again, gone, unchanged] = counts.map(|count| count.to_string());
-            let head = ["scan_id", "new", "changed", "seen_again", "no_longer_found", "unchanged"].map(str::to_owned);
-            face.print(&table(&[head, [done.scan_id.clone(), new, changed, again, gone, unchanged]]));
+            let assented = done.assent.findings.to_string();
+            let head = ["scan_id", "new", "changed", "seen_again", "no_longer_found", "unchanged", "assented"];
+            let row = [done.scan_id.clone(), new, changed, again, gone, unchanged, assented];
+            face.print(&table(&[head.map(str::to_owned), row]));
         }
     }
     // What was found is in the store: a timer need not take it for a failure.
@@ -97,8 +132,11 @@ pub(super) fn run(args: &ScanArgs, face: &Face) -> Result<Outcome, Error> {
 
 /// This machine and this process.
 pub(super) fn owner() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
-    let name = name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    // A service that sees nothing of /proc but itself still has the other file.
+    let files = ["/proc/sys/kernel/hostname", "/etc/hostname"];
+    let names =
+        files.iter().filter_map(|file| std::fs::read_to_string(file).ok()).chain(std::env::var("HOSTNAME").ok());
+    let name = names.map(|name| name.trim().to_owned()).find(|name| !name.is_empty());
     format!("{}/{}", name.unwrap_or_else(|| "localhost".to_owned()), std::process::id())
 }
 
@@ -111,7 +149,7 @@ fn json(done: &Done) -> serde_json::Value {
         )
         .collect();
     serde_json::json!({
-        "scan_id": done.scan_id, "resumed": done.resumed, "findings": done.merged, "persons": done.persons,
+        "scan_id": done.scan_id, "resumed": done.resumed, "findings": done.merged, "assent": done.assent, "persons": done.persons,
         "set_aside": aside, "unfinished": done.unfinished, "report": done.report, "untold": done.untold,
     })
 }
@@ -131,12 +169,17 @@ fn text(done: &Done, lang: Lang) -> String {
         (say("再次发现", "seen again"), merged.seen_again),
         (say("不再发现", "no longer found"), merged.no_longer_found),
         (say("未变", "unchanged"), merged.unchanged),
+        (say("逾期视为认可", "silence counted as assent"), done.assent.findings),
     ] {
         text.push_str(&format!("  {name} {count}\n"));
     }
     match done.persons {
         Some(persons) => text.push_str(&format!("  {} {persons}\n", say("涉及参保人", "persons asked about"))),
         None => text.push_str(say("  涉及全部参保人\n", "  everybody was asked about\n")),
+    }
+    for held in &done.assent.held {
+        let name = say("申诉期满、没有办成", "term for an appeal over, not moved on");
+        text.push_str(&format!("{name} {}: {}\n", held.findings, held.why));
     }
     for aside in &done.aside {
         text.push_str(&format!("{} {}: {}\n", say("搁置", "set aside"), aside.file.name, aside.reason));

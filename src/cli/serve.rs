@@ -1,7 +1,8 @@
-//! `fundaudit serve …`: pending claims are reviewed over HTTP; and `fundaudit serve key new`, an institution's key.
+//! `fundaudit serve …`: pending claims are reviewed over HTTP, and nights are done where there is a schedule; and `fundaudit
+//! serve key new`, an institution's key.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,15 +10,18 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::review::SetupArgs;
+use super::scan::{NightArgs, owner};
 use super::signals::{Ears, Told, hear_hangups, second_ends};
 use super::{Face, Outcome, Printed};
-use crate::ingest::Dataset;
-use crate::operations::Error;
-use crate::operations::review::history::OfDataset;
+use crate::clock;
 use crate::operations::review::{History, Nothing};
+use crate::operations::scan::schedule::Schedule;
+use crate::operations::{Error, scan};
 use crate::report::Lang;
 use crate::serve::feedback::{Feedbacks, Journal};
+use crate::serve::nights::{Nightly, history_of};
 use crate::serve::{Options, Service, keys};
+use crate::store;
 
 /// For requests in flight when the service is stopped.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -92,6 +96,19 @@ struct ServiceArgs {
     /// Threads that review; default: all processors
     #[arg(long)]
     threads: Option<usize>,
+    /// Do the nightly scan as well, at these times: five fields as cron has them, such as "0 2 * * *"
+    ///
+    /// Minute, hour, day of the month, month, day of the week, in the local time of this machine. The service goes on
+    /// answering meanwhile, and reviews see what the night took in when it is done. A night that was missed is made up for
+    /// once, when the service starts; one that was cut short is gone on with. Where clocks are put forward or back, a night
+    /// at one fixed time is neither skipped nor done twice.
+    #[arg(long, value_name = "CRON", requires_all = ["dataset", "drop", "store", "out"], help_heading = "The nightly scan")]
+    schedule: Option<Schedule>,
+    /// Threads of the night; default: half of the processors
+    #[arg(long, requires = "schedule", value_name = "NUMBER", help_heading = "The nightly scan")]
+    scan_threads: Option<usize>,
+    #[command(flatten, next_help_heading = "The nightly scan")]
+    night: NightArgs,
 }
 
 fn a_time(text: &str) -> Result<Duration, String> {
@@ -119,9 +136,11 @@ pub(super) fn run(args: &ServeArgs, face: &Face) -> Result<Outcome, Error> {
 
 fn serve(args: &ServiceArgs, face: &Face) -> Result<Outcome, Error> {
     hear_hangups();
+    let nights = nightly(args)?;
     let history: Arc<dyn History> = match &args.dataset {
-        Some(folder) => Arc::new(OfDataset::new(Dataset::open(folder)?)?),
-        None => Arc::new(Nothing::default()),
+        // The first night makes the dataset.
+        Some(folder) if nights.is_none() || is_there(folder) => history_of(folder)?,
+        _ => Arc::new(Nothing::default()),
     };
     let options = Options {
         listen: args.listen,
@@ -131,6 +150,7 @@ fn serve(args: &ServiceArgs, face: &Face) -> Result<Outcome, Error> {
         behind_proxy: args.behind_proxy,
         budget: args.budget,
         threads: args.threads,
+        nights,
         ..Options::default()
     };
     // What a panic says may hold what it panicked over.
@@ -147,8 +167,12 @@ fn serve(args: &ServiceArgs, face: &Face) -> Result<Outcome, Error> {
     face.print(&format!("{scheme}://{}\n", service.address()));
     told_of(args, &service);
     while service.wait(ears.heard()) == Told::Reload {
-        tracing::info!("SIGHUP: rules, keys and certificate are read anew");
+        tracing::info!("SIGHUP: rules, keys, certificate and the past are read anew");
         service.reload();
+        match args.dataset.as_deref().map(history_of).transpose() {
+            Ok(history) => history.into_iter().for_each(|history| service.renew(history)),
+            Err(error) => tracing::error!(%error, "the past stays as it was"),
+        }
     }
     stopping.store(true, Ordering::SeqCst);
     tracing::info!("stopping: no more connections, what is in flight is ended");
@@ -156,6 +180,44 @@ fn serve(args: &ServiceArgs, face: &Face) -> Result<Outcome, Error> {
         tracing::warn!("some requests were still in flight after {} seconds", LAST_WORDS.as_secs());
     }
     Ok(Outcome::Clean)
+}
+
+fn is_there(dataset: &Path) -> bool {
+    dataset.join("dataset.json").exists()
+}
+
+/// What a service of no nights is not told.
+pub(super) fn wants_schedule(command: clap::Command) -> clap::Command {
+    let of_nights = ["drop", "out", "mapping", "webhook", "memory"];
+    of_nights.iter().fold(command, |command, name| command.mut_arg(name, |arg| arg.requires("schedule")))
+}
+
+/// The nights, where there is a schedule. What is a mistake is told now, not at night; what may be there by then does not keep
+/// reviews waiting.
+fn nightly(args: &ServiceArgs) -> Result<Option<Nightly>, Error> {
+    let night = args.schedule.clone().zip(args.dataset.clone()).zip(args.night.options()).zip(args.night.store());
+    let Some((((schedule, dataset), scan), url)) = night else { return Ok(None) };
+    match store::open(url) {
+        Err(error @ (store::Error::Database { .. } | store::Error::Busy { .. })) => {
+            tracing::warn!(%error, "the store cannot be opened now; the night tries again");
+        }
+        opened => drop(opened?),
+    }
+    if let Err(error) = scan.drop.read_dir() {
+        tracing::warn!(%error, folder = %scan.drop.display(), "the folder of --drop cannot be read now");
+    }
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let setup = args.setup.setup();
+    let scan = scan::Options {
+        dataset,
+        rules: setup.rules,
+        knowledge: setup.knowledge,
+        exemptions: setup.exemptions,
+        region: setup.region,
+        threads: Some(args.scan_threads.unwrap_or(processors / 2).max(1)),
+        ..scan
+    };
+    Ok(Some(Nightly { schedule, scan, store: url.to_owned(), owner: owner(), now: clock::now }))
 }
 
 /// Who keeps feedback.
@@ -173,6 +235,9 @@ fn told_of(args: &ServiceArgs, service: &Service) {
     }
     if args.dataset.is_none() {
         tracing::warn!("no --dataset: nothing is known of the past, claims are reviewed by themselves");
+    }
+    if args.dataset.as_deref().is_some_and(|folder| !is_there(folder)) {
+        tracing::warn!("the dataset is not there yet: until the first night claims are reviewed by themselves");
     }
     if args.feedback.is_none() {
         tracing::warn!("no --feedback: 3103 is not acknowledged");

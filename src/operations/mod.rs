@@ -28,6 +28,8 @@ use crate::span::Diagnostic;
 pub enum Error {
     /// What was asked for cannot be; says what to try.
     Usage(String),
+    /// Somebody else is at work on it; says who, and what to try.
+    Busy(String),
     /// Mistakes in rule files.
     Rules(Vec<Diagnostic>),
     /// Mistakes in exemptions.
@@ -51,7 +53,7 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Usage(text) | Error::Engine(text) => f.write_str(text),
+            Error::Usage(text) | Error::Busy(text) | Error::Engine(text) => f.write_str(text),
             Error::Rules(mistakes) => all(f, mistakes, "rules"),
             Error::Exemptions(mistakes) => all(f, mistakes, "exemptions"),
             Error::Ingest(error) => error.fmt(f),
@@ -73,6 +75,14 @@ fn all(f: &mut fmt::Formatter<'_>, mistakes: &[Diagnostic], of: &str) -> fmt::Re
 }
 
 impl std::error::Error for Error {}
+
+impl Error {
+    /// Whether it is only that somebody else is at work: later it may go.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Error::Busy(_) | Error::Store(crate::store::Error::Held(_)))
+    }
+}
 
 impl From<crate::ingest::Error> for Error {
     fn from(error: crate::ingest::Error) -> Error {

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use rust_decimal::Decimal;
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook, Worksheet, XlsxError};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::columns::civil;
 use super::html::{self, numbers, row, table};
@@ -40,6 +40,8 @@ pub struct Night {
     pub counts: Counts,
     /// What is open in the store by now, found by the last scan that looked.
     pub standing: Group,
+    /// Whose term for an appeal had passed.
+    pub assent: Assent,
     /// New findings by rule, and by facility.
     pub by_rule: Vec<Group>,
     pub by_facility: Vec<Group>,
@@ -74,6 +76,22 @@ pub struct Counts {
     pub seen_again: u64,
     pub no_longer_found: u64,
     pub unchanged: u64,
+}
+
+/// Findings whose facility let the term for an appeal pass: its silence counts as assent (逾期视为认可).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assent {
+    /// Those that moved on.
+    pub findings: u64,
+    /// Those that did not, and why; the next night tries again.
+    pub held: Vec<Held>,
+}
+
+/// Findings that stay where they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    pub why: String,
+    pub findings: u64,
 }
 
 /// Findings added up.
@@ -288,6 +306,7 @@ fn overview(night: &Night, page: &mut Markup) {
         figure("figure", "现存疑点（条）", &count(night.standing.findings), &standing);
         figure("figure", "报送异常机构（家）", &count(less), "未报送或少于平常");
     });
+    assent(night, page);
     let whom = night.persons.map_or("全部参保人".to_owned(), |persons| format!("{} 名参保人", count(persons)));
     let rows: u64 = night.rows.iter().map(|rows| rows.read).sum();
     let quarantined: u64 = night.rows.iter().map(|rows| rows.quarantined).sum();
@@ -307,6 +326,18 @@ fn overview(night: &Night, page: &mut Markup) {
             },
         ),
     );
+}
+
+/// What became of those whose time for an appeal was over.
+fn assent(night: &Night, page: &mut Markup) {
+    if night.assent.findings > 0 {
+        let moved = count(night.assent.findings);
+        page.leaf("p", &[], &format!("申诉期满没有申诉、视为认可的疑点 {moved} 条，已转入“已认定待处理”。"));
+    }
+    for held in &night.assent.held {
+        let text = format!("另有 {} 条申诉期已满，没有办成：{}。下一夜再办。", count(held.findings), held.why);
+        page.leaf("p", &[("class", "note")], &text);
+    }
 }
 
 fn quiet(night: &Night) -> u64 {
@@ -557,7 +588,27 @@ fn workbook(night: &Night, to: &Path) -> Result<(), XlsxError> {
             ]
         }),
     )?;
+    in_all(night, &mut book, &style)?;
     book.save(to)
+}
+
+/// What the scan said, and what silence came to, in numbers.
+fn in_all(night: &Night, book: &mut Workbook, style: &Style) -> Result<(), XlsxError> {
+    let counts = &night.counts;
+    let mut rows = vec![
+        vec![Cell::Text("新增"), Cell::Count(counts.new)],
+        vec![Cell::Text("有变化"), Cell::Count(counts.changed)],
+        vec![Cell::Text("再次发现"), Cell::Count(counts.seen_again)],
+        vec![Cell::Text("不再发现"), Cell::Count(counts.no_longer_found)],
+        vec![Cell::Text("未变"), Cell::Count(counts.unchanged)],
+        vec![Cell::Text("逾期视为认可"), Cell::Count(night.assent.findings)],
+    ];
+    let held = night.assent.held.iter();
+    rows.extend(
+        held.map(|held| vec![Cell::Text("申诉期满、没有办成"), Cell::Count(held.findings), Cell::Text(&held.why)]),
+    );
+    let heads = [("疑点", 24.0), ("条数", 12.0), ("原因", 80.0)];
+    sheet(book, style, "概况", &heads, rows.into_iter())
 }
 
 enum Cell<'a> {

@@ -197,7 +197,9 @@ fn review(state: &State, asking: &Asking, rules: &Rules, asked: &ReviewAsked) ->
         hands: 1 + state.crew.idle().min(1),
         ..Ask::of(stage_of(asked.stage), last_day(asked).map_or(asking.today, |day| day.min(asking.today)))
     };
-    let history = With::new(state.history.as_ref(), &asked.context);
+    // As it is at this moment, until the review is done.
+    let known = state.history.load_full();
+    let history = With::new(known.as_ref().as_ref(), &asked.context);
     let review = rules.reviewer.review(&asked.tables, &history, &ask).map_err(|error| {
         tracing::error!(request = %asking.id, %error, "a review failed");
         failed()

@@ -5,6 +5,7 @@
 //!
 //! To add a figure: a field, its registration in [`Figures::new`], a line where it happens.
 
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
@@ -42,11 +43,44 @@ pub(super) struct Figures {
     remembered_bytes: Gauge,
     repeated: Counter,
     rules: Gauge,
+    nights: Option<Nights>,
+}
+
+/// Figures of nights, where the service does them.
+struct Nights {
+    ended: Family<Labels<1>, Counter>,
+    finished_at: Gauge,
+    failed: Gauge,
+    seconds: Gauge<f64, AtomicU64>,
+    running: Gauge,
+    next: Gauge,
+}
+
+impl Nights {
+    fn new(registry: &mut Registry) -> Nights {
+        let nights = Nights {
+            ended: Family::default(),
+            finished_at: Gauge::default(),
+            failed: Gauge::default(),
+            seconds: Gauge::default(),
+            running: Gauge::default(),
+            next: Gauge::default(),
+        };
+        registry.register("nights", "Nights by what became of them", nights.ended.clone());
+        let help = "When a night was done last, seconds since 1970-01-01; 0 before the first";
+        registry.register("night_finished_time_seconds", help, nights.finished_at.clone());
+        registry.register("night_failed", "1 while the last night did not come to its end", nights.failed.clone());
+        registry.register("night_seconds", "How long the last night took", nights.seconds.clone());
+        registry.register("night_running", "1 while a night is at work", nights.running.clone());
+        let help = "When the next night is due, seconds since 1970-01-01";
+        registry.register("night_next_time_seconds", help, nights.next.clone());
+        nights
+    }
 }
 
 impl Figures {
-    /// All at nothing.
-    pub(super) fn new() -> Figures {
+    /// All at nothing; `nightly`: with those of nights.
+    pub(super) fn new(nightly: bool) -> Figures {
         let mut registry = Registry::with_prefix("fundaudit");
         let requests = Family::<Labels<2>, Counter>::default();
         registry.register("requests", "Requests by address and what became of them", requests.clone());
@@ -86,8 +120,10 @@ impl Figures {
         registry.register("repeated", "Questions that were asked again and had the same answer", repeated.clone());
         let rules_asked = Gauge::default();
         registry.register("rules", "Rules that are asked before payment", rules_asked.clone());
+        let nights = nightly.then(|| Nights::new(&mut registry));
         Figures {
             registry,
+            nights,
             requests,
             durations,
             reviews,
@@ -159,6 +195,41 @@ impl Figures {
     /// A connection was one too many.
     pub(super) fn refused_connection(&self) {
         self.connections_refused.inc();
+    }
+
+    /// What is known of the last night when the service starts.
+    pub(super) fn night_known(&self, finished: bool, at: Option<i64>) {
+        if let Some(nights) = &self.nights {
+            nights.failed.set(i64::from(!finished));
+            at.map(|at| nights.finished_at.set(at));
+        }
+    }
+
+    /// When the next night is due.
+    pub(super) fn night_next(&self, at: Option<i64>) {
+        if let Some(nights) = &self.nights {
+            nights.next.set(at.unwrap_or_default());
+        }
+    }
+
+    /// A night is at work.
+    pub(super) fn night_begins(&self) {
+        if let Some(nights) = &self.nights {
+            nights.running.set(1);
+        }
+    }
+
+    /// A night has ended: how, whether well, when, and how long it took.
+    pub(super) fn night_ended(&self, how: &'static str, finished: bool, at: i64, seconds: f64) {
+        if let Some(nights) = &self.nights {
+            nights.ended.get_or_create(&[("outcome", how)]).inc();
+            nights.failed.set(i64::from(!finished));
+            nights.seconds.set(seconds);
+            nights.running.set(0);
+            if finished {
+                nights.finished_at.set(at);
+            }
+        }
     }
 
     /// The text of all figures; those that are a state are told now.

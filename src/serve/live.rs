@@ -130,7 +130,7 @@ pub(super) fn watch(watched: &[Arc<dyn Renewed>], every: Duration, told: &Receiv
 }
 
 /// An error in a line, for who looks at the health of the service.
-fn in_a_line(error: &Error) -> String {
+pub(super) fn in_a_line(error: &Error) -> String {
     match error {
         Error::Rules(mistakes) | Error::Exemptions(mistakes) => mistakes.first().map_or_else(String::new, |first| {
             let line = if first.line == 0 { String::new() } else { format!(":{}", first.line) };

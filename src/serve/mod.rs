@@ -4,7 +4,8 @@
 //!  request ─ key, rate ─ body ─ queue ─┬─ review threads ─ read · whose · review · answer ─ response
 //!  routes     keys                crew │    answer            With(history, what the message tells)
 //!                                      │    remembered: the same task, the same bytes
-//!  files change ─ live ─ new Rules ────┘    feedback: kept before it is acknowledged
+//!  files change ─ live ─ new Rules ────┤    feedback: kept before it is acknowledged
+//!  a moment comes ─ nights ─ new past ─┘
 //! ```
 //! Goes in: [`Options`], a past of persons, somebody who keeps feedback. Comes out: a [`Service`] that answers
 //! `POST /api/v1/review` (our own JSON), the national messages under `/api/v1/3101`, `/3102`, `/3103` and `/national`, and
@@ -12,7 +13,8 @@
 //!
 //! What holds whatever is sent: a message is answered or told what is wrong with it, within its time, and what did not fit
 //! into the time is named; memory, threads, connections and queues have an end; nobody learns of a patient who is not his; no
-//! person and no body is in a log; an acknowledged feedback is on disk; changed rules are taken in without a request lost.
+//! person and no body is in a log; an acknowledged feedback is on disk; changed rules, and the past after a night, are taken
+//! in without a request lost.
 //!
 //! To add an address: `routes`. To add files that are watched: a `Watched` in [`Service::start`]. To add a bound: a field of
 //! [`Bounds`] and the place that holds it.
@@ -24,6 +26,7 @@ mod figures;
 pub mod keys;
 mod listen;
 mod live;
+pub mod nights;
 pub mod openapi;
 mod remembered;
 mod routes;
@@ -36,6 +39,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use tokio::runtime::{Builder, Runtime};
@@ -52,6 +56,7 @@ use feedback::Feedbacks;
 use figures::Figures;
 use keys::Keys;
 use live::{Renewed, Watched};
+use nights::{Nightly, Nights, Watchman};
 use remembered::Remembered;
 
 /// How the service is set up.
@@ -71,6 +76,8 @@ pub struct Options {
     pub budget: Duration,
     /// Threads that review; none: as many as processors.
     pub threads: Option<usize>,
+    /// Nights, where the service does them.
+    pub nights: Option<Nightly>,
     /// How much of a message is read.
     pub limits: Limits,
     pub bounds: Bounds,
@@ -86,6 +93,7 @@ impl Default for Options {
             behind_proxy: false,
             budget: Duration::from_millis(800),
             threads: None,
+            nights: None,
             limits: Limits::default(),
             bounds: Bounds::default(),
         }
@@ -109,7 +117,7 @@ pub struct Bounds {
     pub write_time: Duration,
     /// Answers that are remembered, and their bytes.
     pub remembered: (usize, usize),
-    /// Between two looks at the files.
+    /// Between two looks at the files, and at the clock for the next night.
     pub look_every: Duration,
 }
 
@@ -133,7 +141,8 @@ struct State {
     rules: Arc<Watched<Rules>>,
     keys: Option<Arc<Watched<Keys>>>,
     certificate: Option<Arc<Watched<()>>>,
-    history: Arc<dyn History>,
+    history: ArcSwap<Arc<dyn History>>,
+    nights: Option<Arc<Nights>>,
     feedback: Option<Arc<dyn Feedbacks>>,
     remembered: Remembered,
     figures: Arc<Figures>,
@@ -156,6 +165,7 @@ pub struct Service {
     handle: Handle<SocketAddr>,
     server: JoinHandle<std::io::Result<()>>,
     look: Mutex<Sender<()>>,
+    watchman: Option<Watchman>,
     runtime: Runtime,
 }
 
@@ -189,13 +199,15 @@ impl Service {
         let mut watched: Vec<Arc<dyn Renewed>> = vec![Arc::clone(&rules) as _];
         watched.extend(keys.clone().map(|keys| keys as Arc<dyn Renewed>));
         watched.extend(certificate.clone().map(|certificate| certificate as Arc<dyn Renewed>));
-        let figures = Arc::new(Figures::new());
+        let nights = options.nights.map(|nightly| Arc::new(Nights::new(nightly)));
+        let figures = Arc::new(Figures::new(nights.is_some()));
         let bounds = options.bounds;
         let state = Arc::new(State {
             rules,
             keys,
             certificate,
-            history,
+            history: ArcSwap::from_pointee(history),
+            nights: nights.clone(),
             feedback,
             remembered: Remembered::new(bounds.remembered.0, bounds.remembered.1),
             figures: Arc::clone(&figures),
@@ -214,10 +226,12 @@ impl Service {
             .name("watch".to_owned())
             .spawn(move || live::watch(&watched, bounds.look_every, &told, &watching))
             .map_err(system)?;
+        let start = |nights| Watchman::start(nights, Arc::clone(&state), bounds.look_every);
+        let watchman = nights.map(start).transpose().map_err(system)?;
         let handle = Handle::new();
         let router = routes::router(Arc::clone(&state));
         let server = runtime.spawn(listen::serve(listener, tls, router, handle.clone(), &state.bounds, figures));
-        Ok(Service { address, state, handle, server, look: Mutex::new(look), runtime })
+        Ok(Service { address, state, handle, server, look: Mutex::new(look), watchman, runtime })
     }
 
     /// Where it listens.
@@ -240,6 +254,11 @@ impl Service {
         }
     }
 
+    /// Has reviews see another past from now on; those that have begun end with what they began with.
+    pub fn renew(&self, history: Arc<dyn History>) {
+        self.state.history.store(Arc::new(history));
+    }
+
     /// Waits for something, in the runtime of the service.
     pub fn wait<T>(&self, until: impl Future<Output = T>) -> T {
         self.runtime.block_on(until)
@@ -249,12 +268,19 @@ impl Service {
     #[must_use]
     pub fn stop(self, most: Duration) -> bool {
         let since = Stopwatch::start();
+        if let Some(watchman) = &self.watchman {
+            watchman.tell_to_stop();
+        }
         self.handle.graceful_shutdown(Some(most));
         let grace = Duration::from_secs(1);
         let server = self.server;
         let served = self.runtime.block_on(async { tokio::time::timeout(most + grace, server).await });
         let all = since.elapsed() < most && matches!(served, Ok(Ok(Ok(()))));
-        let done = self.state.crew.stop(most.saturating_sub(since.elapsed()).max(grace));
+        let left = || most.saturating_sub(since.elapsed()).max(grace);
+        let done = self.state.crew.stop(left());
+        if self.watchman.as_ref().is_some_and(|watchman| !watchman.wait(left())) {
+            tracing::warn!("the night has not stopped yet; the next start goes on with it");
+        }
         self.runtime.shutdown_timeout(grace);
         all && done
     }

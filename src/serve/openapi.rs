@@ -516,6 +516,45 @@ fn own_finding() -> Value {
     )
 }
 
+/// The nights of a service that does them.
+fn night() -> Value {
+    let words =
+        |words: &[&str], description: &str| json!({ "type": "string", "enum": words, "description": description });
+    let last = object(
+        &[
+            ("scan_id", text_or_null("扫描的编号；没有开始成的没有")),
+            (
+                "state",
+                words(
+                    &["finished", "failed", "held", "cut_short"],
+                    "held：别的扫描正在进行；cut_short：中断了，下次启动接着做",
+                ),
+            ),
+            ("started_at", text_of("开始的时间，当地时间")),
+            ("seconds", json!({ "type": ["number", "null"], "description": "用了多少秒；启动以前的不知道" })),
+        ],
+        &["scan_id", "state", "started_at"],
+    );
+    let mut night = object(
+        &[
+            ("schedule", text_of("几点扫描：`--schedule` 的写法")),
+            ("state", words(&["waiting", "running"], "等下一次，或者正在扫描")),
+            ("next", text_or_null("下一次的时间，当地时间")),
+            ("last", last_or_null(last)),
+        ],
+        &["schedule", "state"],
+    );
+    night["type"] = json!(["object", "null"]);
+    night["description"] = json!("夜间扫描；没有 `--schedule` 的服务是 null");
+    night
+}
+
+fn last_or_null(mut last: Value) -> Value {
+    last["type"] = json!(["object", "null"]);
+    last["description"] = json!("上一次怎么样");
+    last
+}
+
 fn health() -> Value {
     let status = json!({ "type": "string", "enum": ["ok", "old"], "description": "old：改过的规则、密钥或证书没有读进来，用的还是先前的；`not_taken_in` 说为什么" });
     object(
@@ -525,6 +564,7 @@ fn health() -> Value {
             ("rule_set_hash", text_of("规则集")),
             ("decisions_hash", text_of("决定的政策")),
             ("not_taken_in", json!({ "type": "object", "description": "没有读进来的：什么，为什么" })),
+            ("night", night()),
         ],
         &["status", "version", "rule_set_hash"],
     )

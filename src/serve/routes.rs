@@ -281,6 +281,7 @@ async fn health(extract::State(state): Shared) -> Response {
         "decisions_hash": rules.reviewer.policy().hash,
         "rules": { "before": count(Stage::Before), "during": count(Stage::During) },
         "not_taken_in": not_taken,
+        "night": state.nights.as_ref().map(|nights| nights.health()),
         "waiting": waiting,
         "at_work": at_work,
         "up_seconds": state.since.elapsed().as_secs(),

@@ -35,7 +35,7 @@ use std::fmt;
 use rust_decimal::Decimal;
 
 use crate::cases::scorecard::Counts;
-use crate::cases::{Case, Outcome, Status, Step};
+use crate::cases::{Action, Case, Outcome, Status, Step};
 use crate::findings::{Finding, FindingLine};
 
 /// A finding as a scan hands it over: with its lines, and the persons whom any of its lines concerns.
@@ -190,6 +190,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`Error::Moved`] names the first case that somebody else has changed; the database.
     fn step(&self, steps: &[(Version, Case, Step)]) -> Result<(), Error>;
+
+    /// How many steps of a kind were taken at a time.
+    ///
+    /// # Errors
+    /// The database.
+    fn taken(&self, action: Action, at: &str) -> Result<u64, Error>;
 
     /// The steps of a case, the oldest first.
     ///

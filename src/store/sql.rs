@@ -9,7 +9,7 @@ use super::{
     Sighting, Store, Sum, Version, schema,
 };
 use crate::cases::scorecard::Counts;
-use crate::cases::{Case, Step};
+use crate::cases::{Action, Case, Step};
 use crate::findings::FindingLine;
 
 /// A store in a database.
@@ -118,6 +118,10 @@ impl Store for Sql {
 
     fn step(&self, steps: &[(Version, Case, Step)]) -> Result<(), Error> {
         self.keep_steps(steps)
+    }
+
+    fn taken(&self, action: Action, at: &str) -> Result<u64, Error> {
+        self.steps_taken(action, at)
     }
 
     fn steps(&self, finding_id: &str) -> Result<Vec<Step>, Error> {

@@ -31,6 +31,13 @@ impl Sql {
         session.commit()
     }
 
+    pub(super) fn steps_taken(&self, action: Action, at: &str) -> Result<u64, Error> {
+        let mut session = self.database.read("count steps")?;
+        let sql = "select count(*) from case_step where action = $1 and at = $2";
+        let taken = session.number(sql, &[Arg::from(action.name()), Arg::from(at)])?;
+        Ok(u64::try_from(taken).unwrap_or(0))
+    }
+
     pub(super) fn steps_of(&self, finding_id: &str) -> Result<Vec<Step>, Error> {
         let mut session = self.database.read("list the steps of a case")?;
         let sql = format!(

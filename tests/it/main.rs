@@ -15,6 +15,7 @@ mod ingest;
 mod malformed;
 mod messages;
 mod model;
+mod nights;
 mod openapi;
 mod past;
 mod regions;

@@ -9,9 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fundaudit::cases::{Act, Actor, Status};
 use fundaudit::findings::{Finding, FindingLine};
 use fundaudit::ingest::{self, Dataset, Tally, append, ingest};
 use fundaudit::model::{Table, day};
+use fundaudit::operations::casework::{self, Order};
 use fundaudit::operations::generate::{self, generate};
 use fundaudit::operations::scan::{self, Asking, Done, night};
 use fundaudit::operations::{audit, library};
@@ -622,12 +624,27 @@ fn evening() -> tempfile::TempDir {
         dealt.put(number, &place.path("drop"));
         place.night(number);
     }
+    let told = notified(place.store.as_ref(), "2026-03-03T09:00:00");
+    assert!(told > 3, "facilities are told of some findings, and say nothing: {told}");
     for number in 2..9 {
         dealt.put(number, &place.path("drop"));
     }
     fs::write(place.path("drop/night-02/scan.pdf"), "%PDF-1.7").unwrap();
     fs::remove_dir_all(export).unwrap();
     place.folder
+}
+
+/// Tells facilities of every finding that is certain. Comes back: how many.
+fn notified(store: &dyn Store, at: &str) -> usize {
+    let order = Order {
+        filter: Filter { statuses: vec![Status::New], ..Filter::default() },
+        command: Act::Notify { standing: None }.plain(),
+        by: Actor::bureau("张某"),
+        at: at.to_owned(),
+        at_most: usize::MAX,
+        dry_run: false,
+    };
+    casework::act(store, &casework::procedure(None).unwrap(), &order).unwrap().done.len()
 }
 
 fn copied(from: &Path, to: &Path) {
@@ -653,7 +670,7 @@ fn all_of(folder: &Path) -> Vec<(String, String)> {
     };
     store.each(&Filter::default(), take).unwrap();
     for (id, text) in &mut all {
-        text.push_str(&format!(" {:?}", store.sightings(id).unwrap()));
+        text.push_str(&format!(" {:?} {:?}", store.sightings(id).unwrap(), store.steps(id).unwrap()));
     }
     let without_time = |text: &str| {
         let mut value: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
@@ -704,7 +721,7 @@ fn assert_as(folder: &Path, wanted: &[(String, String)], when: &str) {
 }
 
 /// Every point of the work at which it can be stopped dead.
-const POINTS: [&str; 12] = [
+const POINTS: [&str; 13] = [
     "scan::chosen",
     "scan::begun",
     "append::files",
@@ -714,6 +731,7 @@ const POINTS: [&str; 12] = [
     "scan::taken",
     "scan::asked",
     "scan::merged",
+    "scan::expired",
     "scan::reported",
     "scan::cleared",
     "scan::ended",
@@ -728,6 +746,9 @@ fn a_night_that_is_killed_at_any_point_ends_as_one_that_was_not() {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let wanted = all_of(whole.path());
     assert!(wanted.iter().any(|(name, _)| name == "night.html") && wanted.len() > 20);
+    let report = wanted.iter().find(|(name, _)| name == "night.json").unwrap();
+    let report: serde_json::Value = serde_json::from_str(&report.1).unwrap();
+    assert!(report["assent"]["findings"].as_u64() > Some(3), "silence counts as assent: {}", report["assent"]);
     for point in POINTS {
         let killed = tempfile::tempdir().unwrap();
         copied(evening.path(), killed.path());
@@ -922,6 +943,51 @@ fn the_morning_report_tells_who_sent_nothing_and_shows_no_person() {
         assert!(!fs::read_to_string(folder.join(name)).unwrap().contains("370323199001011234"), "{name}: masked");
     }
     assert!(folder.join("night.xlsx").is_file());
+}
+
+#[test]
+fn silence_is_assent_when_the_term_is_over_and_its_next_working_day_is_known() {
+    let place = Place::new();
+    let export = place.path("export");
+    generate(&generate::Options { persons: 90, seed: 3, ..generate::Options::default() }, &export, &Silent).unwrap();
+    Dealt::of(&export).put(0, &place.path("drop"));
+    place.night(0);
+    // Ten working days from the first of December: up to the fifteenth.
+    let told = u64::try_from(notified(place.store.as_ref(), "2026-12-01T09:00:00")).unwrap();
+    let at = |day: &str, rules: Option<PathBuf>| {
+        let now = || format!("{day}T02:00:00");
+        let options = scan::Options { rules, ..place.options() };
+        let asking = Asking { owner: "here/1", now: &now, seconds: i64::MAX };
+        night(&options, place.store.as_ref(), asking, &Silent).unwrap_or_else(|e| panic!("{day}: {e}"))
+    };
+    let standing = |status: Status| {
+        let filter = Filter { statuses: vec![status], ..Filter::default() };
+        place.store.list(&filter, store::Page::default()).unwrap().total
+    };
+    let done = at("2026-12-15", None);
+    assert_eq!((done.assent.findings, done.assent.held.len()), (0, 0), "the last day is theirs");
+    // What is decided next has a term that ends in a year whose holidays nobody knows: the findings stay, and it is told.
+    let done = at("2026-12-29", None);
+    assert_eq!((done.assent.findings, standing(Status::AppealOpen)), (0, told));
+    let [held] = done.assent.held.as_slice() else { panic!("{:?}", done.assent) };
+    assert!(held.findings == told && held.why.contains("calendar/2027.csv"), "{held:?}");
+    assert_eq!(place.store.scan(&done.scan_id).unwrap().unwrap().state, store::ScanState::Finished);
+    let page = fs::read_to_string(done.report.join("night.html")).unwrap();
+    assert!(page.contains("没有办成") && page.contains("calendar/2027.csv"), "{page}");
+
+    // The calendar has come.
+    let rules = place.path("rules");
+    copied(&Path::new(env!("CARGO_MANIFEST_DIR")).join("audit_rules"), &rules);
+    fs::write(rules.join("calendar/2027.csv"), "day,kind,name,source\n2027-01-01,off,元旦,虚构\n").unwrap();
+    let done = at("2026-12-30", Some(rules.clone()));
+    assert_eq!((done.assent.findings, standing(Status::AppealOpen)), (told, 0));
+    assert_eq!(standing(Status::Established), told);
+    let page = fs::read_to_string(done.report.join("night.html")).unwrap();
+    assert!(page.contains(&format!("视为认可的疑点 {told} 条")), "{page}");
+    let json: serde_json::Value = serde_json::from_slice(&fs::read(done.report.join("night.json")).unwrap()).unwrap();
+    assert_eq!(json["assent"]["findings"], told);
+    // Once.
+    assert_eq!(at("2026-12-31", Some(rules)).assent.findings, 0);
 }
 
 #[test]

@@ -121,18 +121,18 @@ fn county(folder: &Path) -> PathBuf {
 
 // ---- A client
 
-struct Answer {
-    status: u16,
+pub(super) struct Answer {
+    pub(super) status: u16,
     headers: BTreeMap<String, String>,
     body: Vec<u8>,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&self.body)))
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         String::from_utf8(self.body.clone()).unwrap()
     }
 
@@ -149,7 +149,7 @@ impl Answer {
 }
 
 /// One request on a connection of its own.
-fn call(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+pub(super) fn call(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let mut stream = connect(address);
     let mut all = vec![("Connection", "close")];
     all.extend(headers);
@@ -157,13 +157,19 @@ fn call(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)],
     receive(&mut BufReader::new(stream)).unwrap()
 }
 
-fn connect(address: SocketAddr) -> TcpStream {
+pub(super) fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(IN_GOOD_TIME)).unwrap();
     stream
 }
 
-fn send(to: &mut impl Write, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<()> {
+pub(super) fn send(
+    to: &mut impl Write,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<()> {
     let mut request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in headers {
         request += &format!("{name}: {value}\r\n");
@@ -174,7 +180,7 @@ fn send(to: &mut impl Write, method: &str, path: &str, headers: &[(&str, &str)],
     to.flush()
 }
 
-fn receive(from: &mut impl BufRead) -> io::Result<Answer> {
+pub(super) fn receive(from: &mut impl BufRead) -> io::Result<Answer> {
     let mut line = String::new();
     let mut headers = BTreeMap::new();
     from.read_line(&mut line)?;
@@ -193,7 +199,7 @@ fn receive(from: &mut impl BufRead) -> io::Result<Answer> {
 }
 
 /// Waits for something that is bound to happen.
-fn until(what: &str, mut happened: impl FnMut() -> bool) {
+pub(super) fn until(what: &str, mut happened: impl FnMut() -> bool) {
     let since = Stopwatch::start();
     while !happened() {
         assert!(since.elapsed() < IN_GOOD_TIME, "it did not happen: {what}");
@@ -940,18 +946,24 @@ fn all_bodies_together_have_an_end() {
 
 // ---- The program itself
 
-struct Program {
+pub(super) struct Program {
     child: Child,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     log: Option<thread::JoinHandle<String>>,
 }
 
 impl Program {
-    fn start(arguments: &[&str]) -> Program {
+    pub(super) fn start(arguments: &[&str]) -> Program {
+        Program::start_with(arguments, &[])
+    }
+
+    /// With these variables besides.
+    pub(super) fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Program {
         let mut child = Command::new(env!("CARGO_BIN_EXE_fundaudit"))
             .args(["serve", "--listen", "127.0.0.1:0", "--budget", "60s", "--threads", "2"])
             .args(arguments)
             .env_remove("FUNDAUDIT_LOG")
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -971,12 +983,12 @@ impl Program {
         Program { child, address, log: Some(log) }
     }
 
-    fn signal(&self, signal: &str) {
+    pub(super) fn signal(&self, signal: &str) {
         assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
     }
 
     /// Waits for its end. Comes back: its exit code and its log.
-    fn ended(&mut self) -> (Option<i32>, String) {
+    pub(super) fn ended(&mut self) -> (Option<i32>, String) {
         let status = self.child.wait().unwrap();
         (status.code(), self.log.take().unwrap().join().unwrap())
     }

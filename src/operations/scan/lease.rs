@@ -62,7 +62,7 @@ impl Lock {
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 let _ = file.read_to_string(&mut holder);
-                Err(Error::Usage(format!(
+                Err(Error::Busy(format!(
                     "the dataset `{}` is being changed by `{}`; wait until that is done and try again",
                     dataset.display(),
                     holder.trim()

@@ -6,6 +6,7 @@
 //!                                                            ├ open stays, as the day moved ├ those who share a trace code
 //!                                                            └ … ────────────────────────┘            │
 //!            store ◀─ merge (scope: these persons) ◀─ findings ◀─ every rule, audit::look ◀───────────┘
+//!              └─ casework::expire: the silence of facilities counts as assent
 //! ```
 //! **Whom.** What the rules say of a person rests on all rows of that person; on those of others who hold one of the same drug
 //! trace codes; on the as-of day, where an encounter has not ended; and on what is the same for everybody: rules, parameters,
@@ -28,6 +29,7 @@ pub mod drop;
 mod journal;
 pub mod lease;
 pub mod report;
+pub mod schedule;
 mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,15 +40,17 @@ use arrow::array::{Array as _, AsArray as _};
 use sha2::{Digest, Sha256};
 
 use super::audit::{self, Looked};
-use super::{Error, library};
+use super::{Error, casework, library};
+use crate::cases::{Action, Procedure, Refusal};
 use crate::clock::Stopwatch;
 use crate::ingest::past::Past;
 use crate::ingest::{self, Dataset, read_through};
 use crate::model::Table;
 use crate::points::reached;
 use crate::progress::{Progress, Silent};
+use crate::report::night::{Assent, Held};
 use crate::rules::Exemptions;
-use crate::store::{End, Facility, FileTaken, Found, Lease, Merged, ScanRecord, ScanState, Scope, Store};
+use crate::store::{End, Facility, FileTaken, Found, Lease, Merged, Scan, ScanRecord, ScanState, Scope, Store};
 use drop::{Delivery, SetAside};
 use journal::{Asked, Night};
 use lease::Now;
@@ -101,6 +105,8 @@ pub struct Done {
     /// Whether it went on where another run had stopped.
     pub resumed: bool,
     pub merged: Merged,
+    /// Findings whose term for an appeal had passed.
+    pub assent: Assent,
     /// About how many persons the rules were asked; none: about everybody.
     pub persons: Option<u64>,
     pub aside: Vec<SetAside>,
@@ -109,6 +115,24 @@ pub struct Done {
     pub report: PathBuf,
     /// Why nobody could be told at the webhook.
     pub untold: Option<String>,
+}
+
+/// The last night as a store has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Last {
+    /// None: no scan has begun yet.
+    pub scan: Option<Scan>,
+    /// It is not done: the next run goes on with it.
+    pub is_open: bool,
+}
+
+/// The last night.
+///
+/// # Errors
+/// The store.
+pub fn last(store: &dyn Store) -> Result<Last, Error> {
+    let scan = store.scans(1)?.into_iter().next();
+    Ok(Last { scan, is_open: journal::unfinished(store)?.is_some() })
 }
 
 /// Does a night, or what is left of one that was cut short.
@@ -123,7 +147,8 @@ pub fn night(options: &Options, store: &dyn Store, asking: Asking<'_>, progress:
         let origin = library::Origin { rules: options.rules.as_deref(), knowledge: options.knowledge.as_deref() };
         let library = library::compile(origin, &[])?;
         let exemptions = library::exemptions(options.exemptions.as_deref(), &library.set)?;
-        Scanning { options, store, asking, lease: &guard.lease, library, exemptions }.run(progress)
+        let procedure = casework::procedure(options.rules.as_deref())?;
+        Scanning { options, store, asking, lease: &guard.lease, library, exemptions, procedure }.run(progress)
     });
     let released = guard.release();
     let done = done?;
@@ -139,6 +164,7 @@ struct Scanning<'a> {
     lease: &'a Lease,
     library: library::Library,
     exemptions: Exemptions,
+    procedure: Procedure,
 }
 
 /// Whom a night is about, and how the rules are asked.
@@ -212,6 +238,9 @@ impl Scanning<'_> {
         let files = files_of(night, &dataset);
         let merged = self.merge(night, (&facilities, &files), &concern, &looked)?;
         reached("scan::merged");
+        progress.go_on()?;
+        let assent = self.expire(night)?;
+        reached("scan::expired");
         let (told, record) = report::made(&report::From {
             night,
             store: self.store,
@@ -219,6 +248,7 @@ impl Scanning<'_> {
             past: &past,
             looked: &looked,
             merged: &merged,
+            assent: &assent,
             persons: concern.whom.as_ref().map(|whom| whom.len() as u64),
             facilities: &facilities,
             files: &files,
@@ -232,15 +262,16 @@ impl Scanning<'_> {
         }
         clear(night, &past, &concern.asked, &record)?;
         self.end(night, &journal::json(&record)?)?;
-        Ok(Done { report, untold, ..self.done(night, resumed, merged, record.persons) })
+        Ok(Done { report, untold, ..self.done(night, resumed, merged, &record) })
     }
 
-    fn done(&self, night: &Night, resumed: bool, merged: Merged, persons: Option<u64>) -> Done {
+    fn done(&self, night: &Night, resumed: bool, merged: Merged, record: &report::Record) -> Done {
         Done {
             scan_id: night.scan_id.clone(),
             resumed,
             merged,
-            persons,
+            assent: record.assent.clone(),
+            persons: record.persons,
             aside: night.aside.clone(),
             unfinished: night.unfinished.clone(),
             report: self.options.out.join(&night.scan_id),
@@ -258,8 +289,8 @@ impl Scanning<'_> {
         }
         let record = past.noted(RECORD)?.unwrap_or_default();
         self.end(night, &record)?;
-        let persons = serde_json::from_str::<report::Record>(&record).ok().and_then(|record| record.persons);
-        Ok(Some(self.done(night, true, merged, persons)))
+        let record = serde_json::from_str(&record).unwrap_or_default();
+        Ok(Some(self.done(night, true, merged, &record)))
     }
 
     /// The dataset, as the journal names it.
@@ -488,6 +519,18 @@ impl Scanning<'_> {
         Ok(self.store.merge(&record, &mut found, &scope, &night.started_at)?)
     }
 
+    /// Lets the silence of facilities count as assent, as of the beginning of the night: done again, it does nothing more.
+    fn expire(&self, night: &Night) -> Result<Assent, Error> {
+        let done = casework::expire(self.store, &self.procedure, &night.started_at, false)?;
+        let mut held: BTreeMap<String, u64> = BTreeMap::new();
+        for (_, refusal) in &done.refused {
+            *held.entry(why_held(refusal)).or_default() += 1;
+        }
+        // Those too that were moved on by a run that was cut short.
+        let findings = self.store.taken(Action::Expire, &night.started_at)?;
+        Ok(Assent { findings, held: held.into_iter().map(|(why, findings)| Held { why, findings }).collect() })
+    }
+
     /// The scan is finished, and with it the night.
     fn end(&self, night: &Night, record: &str) -> Result<(), Error> {
         let ended = self.store.scan(&night.scan_id)?.is_some_and(|scan| scan.state == ScanState::Finished);
@@ -496,6 +539,17 @@ impl Scanning<'_> {
         }
         reached("scan::ended");
         journal::close(self.store)
+    }
+}
+
+/// Why a finding stays where it is, for the report.
+fn why_held(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Calendar(gap) => format!(
+            "{0} 年的节假日还不知道，工作日算不到那一年；国务院办公厅公布以后，把 `calendar/{0}.csv` 放进规则库（`--rules`）",
+            gap.year
+        ),
+        other => other.to_string(),
     }
 }
 

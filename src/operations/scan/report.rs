@@ -18,7 +18,7 @@ use crate::ingest::{self, Appended, Dataset};
 use crate::model::day;
 use crate::operations::Error;
 use crate::operations::audit::{Looked, quarantined};
-use crate::report::night::{self, Counts, FacilityNews, File, Group, New, Night, Quarantined, Rows, Sending};
+use crate::report::night::{self, Assent, Counts, FacilityNews, File, Group, New, Night, Quarantined, Rows, Sending};
 use crate::report::tally::tally;
 use crate::store::{By, Facility, FileTaken, Filter, Merged, Order, Page, ScanState, Store, Sum, What};
 
@@ -37,6 +37,9 @@ pub struct Record {
     /// About how many persons the rules were asked; none: about everybody.
     pub persons: Option<u64>,
     pub elapsed_ms: u64,
+    /// Whose term for an appeal had passed.
+    #[serde(default)]
+    pub assent: Assent,
     /// Fee lines that each facility sent this night.
     pub sent: BTreeMap<String, u64>,
     /// The last day of service of each facility by then.
@@ -51,6 +54,7 @@ pub(super) struct From<'a> {
     pub past: &'a Past,
     pub looked: &'a Looked,
     pub merged: &'a Merged,
+    pub assent: &'a Assent,
     pub persons: Option<u64>,
     pub facilities: &'a BTreeMap<String, Facility>,
     pub files: &'a [FileTaken],
@@ -74,6 +78,7 @@ pub(super) fn made(from: &From<'_>) -> Result<(Night, Record), Error> {
     let record = Record {
         persons: from.persons,
         elapsed_ms: from.elapsed_ms,
+        assent: from.assent.clone(),
         sent: sent.iter().map(|(code, (lines, _))| (code.clone(), *lines)).collect(),
         last_days,
     };
@@ -96,6 +101,7 @@ pub(super) fn made(from: &From<'_>) -> Result<(Night, Record), Error> {
         persons: from.persons,
         counts: counts(from.merged),
         standing: from.store.sum(&present, By::Nothing)?.into_iter().next().map(group).unwrap_or_default(),
+        assent: from.assent.clone(),
         by_rule: from.store.sum(&new, By::Rule)?.into_iter().map(group).collect(),
         by_facility: from.store.sum(&new, By::Facility)?.into_iter().map(group).collect(),
         newest: listed.findings.iter().map(|kept| New::of(&kept.finding, kept.facility.as_deref())).collect(),

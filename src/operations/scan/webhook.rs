@@ -28,6 +28,7 @@ fn body(night: &Night) -> Value {
         "started_at": night.started_at,
         "as_of": night.as_of,
         "findings": night.counts,
+        "assented": night.assent.findings,
         "new_allocated": format!("{new:.2}"),
         "standing": { "findings": night.standing.findings, "allocated": format!("{:.2}", night.standing.allocated) },
         "files": { "taken": night.files.iter().filter(|f| f.reason.is_none()).count(), "set_aside": night.files.iter().filter(|f| f.reason.is_some()).count() },
