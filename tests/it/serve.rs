@@ -304,6 +304,34 @@ fn the_past_is_that_of_the_dataset() {
 }
 
 #[test]
+fn an_earlier_visit_that_the_bureau_knows_too_counts_once() {
+    let order = |id: &str, current: &str| {
+        json!({ "rx_id": id, "hilist_code": "001201000040000", "hilist_name": "Ⅱ级护理", "cnt": 1, "pric": 12, "sumamt": 12,
+                "ownpay_amt": 0, "selfpay_amt": 0, "drord_begn_date": "2026-03-11 08:30:00", "curr_drord_flag": current })
+    };
+    let visit = |id: &str, order: Value| {
+        json!({ "mdtrt_id": id, "medins_id": "H1", "med_type": "11", "adm_date": "2026-03-11 08:00:00",
+                "fsi_order_dtos": [order] })
+    };
+    // One unit of nursing is asked for; of the earlier visit the hospital knows its order, the bureau its line of the same day.
+    let message = |earlier: &str| {
+        json!({ "infno": "3102", "fixmedins_code": "H1", "input": { "data": { "patient_dtos": [{
+            "patn_id": "P1", "curr_mdtrt_id": "M2",
+            "fsi_encounter_dtos": [visit("M2", order("RX9", "1")), visit(earlier, order("RX4", "1"))],
+        }] } } })
+    };
+    let running = Running::start(options(&["BIL103"]), Arc::new(held(nursing("M1", "S1", 1))));
+    let too_much = |earlier: &str| {
+        let value = running.post("/api/v1/3102", &message(earlier)).json();
+        assert_eq!(value["infcode"], "0", "{value}");
+        value.pointer("/output/result/0/vola_amt").map(ToString::to_string)
+    };
+    assert_eq!(too_much("M1").as_deref(), Some("12.0"), "the bureau's line and the hospital's order are one");
+    assert_eq!(too_much("M5").as_deref(), Some("24.0"), "a visit of which only the hospital knows counts besides");
+    assert!(running.stop());
+}
+
+#[test]
 fn who_has_no_time_is_told_what_was_not_run() {
     let running = Running::alone(Options { budget: Duration::ZERO, ..options(&["SCP101", "MED101"]) });
     let value = running.post("/api/v1/review", &own()).json();

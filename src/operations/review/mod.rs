@@ -7,7 +7,8 @@
 //! ```
 //! The heart is a [`Reviewer`]: a library compiled once, asked as often as one likes, by as many threads. It has no files and
 //! no network; [`pending`] lays claims and past together, [`decide`] says pass, hold or refuse, [`history`] tells the past of
-//! persons, [`command`] is the face of files. The same engine gives the same findings as an audit: same identity, same amount.
+//! persons, [`told`] which of it a message tells besides, [`command`] is the face of files. The same engine gives the
+//! same findings as an audit: same identity, same amount.
 //!
 //! A finding counts here when it is about something pending: one of its violating lines, or the claim itself. What is purely
 //! of the past was somebody's decision before. A question across persons (IDN103) sees the pending batch and the past of its
@@ -20,6 +21,7 @@ mod decide;
 pub mod history;
 mod ndjson;
 mod pending;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
