@@ -22,7 +22,7 @@ use fundaudit::operations::Error;
 use fundaudit::operations::review::history::{OfDataset, Wanted};
 use fundaudit::operations::review::{History, Nothing, Setup};
 use fundaudit::progress::Silent;
-use fundaudit::serve::feedback::Feedbacks;
+use fundaudit::serve::feedback::{Feedbacks, Kept};
 use fundaudit::serve::{Bounds, Options, Service, keys};
 use hashbrown::HashMap;
 use serde_json::{Value, json};
@@ -46,12 +46,12 @@ struct Memory {
 }
 
 impl Feedbacks for Memory {
-    fn keep(&self, feedback: &Feedback, by: &str, at: &str) -> io::Result<()> {
+    fn keep(&self, feedback: &Feedback, by: &str, at: &str) -> io::Result<Kept> {
         if self.fails.load(Ordering::SeqCst) {
             return Err(io::Error::other("the disk is full"));
         }
         self.kept.lock().unwrap().push((feedback.clone(), by.to_owned(), at.to_owned()));
-        Ok(())
+        Ok(Kept::Now)
     }
 }
 
