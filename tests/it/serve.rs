@@ -17,7 +17,7 @@ use std::time::Duration;
 use fundaudit::clock::Stopwatch;
 use fundaudit::engine::{Facility, Tables};
 use fundaudit::ingest::{self, Dataset};
-use fundaudit::messages::{Done, Feedback};
+use fundaudit::messages::{Done, Feedback, Limits};
 use fundaudit::operations::Error;
 use fundaudit::operations::review::history::{OfDataset, Wanted};
 use fundaudit::operations::review::{History, Nothing, Setup};
@@ -349,6 +349,37 @@ fn who_has_no_time_is_told_what_was_not_run() {
     let figures = running.get("/metrics").text();
     assert!(figures.contains("fundaudit_rules_not_run_total 4"), "{figures}");
     assert!(figures.contains("fundaudit_reviews_incomplete_total 2"), "{figures}");
+}
+
+#[test]
+fn a_rule_that_takes_too_long_is_given_up_in_the_middle() {
+    // As many orders as a message may have, each of which is to be held against every other: minutes of work for one rule.
+    let order = |number: usize| {
+        json!({ "rx_id": format!("RX{number}"), "hilist_code": "003314000020000", "cnt": 1, "pric": 12, "sumamt": 12,
+                "ownpay_amt": 0, "selfpay_amt": 0, "drord_begn_date": "2026-03-11 08:30:00" })
+    };
+    let orders: Vec<Value> = (0..Limits::default().orders).map(order).collect();
+    let message = json!({ "infno": "3102", "fixmedins_code": "H1", "input": { "data": { "patient_dtos": [{
+        "patn_id": "P1",
+        "fsi_encounter_dtos": [{ "mdtrt_id": "M1", "medins_id": "H1", "med_type": "21", "adm_date": "2026-03-11 08:00:00",
+                                 "fsi_order_dtos": orders }],
+    }] } } });
+    let took = |budget: Duration| {
+        let running = Running::alone(Options { budget, ..options(&["BIL101"]) });
+        let watch = Stopwatch::start();
+        let value = running.post("/api/v1/3102", &message).json();
+        let took = watch.elapsed();
+        let warned = value["warn_msg"].as_str().unwrap();
+        assert!(warned.starts_with("没有审完：时间不够，1 条规则没有运行：BIL101"), "{warned}");
+        assert_eq!((&value["infcode"], &value["output"]["result"]), (&json!("0"), &json!([])), "nothing by halves");
+        took
+    };
+    // Reading a message of that size takes its time, and with a few milliseconds no rule is begun.
+    let reading = took(Duration::from_millis(5));
+    // With twice that time the rule is begun, and stops where it is.
+    let budget = reading * 2;
+    let given_up = took(budget);
+    assert!(given_up < budget * 3, "{given_up:?} for a budget of {budget:?}");
 }
 
 #[test]
