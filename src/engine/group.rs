@@ -276,10 +276,13 @@ fn aggregate(
     }
 }
 
+/// After so many steps of work that may grow with the square of the rows, somebody asks whether there is time left.
+pub const STEPS: usize = 1 << 14;
+
 /// Rows of the frame with the rows of another view that agree in some columns and are allowed; in order of both.
 ///
 /// # Errors
-/// A column was not read.
+/// A column was not read; what `go_on` says, asked now and then.
 pub fn candidate_pairs(
     views: &Views<'_>,
     view: View,
@@ -287,6 +290,7 @@ pub fn candidate_pairs(
     other: View,
     on: &[String],
     allowed: Option<&BooleanArray>,
+    go_on: &dyn Fn() -> Result<(), ArrowError>,
 ) -> Result<Vec<(u32, u32)>, ArrowError> {
     if frame.rows() == 0 {
         return Ok(Vec::new());
@@ -306,10 +310,15 @@ pub fn candidate_pairs(
     let known = |cell: u64, text: bool| cell != if text { 0 } else { NULL };
     let texts: Vec<bool> = rest.iter().map(|name| view.columns().get(*name) == Some(&DataType::Utf8)).collect();
     let mut pairs = Vec::new();
+    let mut steps = 0;
     for row in 0..frame.rows() {
         let source = frame.source_row(row) as usize;
         let row = u32::try_from(row).unwrap_or(u32::MAX);
         for &partner in partners.of(left[source]) {
+            steps += 1;
+            if steps % STEPS == 0 {
+                go_on()?;
+            }
             let agree = both
                 .iter()
                 .zip(&texts)

@@ -7,6 +7,7 @@
 use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -22,12 +23,13 @@ use rust_decimal::Decimal;
 use super::answers::{Answer, Answers, Count};
 use super::claims::texts;
 use super::frame::{Compiled, Frame, positions};
-use super::group::{Grouped, candidate_pairs, cells, cells_of, continues, grouped};
+use super::group::{Grouped, STEPS, candidate_pairs, cells, cells_of, continues, grouped};
 use super::hit::{Hit, HitLine, show};
 use super::lookup::not_false;
 use super::plan::{MatchPlan, Piece, Plan, ROLLING, RollingPlan};
 use super::views::{Chosen, Columns, ViewRows, Views};
 use super::words::Texts;
+use crate::clock::Deadline;
 use crate::model::views::said;
 use crate::model::{View, day as calendar, money};
 use crate::rules::parameters::{Asked, Parameter, Value};
@@ -47,6 +49,8 @@ pub struct Scope {
     /// Encounters, with all parts of their stays, of which hits are wanted; nothing: of all. A hit that is about none of them
     /// may be there or not.
     pub wanted: Option<BTreeSet<String>>,
+    /// When a rule that is not done is given up.
+    pub deadline: Option<Deadline>,
 }
 
 /// Hits and answers of one rule over some persons; answers by facility (empty: none).
@@ -54,7 +58,21 @@ pub struct Scope {
 pub struct Found {
     pub hits: Vec<Hit>,
     pub answers: BTreeMap<String, Answers>,
+    /// The deadline passed before the rule was done: there are no hits and no answers.
+    pub given_up: bool,
 }
+
+/// Why a rule stopped where it was.
+#[derive(Debug)]
+struct GivenUp;
+
+impl fmt::Display for GivenUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the deadline has passed")
+    }
+}
+
+impl std::error::Error for GivenUp {}
 
 /// A day of supply as `days` keeps it: eight decimals.
 const ONE_DAY: i128 = 100_000_000;
@@ -76,12 +94,21 @@ fn is_of_lines(view: View) -> bool {
 /// Pairs that one `match` looks at in one go: about 4 million rows of a few columns.
 const PAIRS: usize = 1 << 20;
 
-/// Runs one plan.
+/// Runs one plan. The deadline is looked at between its words, and inside those whose work can grow faster than the rows: by
+/// pairs, by window, by hit.
 ///
 /// # Errors
 /// A column was not read. A value that cannot be computed is not an error but *not evaluated*.
 pub fn run<'a>(plan: &'a Plan, set: &'a RuleSet, views: &Rc<Views<'a>>, scope: &Scope) -> Result<Found, ArrowError> {
-    let run = Run { plan, set, views, scope };
+    match whole(&Run { plan, set, views, scope }) {
+        Err(ArrowError::ExternalError(why)) if why.is::<GivenUp>() => Ok(Found { given_up: true, ..Found::default() }),
+        done => done,
+    }
+}
+
+/// All words of a rule, in their order.
+fn whole(run: &Run<'_, '_>) -> Result<Found, ArrowError> {
+    let Run { plan, set, views, .. } = *run;
     let mut found = Found::default();
     let (mut frame, asked) = run.begin()?;
     if run.is_moot(&frame)? {
@@ -92,6 +119,7 @@ pub fn run<'a>(plan: &'a Plan, set: &'a RuleSet, views: &Rc<Views<'a>>, scope: &
             return Ok(found);
         }
         frame = look_up.join(&frame, with, set, views, plan.rule.find.view)?;
+        run.go_on()?;
     }
     if run.is_moot(&frame)? {
         return Ok(found);
@@ -99,10 +127,12 @@ pub fn run<'a>(plan: &'a Plan, set: &'a RuleSet, views: &Rc<Views<'a>>, scope: &
     run.parameters(&mut frame)?;
     frame = run.paid(frame, &mut found)?;
     run.totals(&mut frame)?;
+    run.go_on()?;
     if !plan.about_comes_last && !asked {
         frame = run.about(frame, &mut found)?;
     }
     frame = run.needs(frame, &mut found)?;
+    run.go_on()?;
     if run.is_moot(&frame)? {
         return Ok(found);
     }
@@ -111,6 +141,7 @@ pub fn run<'a>(plan: &'a Plan, set: &'a RuleSet, views: &Rc<Views<'a>>, scope: &
         return Ok(found);
     }
     frame = run.sequence(frame)?;
+    run.go_on()?;
     if plan.about_comes_last {
         frame = run.about(frame, &mut found)?;
     }
@@ -118,6 +149,7 @@ pub fn run<'a>(plan: &'a Plan, set: &'a RuleSet, views: &Rc<Views<'a>>, scope: &
         return Ok(found);
     }
     let units = if plan.per.is_empty() { Units { rows: None, frame } } else { run.groups(&frame)? };
+    run.go_on()?;
     run.answer(&units, &mut found)?;
     Ok(found)
 }
@@ -210,6 +242,14 @@ struct Units<'a> {
 impl<'a> Run<'_, 'a> {
     fn view(&self) -> View {
         self.plan.rule.find.view
+    }
+
+    /// Whether there is time left.
+    fn go_on(&self) -> Result<(), ArrowError> {
+        match self.scope.deadline {
+            Some(deadline) if deadline.is_past() => Err(ArrowError::ExternalError(Box::new(GivenUp))),
+            _ => Ok(()),
+        }
     }
 
     /// Whether these rows make no hit that is wanted, nor an answer that is counted: none is of a wanted encounter.
@@ -448,6 +488,7 @@ impl<'a> Run<'_, 'a> {
                     if left.is_empty() {
                         break;
                     }
+                    self.go_on()?;
                     let mut joined = frame.select(&UInt32Array::from(left.clone()))?;
                     joined.join(&found.name, Rc::clone(&other), UInt32Array::from(right.clone()));
                     let those = positions(&joined.condition(part)?);
@@ -517,7 +558,8 @@ impl<'a> Run<'_, 'a> {
             }
         }
         let paired = |frame: &Frame<'a>| {
-            candidate_pairs(self.views, self.view(), frame, found.view, &found.on, allowed.as_ref())
+            let go_on = || self.go_on();
+            candidate_pairs(self.views, self.view(), frame, found.view, &found.on, allowed.as_ref(), &go_on)
         };
         let Some(own) = &plan.own else { return paired(frame) };
         let mask = frame.condition(own)?;
@@ -605,7 +647,7 @@ impl<'a> Run<'_, 'a> {
             frame.put(name, Arc::new(places));
         }
         if let Some(rolling) = &plan.rolling {
-            let column = rolled(&frame, rolling, firsts.values())?;
+            let column = rolled(&frame, rolling, firsts.values(), &|| self.go_on())?;
             frame.put(&rolling.name, column);
         }
         Ok(frame)
@@ -882,6 +924,7 @@ impl<'a> Run<'_, 'a> {
         let serial = if plan.per.is_empty() { optional("feedetl_sn")? } else { None };
         let lines = self.lines(units, hits)?;
         for (at, (violating, involved)) in lines.into_iter().enumerate() {
+            self.go_on()?;
             let violating = match &lines_of {
                 Some((whose, ids)) if ids.is_valid(at) => self.paid_lines(*whose, ids.as_string::<i32>().value(at))?,
                 Some(_) => Vec::new(),
@@ -1054,19 +1097,29 @@ impl<'a> Run<'_, 'a> {
 /// For each row the sum over the rows of its run, up to it, whose day differs from its own by less than its number of days.
 ///
 /// An unknown summand makes the sum unknown.
-fn rolled(frame: &Frame<'_>, plan: &RollingPlan, firsts: &[u32]) -> Result<ArrayRef, ArrowError> {
+fn rolled(
+    frame: &Frame<'_>,
+    plan: &RollingPlan,
+    firsts: &[u32],
+    go_on: &dyn Fn() -> Result<(), ArrowError>,
+) -> Result<ArrayRef, ArrowError> {
     let summands = cast(&frame.evaluate(&plan.sum)?, &ROLLING)?;
     let summands = summands.as_primitive::<Decimal128Type>();
     let days = frame.evaluate(&plan.day)?;
     let days = days.as_primitive::<Date32Type>();
     let widths = cast(&frame.evaluate(&plan.days)?, &DataType::Decimal128(20, 4))?;
     let widths = widths.as_primitive::<Decimal128Type>();
-    let sums = (0..frame.rows()).map(|row| {
+    let mut steps = 0;
+    let sum_of = |row: usize| {
         if days.is_null(row) || widths.is_null(row) {
-            return None;
+            return Ok(None);
         }
         let mut sum = 0;
         for other in (firsts[row] as usize..=row).rev() {
+            steps += 1;
+            if steps % STEPS == 0 {
+                go_on()?;
+            }
             if days.is_null(other) {
                 continue;
             }
@@ -1075,13 +1128,14 @@ fn rolled(frame: &Frame<'_>, plan: &RollingPlan, firsts: &[u32]) -> Result<Array
                 break;
             }
             if summands.is_null(other) {
-                return None;
+                return Ok(None);
             }
             sum += summands.value(other);
         }
-        Some(sum)
-    });
-    Ok(Arc::new(sums.collect::<Decimal128Array>().with_data_type(ROLLING)))
+        Ok(Some(sum))
+    };
+    let sums: Vec<Option<i128>> = (0..frame.rows()).map(sum_of).collect::<Result<_, ArrowError>>()?;
+    Ok(Arc::new(Decimal128Array::from(sums).with_data_type(ROLLING)))
 }
 
 fn scaled(value: Decimal, scale: u32) -> Option<i128> {

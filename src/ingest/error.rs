@@ -23,10 +23,16 @@ impl Error {
         Error { message: message.into(), stopped: false }
     }
 
-    /// An error about a file or folder.
+    /// An error about a file or folder. Everything is written aside or in one transaction, so what was there is untouched.
     #[must_use]
     pub(super) fn at(path: &Path, what: &str, cause: &dyn fmt::Display) -> Self {
-        Error::new(format!("cannot {what} `{}`: {cause}", path.display()))
+        let said = format!("cannot {what} `{}`: {cause}", path.display());
+        Error::new(match what {
+            "write" | "write into" | "create" => format!(
+                "{said}; what was there before is untouched: free some space there, or see who may write there, and run it again"
+            ),
+            _ => said,
+        })
     }
 
     /// Whether nothing is wrong but that the work was wanted no longer.

@@ -23,6 +23,7 @@ mod markup;
 pub mod night;
 mod parquet;
 mod reasons;
+mod scratch;
 pub mod sheets;
 mod shown;
 pub mod tally;
@@ -249,14 +250,33 @@ impl fmt::Display for Error {
                 path.display()
             ),
             Error::Stopped => Stopped.fmt(f),
-            Error::Parquet { file, source } => write!(f, "cannot write `{file}`: {source}"),
-            Error::Xlsx { file, source } => {
-                write!(f, "cannot write `{file}`: {source}; `--out-format parquet,csv` does without the workbook")
+            Error::Parquet { file, source } => {
+                write!(f, "cannot write `{file}`: {source}; earlier files there are untouched")
             }
+            Error::Xlsx { file, source } => write!(
+                f,
+                "cannot write `{file}`: {source}; earlier files there are untouched, `--out-format parquet,csv` does without \
+                 the workbook"
+            ),
             Error::Day { finding_id, column, found } => write!(
                 f,
                 "finding `{finding_id}` has `{column}` = `{found}`, wanted a day such as `2026-03-11`: its rule makes a wrong day"
             ),
+        }
+    }
+}
+
+impl Error {
+    /// The same about the place of a file that was being written aside.
+    fn at(self, place: &Path) -> Error {
+        let file = place.display().to_string();
+        match self {
+            Error::Disk { doing: "write", source, .. } => {
+                Error::Disk { doing: "write", path: place.to_path_buf(), source }
+            }
+            Error::Parquet { source, .. } => Error::Parquet { file, source },
+            Error::Xlsx { source, .. } => Error::Xlsx { file, source },
+            other => other,
         }
     }
 }
@@ -307,7 +327,7 @@ pub fn write(
             let told = Told::new(progress);
             let done = output.render(outcome, context, &aside.path().join(output.file()), &told);
             told.rest(output.rows(outcome));
-            done
+            done.map_err(|error| error.at(&out.join(output.file())))
         })
         .collect();
     progress.end();

@@ -68,7 +68,7 @@ pub(super) fn workbook(
     to: impl Write + Send,
     told: &Told<'_>,
 ) -> Result<(), Error> {
-    build(outcome, context, scratch, to, told)
+    super::scratch::guarded(|| build(outcome, context, scratch, to, told))
         .map_err(|source| Error::Xlsx { file: "findings.xlsx".to_owned(), source })
 }
 

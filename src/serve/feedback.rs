@@ -10,12 +10,16 @@
 //! written at the end of a file was never acknowledged: it is cut (into `feedback-2026-11.cut`) when the journal is opened. A line that is damaged
 //! elsewhere is left as it is, passed over and counted. Two processes cannot write one folder.
 //!
+//! A feedback that comes again within a day, because its acknowledgement was lost, is acknowledged again and not kept again, also
+//! after a restart: `lately` tells it by what it says.
+//!
 //! [`kept`] reads it back: counts by rule, rows for a spreadsheet. Deliberately unknown here: HTTP, findings (a reminder says
 //! its rule itself, [`crate::messages::jr_id`]), patients: a feedback names none.
 //!
 //! To keep more of a feedback: a field of [`Line`] with a default, so that older files are still read.
 
 pub mod kept;
+mod lately;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -27,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::messages::{Feedback, Stage};
+use lately::{Content, LastDay, Lately};
 
 /// Whoever keeps feedback.
 pub trait Feedbacks: Send + Sync {
@@ -35,7 +40,15 @@ pub trait Feedbacks: Send + Sync {
     ///
     /// # Errors
     /// It is not kept, and the sender must be told so.
-    fn keep(&self, feedback: &Feedback, by: &str, at: &str) -> io::Result<()>;
+    fn keep(&self, feedback: &Feedback, by: &str, at: &str) -> io::Result<Kept>;
+}
+
+/// That a feedback is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    Now,
+    /// It was said before.
+    Before,
 }
 
 /// A feedback as a line of the journal has it.
@@ -145,6 +158,7 @@ struct Gathered {
     /// What will become of these lines.
     batch: Arc<OnceLock<Outcome>>,
     writing: bool,
+    lately: Lately,
 }
 
 /// Of a whole batch, so that each of its requests can be told: an error's kind and words.
@@ -156,11 +170,13 @@ impl Journal {
     /// # Errors
     /// The disk; another process has the journal open.
     pub fn open(folder: &Path) -> io::Result<Journal> {
-        Ok(Journal::on(Box::new(Files::open(folder)?)))
+        let (files, lately) = Files::open(folder)?;
+        Ok(Journal::on(Box::new(files), lately))
     }
 
-    fn on(disk: Box<dyn Disk>) -> Journal {
-        Journal { gathered: Mutex::default(), disk: Mutex::new(disk), written: Condvar::new() }
+    fn on(disk: Box<dyn Disk>, lately: Lately) -> Journal {
+        let gathered = Mutex::new(Gathered { lately, ..Gathered::default() });
+        Journal { gathered, disk: Mutex::new(disk), written: Condvar::new() }
     }
 
     fn gathered(&self) -> MutexGuard<'_, Gathered> {
@@ -168,15 +184,23 @@ impl Journal {
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a line and waits until it is on the disk. The first of those who wait writes for all who came until then; who
-    /// comes meanwhile waits for the next writing.
-    fn add(&self, month: &str, line: &[u8]) -> io::Result<()> {
+    /// Adds a line and waits until it is on the disk; one that was said before waits for that one. The first of those who wait
+    /// writes for all who came until then; who comes meanwhile waits for the next writing.
+    fn add(&self, month: &str, line: &Line) -> io::Result<Kept> {
+        let (sealed, content) = (line.sealed()?, Content::of(line));
         let mut gathered = self.gathered();
-        gathered.lines.entry(month.to_owned()).or_default().extend_from_slice(line);
-        let mine = Arc::clone(&gathered.batch);
+        let before = content.as_ref().and_then(|content| gathered.lately.before(content));
+        let kept = if before.is_some() { Kept::Before } else { Kept::Now };
+        let mine = before.unwrap_or_else(|| Arc::clone(&gathered.batch));
+        if kept == Kept::Now {
+            gathered.lines.entry(month.to_owned()).or_default().extend_from_slice(&sealed);
+            if let Some(content) = content {
+                gathered.lately.say(&content, &mine);
+            }
+        }
         loop {
             if let Some(outcome) = mine.get() {
-                return outcome.clone().map_err(|(kind, said)| io::Error::new(kind, said));
+                return outcome.clone().map(|()| kept).map_err(|(kind, said)| io::Error::new(kind, said));
             }
             if gathered.writing {
                 gathered = self.written.wait(gathered).unwrap_or_else(PoisonError::into_inner);
@@ -199,12 +223,12 @@ impl Journal {
 }
 
 impl Feedbacks for Journal {
-    fn keep(&self, feedback: &Feedback, by: &str, at: &str) -> io::Result<()> {
+    fn keep(&self, feedback: &Feedback, by: &str, at: &str) -> io::Result<Kept> {
         let Some(month) = month_of(at) else {
             let said = format!("the time of a feedback is `{at}`, wanted such as 2026-11-22T15:40:12");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, said));
         };
-        self.add(month, &Line::of(feedback, by, at).sealed()?)
+        self.add(month, &Line::of(feedback, by, at))
     }
 }
 
@@ -228,7 +252,8 @@ struct Files {
 const LOCK: &str = "feedback.lock";
 
 impl Files {
-    fn open(folder: &Path) -> io::Result<Files> {
+    /// The files, and what they say of late.
+    fn open(folder: &Path) -> io::Result<(Files, Lately)> {
         let named = |error: io::Error, path: &Path| {
             io::Error::new(error.kind(), format!("feedback journal `{}`: {error}", path.display()))
         };
@@ -240,12 +265,14 @@ impl Files {
             let said = "another process keeps feedback here; give this one a folder of its own";
             return Err(named(io::Error::new(io::ErrorKind::WouldBlock, said), folder));
         }
+        let files = kept::files(folder)?;
+        let mut last_day = LastDay::default();
         // Nobody writes older ones.
-        for file in kept::files(folder)?.iter().rev().take(2) {
-            cut(file).map_err(|error| named(error, file))?;
+        for file in &files[files.len().saturating_sub(2)..] {
+            cut(file, &mut last_day).map_err(|error| named(error, file))?;
         }
         sync_folder(folder)?;
-        Ok(Files { folder: folder.to_owned(), _lock: lock, open: None })
+        Ok((Files { folder: folder.to_owned(), _lock: lock, open: None }, last_day.said()))
     }
 
     fn file(&mut self, month: &str) -> io::Result<&mut (String, File, u64)> {
@@ -288,9 +315,9 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// Cuts what stands after the last good line of a file, and puts it beside, for whoever wants to look.
-fn cut(path: &Path) -> io::Result<()> {
-    let good = kept::good_length(path)?;
+/// Cuts what stands after the last good line of a file, and puts it beside, for whoever wants to look. Hands over the good lines.
+fn cut(path: &Path, lines: &mut LastDay) -> io::Result<()> {
+    let good = kept::good_length(path, &mut |line| lines.take(line))?;
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
     let bytes = file.metadata()?.len() - good;
     if bytes > 0 {
@@ -339,28 +366,30 @@ mod tests {
     #[test]
     fn who_comes_while_the_disk_writes_shares_the_next_writing_and_its_fate() {
         let ((began, begun), (go, gone)) = (channel(), channel());
-        let journal = Journal::on(Box::new(Told { began, go: gone }));
+        let journal = Journal::on(Box::new(Told { began, go: gone }), Lately::default());
         let keep = |id| journal.keep(&feedback(id), "H1", "2026-11-22T15:40:12");
         thread::scope(|scope| {
             let first = scope.spawn(move || keep(0));
             assert_eq!(begun.recv(), Ok(1), "the first writes alone");
             let others: Vec<_> = (1..=20).map(|id| scope.spawn(move || keep(id))).collect();
+            let again = scope.spawn(move || keep(0));
             while journal.gathered().lines.values().flatten().filter(|byte| **byte == b'\n').count() < 20 {
                 thread::yield_now();
             }
             assert!(others.iter().all(|other| !other.is_finished()), "nobody is told before the disk has it");
             go.send(Ok(())).unwrap();
-            assert!(first.join().unwrap().is_ok());
+            assert_eq!(first.join().unwrap().unwrap(), Kept::Now);
+            assert_eq!(again.join().unwrap().unwrap(), Kept::Before, "who said the same waited for the same");
             assert_eq!(begun.recv(), Ok(20), "the others together");
             go.send(Err(io::Error::from(io::ErrorKind::StorageFull))).unwrap();
             for other in others {
                 assert_eq!(other.join().unwrap().unwrap_err().kind(), io::ErrorKind::StorageFull);
             }
             // A disk that has room again is used again.
-            let next = scope.spawn(move || keep(21));
-            assert_eq!(begun.recv(), Ok(1));
+            let next = scope.spawn(move || keep(20));
+            assert_eq!(begun.recv(), Ok(1), "what could not be kept is no repetition");
             go.send(Ok(())).unwrap();
-            assert!(next.join().unwrap().is_ok());
+            assert_eq!(next.join().unwrap().unwrap(), Kept::Now);
         });
     }
 

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer::{self, Address, Asking, Refusal, Reply, Said};
+use super::feedback::Kept;
 use super::keys::Institution;
 use super::{State, openapi};
 use crate::clock::{self, Deadline, Stopwatch};
@@ -140,23 +141,30 @@ async fn keep(
     };
     let by = by.map(|by| by.code.clone()).or_else(|| feedback.fixmedins_code.clone()).unwrap_or_default();
     let at: String = came.received.chars().take(19).collect();
-    // It waits for the disk, and others may wait together with it.
-    let kept = tokio::task::spawn_blocking(move || feedbacks.keep(&feedback, &by, &at).map(|()| feedback)).await;
-    let feedback = match kept {
-        Ok(Ok(feedback)) => feedback,
+    // It waits for the disk, and others may wait together with it. It is counted there: whoever sent it may be gone by then.
+    let shared = Arc::clone(state);
+    let kept = tokio::task::spawn_blocking(move || {
+        let kept = feedbacks.keep(&feedback, &by, &at)?;
+        if kept == Kept::Now {
+            for warning in &feedback.warnings {
+                shared.figures.fed_back(match warning.done {
+                    crate::messages::Done::Kept => "kept",
+                    crate::messages::Done::Changed => "changed",
+                });
+            }
+        }
+        Ok::<_, std::io::Error>((kept, feedback))
+    });
+    let (kept, feedback) = match kept.await {
+        Ok(Ok(kept)) => kept,
         Ok(Err(error)) => {
             tracing::error!(request = %came.id, %error, "a feedback could not be kept");
             return Err(not_kept());
         }
         Err(_) => return Err(not_kept()),
     };
-    for warning in &feedback.warnings {
-        state.figures.fed_back(match warning.done {
-            crate::messages::Done::Kept => "kept",
-            crate::messages::Done::Changed => "changed",
-        });
-    }
-    Ok(answer::acknowledged(&feedback, &state.rules.now().codes, &came.id, &came.received))
+    let reply = answer::acknowledged(&feedback, &state.rules.now().codes, &came.id, &came.received);
+    Ok(if kept == Kept::Before { Reply { outcome: "repeated", ..reply } } else { reply })
 }
 
 fn not_kept() -> Refusal {

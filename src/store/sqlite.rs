@@ -60,7 +60,7 @@ impl Sqlite {
     }
 
     fn connect(&self, doing: &'static str) -> Result<Connection, Error> {
-        let wrong = |error| wrong(doing, &error);
+        let wrong = |error| wrong(doing, &self.path, &error);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags).map_err(wrong)?;
         connection.busy_timeout(PATIENCE).map_err(wrong)?;
@@ -84,24 +84,26 @@ impl Sqlite {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
                 return Err(not("no SQLite database"));
             }
-            Err(error) => return Err(wrong("open the store", &error)),
+            Err(error) => return Err(wrong("open the store", &self.path, &error)),
         };
         if found == APPLICATION {
             return Ok(());
         }
-        if found != 0 || number("select count(*) from sqlite_master").map_err(|e| wrong("open the store", &e))? > 0 {
+        if found != 0
+            || number("select count(*) from sqlite_master").map_err(|e| wrong("open the store", &self.path, &e))? > 0
+        {
             return Err(not("an SQLite database of another program"));
         }
         connection
             .execute_batch(&format!("pragma application_id = {APPLICATION}"))
-            .map_err(|error| wrong("make the store", &error))
+            .map_err(|error| wrong("make the store", &self.path, &error))
     }
 
     fn begin(&self, doing: &'static str, how: &str) -> Result<Box<dyn Session + '_>, Error> {
         let connection = self.connection(doing)?;
         // The session is made first: a connection of which `begin` failed is given back too.
         let session = SqliteSession { home: self, doing, connection: Some(connection) };
-        session.of().execute_batch(how).map_err(|error| wrong(doing, &error))?;
+        session.of().execute_batch(how).map_err(|error| wrong(doing, &self.path, &error))?;
         Ok(Box::new(session))
     }
 }
@@ -176,7 +178,7 @@ impl SqliteSession<'_> {
     }
 
     fn wrong(&self, error: &rusqlite::Error) -> Error {
-        wrong(self.doing, error)
+        wrong(self.doing, &self.home.path, error)
     }
 }
 
@@ -278,22 +280,23 @@ impl ToSql for Arg<'_> {
     }
 }
 
-fn wrong(doing: &'static str, error: &rusqlite::Error) -> Error {
+fn wrong(doing: &str, place: &Path, error: &rusqlite::Error) -> Error {
     let (doing, said) = (doing.to_owned(), error.to_string());
+    let there = || format!("{doing} in `{}`", place.display());
     match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => Error::Full { doing, said },
+        Some(ErrorCode::DiskFull) => Error::Full { doing: there(), said },
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy { doing, said },
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             Error::Damaged { what: "the store".to_owned(), said }
         }
         Some(ErrorCode::SystemIoFailure) => Error::Disk {
-            doing,
+            doing: there(),
             source: std::io::Error::other(format!(
                 "{said}; nothing of it was written, what was there is intact: is the disk full?"
             )),
         },
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            Error::Disk { doing, source: std::io::Error::new(std::io::ErrorKind::PermissionDenied, said) }
+            Error::Disk { doing: there(), source: std::io::Error::new(std::io::ErrorKind::PermissionDenied, said) }
         }
         _ => Error::Database { doing, said },
     }

@@ -119,7 +119,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-fn finding(id: &str, rule: &str, result: &str, amount: &str) -> Finding {
+pub(super) fn finding(id: &str, rule: &str, result: &str, amount: &str) -> Finding {
     Finding {
         finding_id: id.to_owned(),
         rule_code: rule.to_owned(),

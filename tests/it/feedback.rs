@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use fundaudit::messages::{Asked, Codes, Done, Feedback, Limits, Stage, Warning, request};
 use fundaudit::serve::feedback::kept::{self, Counts, Days, OfRule};
-use fundaudit::serve::feedback::{Feedbacks, Journal, Line};
+use fundaudit::serve::feedback::{Feedbacks, Journal, Kept, Line};
 
 use super::openapi::asked_over_http;
 
@@ -278,10 +280,81 @@ fn service(feedback: &Path) -> (Child, String) {
 }
 
 #[test]
+fn a_feedback_that_comes_again_within_a_day_is_kept_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let nameless = |reason| Feedback { task_id: None, ..said("", &[("SCP101-a", Done::Kept, Some(reason))]) };
+    let open = || Journal::open(folder.path()).unwrap();
+    let journal = open();
+    let keep = |journal: &Journal, feedback: &Feedback, at: &str| journal.keep(feedback, "H1", at).unwrap();
+    assert_eq!(keep(&journal, &nameless("checked"), AT), Kept::Now);
+    assert_eq!(keep(&journal, &nameless("checked"), "2026-11-22T15:40:42"), Kept::Before);
+    assert_eq!(keep(&journal, &nameless("no alternative"), "2026-11-22T15:41:00"), Kept::Now, "another reason");
+    assert_eq!(
+        keep(&journal, &nameless("checked"), "2026-11-22T15:42:00"),
+        Kept::Now,
+        "the first one again: a third word"
+    );
+    // Its ids are part of what a feedback says.
+    let named = said("T1", &[("SCP101-a", Done::Kept, Some("checked"))]);
+    assert_eq!(keep(&journal, &named, "2026-11-22T15:43:00"), Kept::Now);
+    assert_eq!(keep(&journal, &named, "2026-11-22T15:44:00"), Kept::Before);
+    drop(journal);
+
+    let journal = open();
+    assert_eq!(keep(&journal, &named, "2026-11-22T15:45:00"), Kept::Before, "after a restart, too");
+    assert_eq!(keep(&journal, &nameless("checked"), "2026-11-22T15:45:00"), Kept::Now);
+    drop(journal);
+    let journal = open();
+    assert_eq!(keep(&journal, &nameless("checked"), "2026-11-23T15:44:59"), Kept::Before);
+    assert_eq!(keep(&journal, &nameless("checked"), "2026-11-23T15:45:00"), Kept::Now, "the next day it is news");
+    assert_eq!((all(folder.path()).0.len(), all(folder.path()).1), (6, 0));
+}
+
+#[test]
+fn a_client_that_went_away_before_its_acknowledgement_sends_again_and_is_counted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = fixture_3103();
+    let message = message.replace("\"msgid\": \"H37030000127202603100300000000\",", "");
+    assert!(!message.contains("msgid") && !message.contains("task_id"), "no id by which it could be told");
+    let send = |address: &str, message: &str| {
+        let (status, _, answer) = asked_over_http(address.parse().unwrap(), "post", "/api/v1/3103", message);
+        assert!(status == "200" && answer.contains("\"infcode\":\"0\""), "{answer}");
+    };
+    let (mut process, address) = service(folder.path());
+    let mut gone = TcpStream::connect(&address).unwrap();
+    let length = message.len();
+    write!(gone, "POST /api/v1/3103 HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{message}").unwrap();
+    while all(folder.path()).0.is_empty() {
+        thread::sleep(Duration::from_millis(10));
+    }
+    // It is on the disk, and the client never hears of it.
+    drop(gone);
+    send(&address, &message);
+    send(&address, &message);
+    assert_eq!(all(folder.path()).0.len(), 1);
+    send(&address, &message.replace("患者长期服用", "患者不能换药"));
+    assert_eq!(all(folder.path()).0.len(), 2, "another reason is another feedback");
+    let (_, _, figures) = asked_over_http(address.parse().unwrap(), "get", "/metrics", "");
+    assert!(figures.contains("fundaudit_feedback_total{done=\"kept\"} 2"), "{figures}");
+    process.kill().unwrap();
+    process.wait().unwrap();
+
+    let (mut process, address) = service(folder.path());
+    send(&address, &message.replace("患者长期服用", "患者不能换药"));
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let (_, said) = fundaudit(&["feedback", "list", folder.path().to_str().unwrap()]);
+    assert!(said.contains("2 messages of 1 institutions"), "{said}");
+}
+
+fn fixture_3103() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/messages/3103.json")).unwrap()
+}
+
+#[test]
 fn a_3103_that_a_killed_service_acknowledged_is_there_when_it_starts_again() {
     let folder = tempfile::tempdir().unwrap();
-    let message =
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/messages/3103.json")).unwrap();
+    let message = fixture_3103();
     for round in 1..=2 {
         let (mut process, address) = service(folder.path());
         // Another message each time: one that is repeated is not kept again.

@@ -10,6 +10,8 @@ mod diagnostics;
 mod doctor;
 mod exemptions;
 mod feedback;
+#[cfg(unix)]
+mod full_disk;
 mod generate;
 mod ingest;
 mod malformed;

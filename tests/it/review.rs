@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
@@ -507,9 +507,109 @@ fn what_a_message_tells_of_the_past_is_laid_to_what_is_known() {
     assert_eq!(found(nothing.clone(), &nursing("M1", "S1", 1)), [yuan("12.00")], "told by the hospital alone");
     assert_eq!(found(nursing("M1", "S1", 1), &nothing), [yuan("12.00")], "known already");
     assert_eq!(found(nursing("M1", "S1", 1), &nursing("M1", "S1", 1)), [yuan("12.00")], "the same visit, once");
-    assert_eq!(found(nursing("M1", "S1", 5), &nursing("M1", "S1", 1)), [yuan("12.00")], "as the hospital tells it now");
+    assert_eq!(found(nursing("M1", "S1", 5), &nursing("M1", "S1", 1)), [yuan("60.00")], "what was uploaded stands");
     assert_eq!(found(nursing("M1", "S1", 1), &nursing("M3", "S3", 1)), [yuan("24.00")], "both");
     assert_eq!(found(nothing, &nursing("M2", "S2", 5)), [], "what is pending goes before what is told of it");
+}
+
+/// A visit of P1 at H1 that is not settled, with lines of nursing of class II (12 yuan): a serial number, and what else is to be
+/// said of each.
+fn visit(encounter: &str, also: &str, lines: &[&str]) -> Tables {
+    let line = |line: &&str| {
+        format!(
+            "mdtrt_id={encounter} psn_no=P1 fixmedins_code=H1 hilist_code=001201000040000 pric=12 feedetl_sn={line}"
+        )
+    };
+    let lines: Vec<String> = lines.iter().map(line).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let encounter =
+        format!("mdtrt_id={encounter} psn_no=P1 fixmedins_code=H1 med_type=11 begntime=2026-03-11T07:50:00 {also}");
+    rows(&[(Table::Encounter, &[&encounter]), (Table::FeeDetail, &lines)])
+}
+
+/// What BIL103 says when a unit of nursing is pending for the day: 12 yuan for each unit that there was before.
+fn units_before(known: Tables, told: &Tables) -> u32 {
+    static REVIEWER: LazyLock<Reviewer> = LazyLock::new(reviewer);
+    let known = held(known);
+    let review = REVIEWER.review(&nursing("M2", "S2", 1), &With::new(&known, told), &during()).unwrap();
+    let amounts: Decimal = of_rule(&review, "BIL103").iter().map(|finding| finding.amount).sum();
+    u32::try_from(amounts / Decimal::from(12)).unwrap()
+}
+
+const ONE: &str = "fee_ocur_time=2026-03-11T08:00:00 cnt=1 det_item_fee_sumamt=12 inscp_amt=12";
+/// The same as the ward wrote it down.
+const ONE_AT_NINE: &str = "fee_ocur_time=2026-03-11T09:13:00 cnt=1 det_item_fee_sumamt=12 inscp_amt=12";
+const TWO: &str = "fee_ocur_time=2026-03-11 cnt=2 det_item_fee_sumamt=24 inscp_amt=24";
+const ONE_LESS: &str = "fee_ocur_time=2026-03-11T10:00:00 cnt=-1 det_item_fee_sumamt=-12 inscp_amt=-12";
+
+#[test]
+fn a_line_that_hospital_and_bureau_both_tell_counts_once_whatever_its_number() {
+    let bureau = || visit("M1", "", &[&format!("F77 {ONE}")]);
+    let told = |lines: &[&str]| visit("M1", "", lines);
+    let order = format!("RX1 {ONE_AT_NINE}");
+    assert_eq!(units_before(bureau(), &Tables::new()), 1);
+    assert_eq!(units_before(bureau(), &told(&[&order])), 1, "the encounter is known, and so is the line");
+    assert_eq!(units_before(Tables::new(), &told(&[&order])), 1, "nobody else knows of it");
+    assert_eq!(units_before(bureau(), &visit("M9", "", &[&order])), 2, "another visit");
+    // What the bureau lacks: a second order of the day, and one of which the day differs.
+    assert_eq!(units_before(bureau(), &told(&[&order, &format!("RX2 {ONE_AT_NINE}")])), 2);
+    assert_eq!(units_before(bureau(), &told(&[&format!("RX2 {TWO}")])), 3, "another quantity is another line");
+    // The bureau's line stands under its own number, too.
+    assert_eq!(units_before(bureau(), &told(&[&format!("F77 {TWO}")])), 1);
+    // Two lines of the bureau are two, and one order is one of them.
+    let twice = visit("M1", "", &[&format!("F77 {ONE}"), &format!("F78 {ONE}")]);
+    assert_eq!(units_before(twice, &told(&[&order])), 2);
+    // Cut in two, or put together.
+    let both = [&*order, &format!("RX2 {ONE_AT_NINE}")];
+    assert_eq!(units_before(visit("M1", "", &[&format!("F77 {TWO}")]), &told(&both)), 2);
+    assert_eq!(units_before(visit("M1", "", &both), &told(&[&format!("RX7 {TWO}")])), 2);
+}
+
+#[test]
+fn a_reversal_finds_its_line_whoever_knows_it() {
+    let order = format!("RX1 {ONE_AT_NINE}");
+    let one = visit("M1", "", &[&format!("F77 {ONE}")]);
+    let reversed = visit("M1", "", &[&format!("F77 {ONE}"), &format!("F78 {ONE_LESS} init_feedetl_sn=F77")]);
+    let told = |lines: &[&str]| visit("M1", "", lines);
+    // The hospital has taken back what the bureau still has as charged.
+    assert_eq!(units_before(one, &told(&[&order, &format!("RX2 {ONE_LESS} init_feedetl_sn=RX1")])), 0);
+    assert_eq!(units_before(reversed.clone(), &Tables::new()), 0);
+    // Ordered again after it was taken back: the bureau has not heard of that.
+    assert_eq!(units_before(reversed.clone(), &told(&[&order])), 1);
+    assert_eq!(units_before(reversed, &told(&[&order, &format!("RX2 {ONE_LESS} init_feedetl_sn=RX1")])), 0);
+}
+
+#[test]
+fn an_encounter_is_known_by_the_institution_s_own_number() {
+    let bureau = || visit("M1", "ipt_otp_no=Z7", &[&format!("F77 {ONE}")]);
+    let order = format!("RX1 {ONE_AT_NINE}");
+    let told = |also: &str, lines: &[&str]| visit("ZY-1", also, lines);
+    let second = format!("F77 {ONE_AT_NINE}");
+    assert_eq!(units_before(bureau(), &told("ipt_otp_no=Z7", &[&order])), 1, "the same visit under another id");
+    assert_eq!(units_before(bureau(), &told("ipt_otp_no=Z8", &[&order])), 2);
+    assert_eq!(units_before(bureau(), &told("", &[&order])), 2, "without a number nobody can tell");
+    // A line that the bureau lacks counts, even where it has the number of another line of the bureau.
+    assert_eq!(units_before(bureau(), &told("ipt_otp_no=Z7", &[&order, &second])), 2);
+    // The number of another person, or that of another visit of the patient.
+    let other = |from: &str, to: &str| {
+        let text = "mdtrt_id=M1 psn_no=P1 fixmedins_code=H1 med_type=11 begntime=2026-03-11T07:50:00 ipt_otp_no=Z7";
+        let mut known = bureau();
+        known.extend(rows(&[(Table::Encounter, &[&text.replace(from, to)])]));
+        units_before(known, &told("ipt_otp_no=Z7", &[&order]))
+    };
+    assert_eq!(other("", ""), 1);
+    assert_eq!((other("code=H1", "code=H2"), other("03-11T07", "03-10T07")), (2, 2));
+    assert_eq!(other("T07:50", "T16:20"), 1, "the day is enough where there is one such visit");
+    // Of two on that day the one that began at that time.
+    let mut two = visit("M1", "ipt_otp_no=Z7", &[&format!("F77 {ONE}")]);
+    two.extend(rows(&[(
+        Table::Encounter,
+        &[
+            "mdtrt_id=M1 psn_no=P1 fixmedins_code=H1 med_type=11 begntime=2026-03-11T07:50:00 ipt_otp_no=Z7",
+            "mdtrt_id=M0 psn_no=P1 fixmedins_code=H1 med_type=11 begntime=2026-03-11T15:00:00 ipt_otp_no=Z7",
+        ],
+    )]));
+    assert_eq!(units_before(two, &told("ipt_otp_no=Z7", &[&order])), 1);
 }
 
 #[test]

@@ -17,12 +17,12 @@ use std::time::Duration;
 use fundaudit::clock::Stopwatch;
 use fundaudit::engine::{Facility, Tables};
 use fundaudit::ingest::{self, Dataset};
-use fundaudit::messages::{Done, Feedback};
+use fundaudit::messages::{Done, Feedback, Limits};
 use fundaudit::operations::Error;
 use fundaudit::operations::review::history::{OfDataset, Wanted};
 use fundaudit::operations::review::{History, Nothing, Setup};
 use fundaudit::progress::Silent;
-use fundaudit::serve::feedback::Feedbacks;
+use fundaudit::serve::feedback::{Feedbacks, Kept};
 use fundaudit::serve::{Bounds, Options, Service, keys};
 use hashbrown::HashMap;
 use serde_json::{Value, json};
@@ -46,12 +46,12 @@ struct Memory {
 }
 
 impl Feedbacks for Memory {
-    fn keep(&self, feedback: &Feedback, by: &str, at: &str) -> io::Result<()> {
+    fn keep(&self, feedback: &Feedback, by: &str, at: &str) -> io::Result<Kept> {
         if self.fails.load(Ordering::SeqCst) {
             return Err(io::Error::other("the disk is full"));
         }
         self.kept.lock().unwrap().push((feedback.clone(), by.to_owned(), at.to_owned()));
-        Ok(())
+        Ok(Kept::Now)
     }
 }
 
@@ -310,6 +310,34 @@ fn the_past_is_that_of_the_dataset() {
 }
 
 #[test]
+fn an_earlier_visit_that_the_bureau_knows_too_counts_once() {
+    let order = |id: &str, current: &str| {
+        json!({ "rx_id": id, "hilist_code": "001201000040000", "hilist_name": "Ⅱ级护理", "cnt": 1, "pric": 12, "sumamt": 12,
+                "ownpay_amt": 0, "selfpay_amt": 0, "drord_begn_date": "2026-03-11 08:30:00", "curr_drord_flag": current })
+    };
+    let visit = |id: &str, order: Value| {
+        json!({ "mdtrt_id": id, "medins_id": "H1", "med_type": "11", "adm_date": "2026-03-11 08:00:00",
+                "fsi_order_dtos": [order] })
+    };
+    // One unit of nursing is asked for; of the earlier visit the hospital knows its order, the bureau its line of the same day.
+    let message = |earlier: &str| {
+        json!({ "infno": "3102", "fixmedins_code": "H1", "input": { "data": { "patient_dtos": [{
+            "patn_id": "P1", "curr_mdtrt_id": "M2",
+            "fsi_encounter_dtos": [visit("M2", order("RX9", "1")), visit(earlier, order("RX4", "1"))],
+        }] } } })
+    };
+    let running = Running::start(options(&["BIL103"]), Arc::new(held(nursing("M1", "S1", 1))));
+    let too_much = |earlier: &str| {
+        let value = running.post("/api/v1/3102", &message(earlier)).json();
+        assert_eq!(value["infcode"], "0", "{value}");
+        value.pointer("/output/result/0/vola_amt").map(ToString::to_string)
+    };
+    assert_eq!(too_much("M1").as_deref(), Some("12.0"), "the bureau's line and the hospital's order are one");
+    assert_eq!(too_much("M5").as_deref(), Some("24.0"), "a visit of which only the hospital knows counts besides");
+    assert!(running.stop());
+}
+
+#[test]
 fn who_has_no_time_is_told_what_was_not_run() {
     let running = Running::alone(Options { budget: Duration::ZERO, ..options(&["SCP101", "MED101"]) });
     let value = running.post("/api/v1/review", &own()).json();
@@ -327,6 +355,37 @@ fn who_has_no_time_is_told_what_was_not_run() {
     let figures = running.get("/metrics").text();
     assert!(figures.contains("fundaudit_rules_not_run_total 4"), "{figures}");
     assert!(figures.contains("fundaudit_reviews_incomplete_total 2"), "{figures}");
+}
+
+#[test]
+fn a_rule_that_takes_too_long_is_given_up_in_the_middle() {
+    // As many orders as a message may have, each of which is to be held against every other: minutes of work for one rule.
+    let order = |number: usize| {
+        json!({ "rx_id": format!("RX{number}"), "hilist_code": "003314000020000", "cnt": 1, "pric": 12, "sumamt": 12,
+                "ownpay_amt": 0, "selfpay_amt": 0, "drord_begn_date": "2026-03-11 08:30:00" })
+    };
+    let orders: Vec<Value> = (0..Limits::default().orders).map(order).collect();
+    let message = json!({ "infno": "3102", "fixmedins_code": "H1", "input": { "data": { "patient_dtos": [{
+        "patn_id": "P1",
+        "fsi_encounter_dtos": [{ "mdtrt_id": "M1", "medins_id": "H1", "med_type": "21", "adm_date": "2026-03-11 08:00:00",
+                                 "fsi_order_dtos": orders }],
+    }] } } });
+    let took = |budget: Duration| {
+        let running = Running::alone(Options { budget, ..options(&["BIL101"]) });
+        let watch = Stopwatch::start();
+        let value = running.post("/api/v1/3102", &message).json();
+        let took = watch.elapsed();
+        let warned = value["warn_msg"].as_str().unwrap();
+        assert!(warned.starts_with("没有审完：时间不够，1 条规则没有运行：BIL101"), "{warned}");
+        assert_eq!((&value["infcode"], &value["output"]["result"]), (&json!("0"), &json!([])), "nothing by halves");
+        took
+    };
+    // Reading a message of that size takes its time, and with a few milliseconds no rule is begun.
+    let reading = took(Duration::from_millis(5));
+    // With twice that time the rule is begun, and stops where it is.
+    let budget = reading * 2;
+    let given_up = took(budget);
+    assert!(given_up < budget * 3, "{given_up:?} for a budget of {budget:?}");
 }
 
 #[test]

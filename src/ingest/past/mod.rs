@@ -364,7 +364,17 @@ fn belongs(path: &Path, state: &str) -> Result<bool, Error> {
         return Ok(false);
     }
     let one = |db: &Connection, sql: &str| db.query_row(sql, [], |row| row.get::<_, String>(0));
-    let Ok(db) = opened(path) else { return Ok(false) };
+    // Whatever is wrong with it, rows that are nowhere else are not made again from the Parquet files.
+    let appended = path.with_file_name(super::dataset::MARK).exists();
+    let db = match opened(path) {
+        Ok(db) => db,
+        Err(e) if e.sqlite_error_code() != Some(rusqlite::ErrorCode::NotADatabase) => {
+            // It has to write a little even where it is only to be read.
+            return Err(Error::at(path, "write", &e));
+        }
+        Err(e) if appended => return Err(Error::at(path, "read", &e)),
+        Err(_) => return Ok(false),
+    };
     match one(&db, "SELECT value FROM meta WHERE name = 'state'") {
         Ok(known) if known == state => Ok(true),
         // No such file, or one of a run that was killed while it was made.
@@ -375,13 +385,14 @@ fn belongs(path: &Path, state: &str) -> Result<bool, Error> {
         }
         _ => {
             let later = one(&db, "SELECT count(*) || '' FROM person WHERE changed").unwrap_or_default();
-            if later.is_empty() || later == "0" {
+            if later == "0" || (later.is_empty() && !appended) {
                 return Ok(false);
             }
             Err(Error::new(format!(
-                "`{}` belongs to another state of the dataset, and has the rows of {later} persons that were appended to it: bring \
+                "`{}` belongs to another state of the dataset, and has the rows of {} persons that were appended to it: bring \
                  back the dataset's files as they were, or ingest everything again into a new folder",
-                path.display()
+                path.display(),
+                if later.is_empty() { "unknown" } else { &later }
             )))
         }
     }

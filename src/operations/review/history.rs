@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 
 use super::super::Error;
 use super::pending::{AtIssue, forms_of, joined};
+use super::told;
 use crate::engine::{Facility, Setting, Tables};
 use crate::ingest::{Dataset, Past};
 use crate::progress::{Progress, Silent};
@@ -119,8 +120,8 @@ impl History for OfDataset {
     }
 }
 
-/// A past to which somebody adds what he knows of it himself, as a hospital's message does of earlier visits. His rows stand
-/// instead of those with the same ids.
+/// A past to which somebody adds what he knows of it himself, as a hospital's message does of earlier visits. What both know
+/// counts once, as `base` has it: see `told`.
 #[derive(Clone, Copy)]
 pub struct With<'h> {
     base: &'h dyn History,
@@ -137,13 +138,13 @@ impl<'h> With<'h> {
 
 impl History for With<'_> {
     fn of(&self, persons: &[&str], wanted: &Wanted) -> Result<Tables, Error> {
-        let known = self.base.of(persons, wanted)?;
         if self.told.values().all(|batch| batch.num_rows() == 0) {
-            return Ok(known);
+            return self.base.of(persons, wanted);
         }
+        let known = self.base.of(persons, &told::with_what_tells(wanted))?;
         let internal = |e| Error::Engine(format!("cannot lay what is told of the past to what is known: {e}"));
-        let told = AtIssue::of(self.told).map_err(internal)?;
-        joined(self.told, &known, &told, &forms_of(wanted)).map_err(internal)
+        let besides = told::besides(self.told, &known).map_err(internal)?;
+        joined(&besides, &known, &AtIssue::default(), &forms_of(wanted)).map_err(internal)
     }
 
     fn first_day(&self) -> i32 {

@@ -7,7 +7,8 @@
 //! ```
 //! The heart is a [`Reviewer`]: a library compiled once, asked as often as one likes, by as many threads. It has no files and
 //! no network; [`pending`] lays claims and past together, [`decide`] says pass, hold or refuse, [`history`] tells the past of
-//! persons, [`command`] is the face of files. The same engine gives the same findings as an audit: same identity, same amount.
+//! persons, [`told`] which of it a message tells besides, [`command`] is the face of files. The same engine gives the
+//! same findings as an audit: same identity, same amount.
 //!
 //! A finding counts here when it is about something pending: one of its violating lines, or the claim itself. What is purely
 //! of the past was somebody's decision before. A question across persons (IDN103) sees the pending batch and the past of its
@@ -20,6 +21,7 @@ mod decide;
 pub mod history;
 mod ndjson;
 mod pending;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -84,7 +86,7 @@ pub struct Ask {
     pub stage: Stage,
     /// Open stays run to this day.
     pub as_of: i32,
-    /// Rules that have not begun by then are listed as not run.
+    /// Rules that are not done by then are listed as not run.
     pub until: Option<Deadline>,
     /// Codes; nothing: all of the stage.
     pub rules: Option<BTreeSet<String>>,
@@ -313,7 +315,7 @@ impl Reviewer {
         let near = views.with_their_stays(&at_issue.encounters).map_err(internal)?;
         // Most rules see no further than an encounter: they are asked of the few lines of those that are pending.
         let near_claims = claims.of_encounters(&near).map_err(internal)?;
-        let near_scope = Scope { counted: Some(at_issue.encounters.clone()), ..Scope::default() };
+        let near_scope = Scope { counted: Some(at_issue.encounters.clone()), deadline: ask.until, ..Scope::default() };
         let scope = Scope { wanted: Some(near), ..near_scope.clone() };
         let plans: Vec<(usize, &Plan)> = self.asked(ask).filter(|(_, plan)| !plan.across_persons()).collect();
         let is_near = |number: usize| of_stage.of_encounters[number];
@@ -477,14 +479,14 @@ impl Reviewer {
         let memory = Memory::default();
         let at_issue = std::mem::take(&mut whole.at_issue);
         let pending = Some(at_issue.encounters.clone());
-        let scope = Scope { counted: pending.clone(), wanted: pending, ..Scope::default() };
+        let scope = Scope { counted: pending.clone(), wanted: pending, deadline: ask.until, ..Scope::default() };
         let code_by_code = asking.iter().all(|(_, plan)| plan.code_by_code());
         for claims in Claims::across(traced, code_by_code).map_err(internal)? {
             let claims = claims.map_err(internal)?;
             let views = Rc::new(Views::new(&claims, &setting, &memory));
             for (number, plan) in &asking {
                 if is_late(ask) {
-                    whole.not_run.insert(*number);
+                    whole.take(*number, Found { given_up: true, ..Found::default() }, &at_issue);
                     continue;
                 }
                 whole.take(*number, tried(plan, &self.library.set, &views, &scope), &at_issue);
@@ -500,8 +502,14 @@ fn is_late(ask: &Ask) -> bool {
 }
 
 impl Part {
-    /// Adds what a rule found, as far as it is about something pending.
+    /// Adds what a rule found, as far as it is about something pending; of one that was given up nothing stays.
     fn take(&mut self, number: usize, found: Found, at_issue: &AtIssue) {
+        if found.given_up {
+            self.not_run.insert(number);
+            self.hits.retain(|(rule, _)| *rule != number);
+            self.answers.remove(&number);
+            return;
+        }
         let hits = found.hits.into_iter().filter(|hit| at_issue.concerns(hit));
         self.hits.extend(hits.map(|hit| (number, hit)));
         let unanswered: Vec<Answers> =

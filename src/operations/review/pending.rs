@@ -209,7 +209,7 @@ fn with_columns(
 }
 
 /// A column in the type of its table; null where it is not there.
-fn column(batch: &RecordBatch, name: &str, kind: &DataType) -> Result<ArrayRef, ArrowError> {
+pub(super) fn column(batch: &RecordBatch, name: &str, kind: &DataType) -> Result<ArrayRef, ArrowError> {
     match batch.column_by_name(name) {
         None => Ok(new_null_array(kind, batch.num_rows())),
         Some(column) if column.data_type() == kind => Ok(Arc::clone(column)),

@@ -68,11 +68,12 @@ fn lines(path: &Path) -> io::Result<impl Iterator<Item = io::Result<(Found, u64)
     }))
 }
 
-/// How far a file is good: to the end of its last good line.
-pub(super) fn good_length(path: &Path) -> io::Result<u64> {
+/// How far a file is good: to the end of its last good line. Hands over the good ones.
+pub(super) fn good_length(path: &Path, take: &mut dyn FnMut(Line)) -> io::Result<u64> {
     let mut good = 0;
     for line in lines(path)? {
-        if let (Found::Good(_), end) = line? {
+        if let (Found::Good(line), end) = line? {
+            take(*line);
             good = end;
         }
     }
