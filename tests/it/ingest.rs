@@ -609,8 +609,8 @@ fn a_builder_refuses_a_bad_row_whole() {
         (at("cnt"), "1"),
         (at("det_item_fee_sumamt"), "12.30"),
     ];
-    builder.push(&good).unwrap();
-    let bad = builder.push(&[(at("feedetl_sn"), "2"), (at("cnt"), "many")]).unwrap_err();
+    builder.push(good).unwrap();
+    let bad = builder.push([(at("feedetl_sn"), "2"), (at("cnt"), "many")]).unwrap_err();
     assert_eq!(bad.len(), 7);
     assert_eq!((bad[0].column, bad[0].reason.as_ref()), ("cnt", "not a number"));
     let batch = builder.finish();
@@ -646,7 +646,7 @@ fn a_cell_of_a_file_is_what_it_is_alone() {
         let number = format!("L{odd}-{}", file.len());
         let mut cells: Vec<&str> = columns.iter().map(|c| usual(c.name)).collect();
         (cells[0], cells[odd]) = (&number, text);
-        match wanted.push(&cells.iter().copied().enumerate().collect::<Vec<_>>()) {
+        match wanted.push(cells.iter().copied().enumerate()) {
             Ok(()) => kept.push(number.clone()),
             Err(_) => refused += 1,
         }

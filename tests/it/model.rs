@@ -62,7 +62,7 @@ proptest! {
                 ("init_feedetl_sn", if *named && cnt < 0 { origin.to_string() } else { String::new() }),
             ];
             let cells: Vec<(usize, &str)> = row.iter().map(|(name, text)| (Table::FeeDetail.position(name).unwrap(), text.as_str())).collect();
-            fees.push(&cells).unwrap();
+            fees.push(cells).unwrap();
         }
         let mut settlements = TableBuilder::new(Table::Settlement);
         for encounter in 0..3_u8 {
@@ -81,7 +81,7 @@ proptest! {
                     ("init_setl_id", origin),
                 ];
                 let cells: Vec<(usize, &str)> = row.iter().map(|(name, text)| (Table::Settlement.position(name).unwrap(), text.as_str())).collect();
-                settlements.push(&cells).unwrap();
+                settlements.push(cells).unwrap();
             }
         }
         let tables = Tables::from([(Table::FeeDetail, fees.finish()), (Table::Settlement, settlements.finish())]);

@@ -73,7 +73,7 @@ fn rows(table: Table, rows: &[&str]) -> RecordBatch {
             .map(|cell| cell.split_once('=').unwrap())
             .map(|(name, value)| (table.position(name).unwrap(), value))
             .collect();
-        builder.push(&cells).unwrap_or_else(|bad| panic!("{bad:?}"));
+        builder.push(cells).unwrap_or_else(|bad| panic!("{bad:?}"));
     }
     builder.finish()
 }

@@ -330,7 +330,7 @@ pub(super) fn rows(tables: &[(Table, &[&str])]) -> Tables {
                 .map(|cell| cell.split_once('=').unwrap())
                 .map(|(name, value)| (table.position(name).unwrap_or_else(|| panic!("no column {name}")), value))
                 .collect();
-            builder.push(&cells).unwrap_or_else(|bad| panic!("{bad:?}"));
+            builder.push(cells).unwrap_or_else(|bad| panic!("{bad:?}"));
         }
         made.insert(*table, builder.finish());
     }

@@ -319,7 +319,7 @@ impl Reviewer {
         let scope = Scope { wanted: Some(near), ..near_scope.clone() };
         let plans: Vec<(usize, &Plan)> = self.asked(ask).filter(|(_, plan)| !plan.across_persons()).collect();
         let is_near = |number: usize| of_stage.of_encounters[number];
-        let mut found: Vec<(usize, Option<Found>)> = match near_claims {
+        let mut found: Vec<(usize, Found)> = match near_claims {
             // Both lots have views of their own, so nothing is computed twice.
             Some(near) if ask.hands > 1 => {
                 let (of_near, of_all): (Vec<_>, Vec<_>) = plans.into_iter().partition(|(number, _)| is_near(*number));
@@ -352,10 +352,7 @@ impl Reviewer {
         self.remember(memory);
         found.sort_by_key(|(number, _)| *number);
         for (number, found) in found {
-            match found {
-                Some(found) => part.take(number, found, &at_issue),
-                None => drop(part.not_run.insert(number)),
-            }
+            part.take(number, found, &at_issue);
         }
         // Who is asked alone cannot share a code that he has not.
         let may_share = !alone || at_issue.has_trace_codes;
@@ -367,15 +364,18 @@ impl Reviewer {
         Ok(part)
     }
 
-    /// What a rule says; nothing when its time is over.
+    /// What a rule says; it is given up when its time is over.
     fn one<'a>(
         &'a self,
         ask: &Ask,
         (number, plan): (usize, &'a Plan),
         views: &Rc<Views<'a>>,
         scope: &Scope,
-    ) -> (usize, Option<Found>) {
-        (number, (!is_late(ask)).then(|| tried(plan, &self.library.set, views, scope)))
+    ) -> (usize, Found) {
+        if ask.until.is_some_and(|until| until.is_past()) {
+            return (number, Found { given_up: true, ..Found::default() });
+        }
+        (number, tried(plan, &self.library.set, views, scope))
     }
 
     /// What somebody who asks now may remember of codes.
@@ -484,21 +484,14 @@ impl Reviewer {
         for claims in Claims::across(traced, code_by_code).map_err(internal)? {
             let claims = claims.map_err(internal)?;
             let views = Rc::new(Views::new(&claims, &setting, &memory));
-            for (number, plan) in &asking {
-                if is_late(ask) {
-                    whole.take(*number, Found { given_up: true, ..Found::default() }, &at_issue);
-                    continue;
-                }
-                whole.take(*number, tried(plan, &self.library.set, &views, &scope), &at_issue);
+            for plan in &asking {
+                let (number, found) = self.one(ask, *plan, &views, &scope);
+                whole.take(number, found, &at_issue);
             }
         }
         whole.at_issue = at_issue;
         Ok(())
     }
-}
-
-fn is_late(ask: &Ask) -> bool {
-    ask.until.is_some_and(|until| until.is_past())
 }
 
 impl Part {
