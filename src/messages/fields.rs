@@ -185,6 +185,8 @@ pub(super) struct Row<'n> {
     table: Table,
     /// Of the columns that were given something, in no order.
     cells: Vec<Given<'n>>,
+    /// Which these are: a bit a column.
+    given: u64,
     /// Fields that the table has no column for, in any vocabulary.
     strange: Vec<&'n str>,
     place: Place<'n>,
@@ -198,7 +200,7 @@ impl<'n> Row<'n> {
         place: impl Into<Place<'n>>,
         notes: &mut Notes,
     ) -> Row<'n> {
-        let mut row = Row { table, cells: Vec::new(), strange: Vec::new(), place: place.into() };
+        let mut row = Row { table, cells: Vec::new(), given: 0, strange: Vec::new(), place: place.into() };
         let Node::Object(fields) = object else { return row };
         // What a claim shares comes besides.
         row.cells.reserve(fields.len() + 10);
@@ -219,19 +221,25 @@ impl<'n> Row<'n> {
         row
     }
 
+    fn is_given(&self, position: usize) -> bool {
+        self.given >> position & 1 == 1
+    }
+
     fn at(&self, position: usize) -> Option<&Given<'n>> {
-        self.cells.iter().find(|given| given.position == position)
+        if self.is_given(position) { self.cells.iter().find(|given| given.position == position) } else { None }
     }
 
     fn give(&mut self, given: Given<'n>) {
-        match self.cells.iter_mut().find(|known| known.position == given.position) {
-            Some(known) => *known = given,
-            None => self.cells.push(given),
+        if self.is_given(given.position) {
+            self.take(given.position);
         }
+        self.given |= 1 << given.position;
+        self.cells.push(given);
     }
 
     fn take(&mut self, position: usize) -> Option<Given<'n>> {
         let at = self.cells.iter().position(|given| given.position == position)?;
+        self.given &= !(1 << position);
         Some(self.cells.swap_remove(at))
     }
 
@@ -268,9 +276,9 @@ impl<'n> Row<'n> {
     pub(super) fn inherit(&mut self, column: &'static str, text: Option<impl Into<Cow<'n, str>>>) {
         if let Some(text) = text
             && let Some(position) = self.table.position(column)
-            && self.at(position).is_none()
+            && !self.is_given(position)
         {
-            self.cells.push(Given { position, text: text.into(), field: column, rank: 0 });
+            self.give(Given { position, text: text.into(), field: column, rank: 0 });
         }
     }
 

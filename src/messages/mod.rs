@@ -26,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use arrow::array::RecordBatch;
+use hashbrown::HashSet;
 
 pub use answer::{Answered, Claim, NotEvaluated, Stamp, acknowledge, answer, jr_id, own_answer, own_refusal, refuse};
 pub use codes::{Chosen, Codes};
@@ -160,7 +161,7 @@ pub struct ReviewAsked {
 pub struct Visit {
     pub psn_no: String,
     /// Their `feedetl_sn`.
-    pub lines: BTreeSet<String>,
+    pub lines: HashSet<String>,
 }
 
 impl ReviewAsked {

@@ -18,6 +18,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use hashbrown::HashSet;
+
 use super::fields::{Notes, Place, Row, Tables};
 use super::json::{self, Node};
 use super::{Form, Limits, Refused, ReviewAsked, Stage, Visit, Why};
@@ -140,19 +142,17 @@ fn parts_of<'n, 'a>(claim: &'n Node<'a>, table: Table) -> impl Iterator<Item = (
     of_table.map(|(name, node)| (name.as_ref(), node.items()))
 }
 
-/// Columns that the rows of a claim share, and their values.
-type Shared = BTreeMap<&'static str, String>;
+/// What each of the columns that the rows of a claim share was given.
+type Shared = [Option<String>; SHARED.len()];
 
 /// What the rows of a claim take from its settlement, encounter and person, in this order.
 fn shared_of(claim: &Node<'_>) -> Shared {
-    let mut shared = Shared::new();
+    let mut shared = Shared::default();
     for (_, table) in &PARTS[..3] {
         let Some(node) = parts_of(claim, *table).find_map(|(_, items)| items.first()) else { continue };
         let row = Row::read(*table, node, String::new(), &mut Notes::default());
-        for column in SHARED {
-            if let Some(value) = row.get(column) {
-                shared.entry(column).or_insert_with(|| value.to_owned());
-            }
+        for (column, known) in SHARED.into_iter().zip(&mut shared).filter(|(_, known)| known.is_none()) {
+            *known = row.get(column).map(str::to_owned);
         }
     }
     shared
@@ -186,7 +186,7 @@ impl Walk<'_> {
                 let said = "`table` 不是这里的表：写 `setl_d`、`mdtrt_d`、`fee_list_d` 这样的表名";
                 return Err(Refused::new(Why::Unreadable, said));
             };
-            self.row(table, parsed, table.name().into(), &Shared::new(), take);
+            self.row(table, parsed, table.name().into(), &Shared::default(), take);
             return Ok(());
         }
         let parts = PARTS.map(|(part, _)| part);
@@ -273,19 +273,19 @@ impl Walk<'_> {
             let known: Vec<&str> = table.columns().iter().map(|c| c.name).chain(["table"]).collect();
             self.unknown(row.strange().iter().copied(), &known, &format!("{}.", row.place()));
         }
-        let another = |row: &Row<'_>, column: &str| {
-            let of_claim = shared.get(column).map(String::as_str);
-            row.get(column).is_some_and(|own| of_claim.is_some_and(|of_claim| of_claim != own))
+        // Person, facility and, last of them, the encounter.
+        let mut own = SHARED[..IDS - 1].iter().zip(shared);
+        let another = |(column, of_claim): (&&str, &Option<String>)| {
+            of_claim.as_deref().is_some_and(|of_claim| row.get(column).is_some_and(|own| own != of_claim))
         };
         // A row of another person, facility or encounter than the claim's takes only what it can still share.
-        let elsewhere = SHARED[..IDS - 1].iter().any(|column| another(&row, column));
-        let until = match (elsewhere, another(&row, "mdtrt_id")) {
+        let until = match (own.clone().any(another), own.next_back().is_some_and(another)) {
             (_, true) => IDS - 1,
             (true, false) => IDS,
             (false, false) => SHARED.len(),
         };
-        for column in SHARED.into_iter().take(until) {
-            row.inherit(column, shared.get(column).map(String::as_str));
+        for (column, of_claim) in SHARED.into_iter().zip(shared).take(until) {
+            row.inherit(column, of_claim.as_deref());
         }
         take(row, &mut self.notes);
     }
@@ -307,7 +307,7 @@ impl Walk<'_> {
 struct Made {
     tables: Tables,
     /// Keys of rows so far.
-    seen: BTreeSet<(Table, String)>,
+    seen: HashSet<(Table, String)>,
     facilities: BTreeSet<String>,
     visits: BTreeMap<String, Visit>,
 }
