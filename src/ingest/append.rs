@@ -497,14 +497,13 @@ impl<'a> Growing<'a> {
         for unit in rows.units() {
             progress.go_on()?;
             let tables = tables_of(&rows, unit)?;
-            for (person, own) in persons_of(&tables) {
-                if gone.remove(person) {
-                    change.put_in_order(person, &own)?;
-                    let of_lines = own.iter().filter(|(table, _, _)| *table == Table::FeeDetail);
-                    lines.insert(person.to_owned(), of_lines.map(|(_, _, rows)| rows.len() as u64).sum());
-                    progress.advance(1);
-                }
+            let changed: Vec<_> = persons_of(&tables).into_iter().filter(|(person, _)| gone.remove(*person)).collect();
+            for (person, own) in &changed {
+                let of_lines = own.iter().filter(|(table, _, _)| *table == Table::FeeDetail);
+                lines.insert((*person).to_owned(), of_lines.map(|(_, _, rows)| rows.len() as u64).sum());
             }
+            change.put_in_order(&changed)?;
+            progress.advance(changed.len() as u64);
         }
         gone.iter().try_for_each(|person| change.forget(person))?;
         change.count(&lines)?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
+use rayon::prelude::*;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::dataset::bucket_schema;
@@ -64,12 +65,20 @@ impl<'p> Change<'p> {
             own.push((*table, in_order(*table, &complete(*table, batch)?)?));
         }
         let rows: Vec<Own<'_>> = own.iter().map(|(table, batch)| (*table, batch, 0..batch.num_rows())).collect();
-        self.put_in_order(person, &rows)
+        self.put_packed(Packed::of(person, &rows))
     }
 
-    /// The same of rows that have every column of the dataset's files and are in their order.
-    pub(in crate::ingest) fn put_in_order(&mut self, person: &str, rows: &[Own<'_>]) -> Result<(), Error> {
-        self.waiting.push(Packed::of(person, rows));
+    /// The same of many persons; their rows have every column of the dataset's files and are in their order.
+    pub(in crate::ingest) fn put_in_order(&mut self, persons: &[(&str, Vec<Own<'_>>)]) -> Result<(), Error> {
+        for lot in persons.chunks(TOGETHER) {
+            let packed: Vec<Packed> = lot.par_iter().map(|(person, rows)| Packed::of(person, rows)).collect();
+            packed.into_iter().try_for_each(|packed| self.put_packed(packed))?;
+        }
+        Ok(())
+    }
+
+    fn put_packed(&mut self, packed: Packed) -> Result<(), Error> {
+        self.waiting.push(packed);
         if self.waiting.len() == TOGETHER { self.write() } else { Ok(()) }
     }
 

@@ -26,6 +26,7 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, St
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType};
 use hashbrown::HashSet;
+use rayon::prelude::*;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use sha2::{Digest, Sha256};
 
@@ -43,6 +44,9 @@ pub const FILE: &str = "persons.db";
 
 /// Columns by table.
 pub type Wanted = BTreeMap<Table, Vec<&'static str>>;
+
+/// Persons that one thread reads in one go.
+const A_LOT: usize = 64;
 
 /// Wishes whose places are remembered.
 const WISHES: usize = 16;
@@ -151,6 +155,27 @@ impl Past {
     /// The file cannot be read or is damaged; a column is unknown.
     pub fn read(&self, persons: &[&str], wanted: &Wanted) -> Result<BTreeMap<Table, RecordBatch>, Error> {
         let wishes = self.wishes(wanted)?;
+        let mut lots = if persons.len() <= A_LOT {
+            vec![self.read_lot(persons, &wishes)?]
+        } else {
+            persons.par_chunks(A_LOT).map(|lot| self.read_lot(lot, &wishes)).collect::<Result<_, Error>>()?
+        };
+        let parts = (0..wishes.len()).map(|at| lots.iter_mut().flat_map(|lot| std::mem::take(&mut lot[at])).collect());
+        let parts: Vec<Vec<RecordBatch>> = parts.collect();
+        let mut read = BTreeMap::new();
+        for ((table, wish), part) in wishes.iter().zip(parts) {
+            let batch = match part.as_slice() {
+                [] => RecordBatch::new_empty(Arc::clone(&wish.schema)),
+                [only] => only.clone(),
+                many => concat_batches(&wish.schema, many).map_err(|e| Error::at(&self.path, "read", &e))?,
+            };
+            read.insert(*table, batch);
+        }
+        Ok(read)
+    }
+
+    /// What [`Past::read`] wants of a few persons, for each wish.
+    fn read_lot(&self, persons: &[&str], wishes: &Wishes) -> Result<Vec<Vec<RecordBatch>>, Error> {
         let mut parts: Vec<Vec<RecordBatch>> = wishes.iter().map(|_| Vec::new()).collect();
         self.reading(|db| {
             let mut statement = self.told(db.prepare_cached("SELECT payload FROM person WHERE psn_no = ?1"))?;
@@ -168,16 +193,7 @@ impl Past {
             }
             Ok(())
         })?;
-        let mut read = BTreeMap::new();
-        for ((table, wish), part) in wishes.iter().zip(parts) {
-            let batch = match part.as_slice() {
-                [] => RecordBatch::new_empty(Arc::clone(&wish.schema)),
-                [only] => only.clone(),
-                many => concat_batches(&wish.schema, many).map_err(|e| Error::at(&self.path, "read", &e))?,
-            };
-            read.insert(*table, batch);
-        }
-        Ok(read)
+        Ok(parts)
     }
 
     /// Whose an encounter or a settlement is.
