@@ -364,9 +364,10 @@ impl<'a> Growing<'a> {
         let manifest = self.dataset.manifest();
         let before = manifest.first_day.zip(manifest.last_day);
         let (Some(edge), Some(mine)) = (before, self.days) else { return Ok(bucket::joined(before, now)) };
-        let stays = |day: fn(Days) -> i32| day(mine) != day(edge) || now.is_some_and(|now| day(now) == day(edge));
-        let inside = |now: Days| now.0 <= edge.0 && now.1 >= edge.1;
-        if (stays(|d| d.0) && stays(|d| d.1)) || now.is_some_and(inside) {
+        // Each edge by itself: it stands unless a row of it was theirs, and what they have now does not reach as far.
+        let first = mine.0 != edge.0 || now.is_some_and(|now| now.0 <= edge.0);
+        let last = mine.1 != edge.1 || now.is_some_and(|now| now.1 >= edge.1);
+        if first && last {
             return Ok(bucket::joined(before, now));
         }
         let mut days = now;
