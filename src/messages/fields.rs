@@ -194,12 +194,7 @@ pub(super) struct Row<'n> {
 
 impl<'n> Row<'n> {
     /// The fields of an object that the table has columns for; the others are passed over.
-    pub(super) fn read(
-        table: Table,
-        object: &'n Node<'_>,
-        place: impl Into<Place<'n>>,
-        notes: &mut Notes,
-    ) -> Row<'n> {
+    pub(super) fn read(table: Table, object: &'n Node<'_>, place: impl Into<Place<'n>>, notes: &mut Notes) -> Row<'n> {
         let mut row = Row { table, cells: Vec::new(), given: 0, strange: Vec::new(), place: place.into() };
         let Node::Object(fields) = object else { return row };
         // What a claim shares comes besides.

@@ -228,9 +228,9 @@ impl Past {
         let mut asked: HashSet<i64> = HashSet::new();
         self.reading(|db| {
             let mut own = self.told(db.prepare_cached("SELECT payload FROM person WHERE psn_no = ?1"))?;
-            let mut others = self.told(
-                db.prepare_cached("SELECT psn_no FROM trace JOIN person ON person.id = trace.person WHERE trace.code = ?1"),
-            )?;
+            let mut others = self.told(db.prepare_cached(
+                "SELECT psn_no FROM trace JOIN person ON person.id = trace.person WHERE trace.code = ?1",
+            ))?;
             while let Some(person) = waiting.pop() {
                 let mut found = self.told(own.query([&person]))?;
                 let Some(row) = self.told(found.next())? else { continue };
