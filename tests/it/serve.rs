@@ -953,15 +953,15 @@ fn slow_and_silent_clients_are_left_alone_and_others_served() {
     assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
     // Twenty connections, and one too many is closed.
     until("the others are gone", || running.get("/metrics").text().contains("fundaudit_connections 1\n"));
-    let many: Vec<TcpStream> = (0..20).map(|_| connect(address)).collect();
-    let mut closed = 0;
-    for _ in 0..3 {
-        let mut stream = connect(address);
-        let _ = send(&mut stream, "GET", "/healthz", &[], b"");
-        closed += usize::from(receive(&mut BufReader::new(stream)).is_err());
-    }
-    assert!(closed > 0);
-    drop(many);
+    // Who says nothing for long makes room: on a slow machine perhaps before all are there.
+    until("one too many is closed", || {
+        let _many: Vec<TcpStream> = (0..20).map(|_| connect(address)).collect();
+        (0..3).any(|_| {
+            let mut stream = connect(address);
+            let _ = send(&mut stream, "GET", "/healthz", &[], b"");
+            receive(&mut BufReader::new(stream)).is_err()
+        })
+    });
     until("there is room again", || {
         let mut stream = connect(address);
         send(&mut stream, "GET", "/healthz", &[], b"").is_ok() && receive(&mut BufReader::new(stream)).is_ok()
