@@ -92,7 +92,8 @@ pub struct Ask {
     pub rules: Option<BTreeSet<String>>,
     /// Region of rows that have none, before the reviewer's own.
     pub region: Option<String>,
-    /// Threads that may work on it at once: two are quicker where one would be idle, and dearer where it would not.
+    /// Threads that may work on it at once, for a caller who has an idle one; more than two help no further, and the answer is
+    /// the same.
     pub hands: usize,
 }
 
