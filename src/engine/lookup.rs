@@ -18,7 +18,7 @@ use hashbrown::HashMap;
 use super::frame::Frame;
 use super::plan::NUMBER;
 use super::views::{Columns, Views, nulls};
-use super::words::Words;
+use super::words::{ByNumber, Words};
 use crate::model::View;
 use crate::model::supply::Dosage;
 use crate::rules::knowledge::{Cell, Knowledge, NUMBERS, Place};
@@ -123,7 +123,8 @@ impl LookUp {
     }
 
     /// The rows of a view of which knowledge speaks at all, among those of a mask, in order: found by their codes, so that a
-    /// table that speaks of few costs next to nothing. Nothing where rows without a match stay.
+    /// table that speaks of few costs next to nothing. `in_pairs`: only knowledge whose other side the view has too. Nothing
+    /// where rows without a match stay.
     ///
     /// # Errors
     /// A column was not read.
@@ -134,19 +135,18 @@ impl LookUp {
         views: &Views<'_>,
         view: View,
         among: Option<&BooleanArray>,
+        in_pairs: bool,
     ) -> Result<Option<UInt32Array>, ArrowError> {
         let Some(knowledge) = set.knowledge.get(&with.table).filter(|_| !with.optional) else { return Ok(None) };
         let sides = self.sides(with, knowledge);
         let rows_of = views.rows_of_codes(view, &with.by)?;
         let words = views.memory().codes.borrow();
         let mut known = views.memory().known_of(self.number, words.count());
+        let paired = in_pairs.then(|| paired(&sides, &rows_of, &words, &mut known));
         let mut rows: Vec<u32> = Vec::new();
         for (code, of_code) in rows_of.each() {
             let known = &mut known[code as usize];
-            if matches!(known, Known::Unasked) {
-                *known = ask(&sides, words.text(code));
-            }
-            if matches!(known, Known::Speaks(_)) {
+            if known.speaks(&sides, words.text(code), paired.as_deref()) {
                 rows.extend(of_code.iter().filter(|row| among.is_none_or(|mask| mask.value(**row as usize))));
             }
         }
@@ -163,7 +163,8 @@ impl LookUp {
         }
     }
 
-    /// Joins knowledge: rows without a match go, unless it is optional; one row for each thing a code speaks of.
+    /// Joins knowledge: rows without a match go, unless it is optional; one row for each thing a code speaks of. `in_pairs`: as
+    /// [`LookUp::concerned`] has it.
     ///
     /// # Errors
     /// A column was not read.
@@ -174,6 +175,7 @@ impl LookUp {
         set: &RuleSet,
         views: &Views<'a>,
         view: View,
+        in_pairs: bool,
     ) -> Result<Frame<'a>, ArrowError> {
         let Some(knowledge) = set.knowledge.get(&with.table) else {
             return frame.select(&UInt32Array::from(Vec::<u32>::new()));
@@ -192,6 +194,8 @@ impl LookUp {
             .collect::<Result<_, _>>()?;
         let words = views.memory().codes.borrow();
         let mut known = views.memory().known_of(self.number, words.count());
+        let rows_of = in_pairs.then(|| views.rows_of_codes(view, &with.by)).transpose()?;
+        let paired = rows_of.map(|rows_of| paired(&sides, &rows_of, &words, &mut known));
 
         let mut keep: Vec<u32> = Vec::new();
         let mut matched: Vec<Option<u32>> = Vec::new();
@@ -202,9 +206,7 @@ impl LookUp {
             let row = u32::try_from(row).unwrap_or(u32::MAX);
             if code != 0 && days.is_valid(source) {
                 let known = &mut known[code as usize];
-                if matches!(known, Known::Unasked) {
-                    *known = ask(&sides, words.text(code));
-                }
+                known.speaks(&sides, words.text(code), None);
                 if let Known::Speaks(candidates) = known {
                     let place = Place {
                         region: region.as_ref().and_then(|r| {
@@ -218,6 +220,9 @@ impl LookUp {
                     };
                     for ((side, table, every), candidates) in sides.iter().zip(candidates) {
                         for &found in candidates.on(table, days.value(source), place, *every).iter() {
+                            if paired.as_ref().is_some_and(|paired| !paired[found]) {
+                                continue;
+                            }
                             let agrees = same.iter().all(|(cell, column)| {
                                 let wanted = column.as_string::<i32>();
                                 let cell = &table.rows[found].cells[*cell];
@@ -250,6 +255,32 @@ impl LookUp {
             chosen.put(&format!("{}.side", with.name), Arc::new(StringArray::from(side_of)));
         }
         Ok(chosen)
+    }
+}
+
+/// Of each row of a table whether both its sides are among the codes of a view.
+fn paired(sides: &[(&str, &Knowledge, bool)], codes: &ByNumber, words: &Words, known: &mut [Known]) -> Vec<bool> {
+    let mut found = vec![0_u8; sides.first().map_or(0, |(_, table, _)| table.rows.len())];
+    for (code, _) in codes.each() {
+        let known = &mut known[code as usize];
+        known.speaks(sides, words.text(code), None);
+        let Known::Speaks(candidates) = known else { continue };
+        for (side, candidates) in candidates.iter().enumerate() {
+            candidates.lists.iter().flatten().for_each(|row| found[*row] |= 1 << side);
+        }
+    }
+    found.into_iter().map(|sides_of_row| sides_of_row == (1 << sides.len()) - 1).collect()
+}
+
+impl Known {
+    /// Whether anything is known of a code, for `paired` of a row with both sides; it is asked once.
+    fn speaks(&mut self, sides: &[(&str, &Knowledge, bool)], code: &str, paired: Option<&[bool]>) -> bool {
+        if matches!(self, Known::Unasked) {
+            *self = ask(sides, code);
+        }
+        let Known::Speaks(candidates) = self else { return false };
+        let mut rows = candidates.iter().flat_map(|side| side.lists.iter().flatten());
+        paired.is_none_or(|paired| rows.any(|row| paired[*row]))
     }
 }
 

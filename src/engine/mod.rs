@@ -6,7 +6,7 @@
 //!
 //! Reading order: `claims` (netting), `views` (the model's columns), `plan` (expressions compiled), `frame` (rows with
 //! what is joined to them), `factor` (what is computed once a code or an encounter), `lookup` and `group` (knowledge and
-//! groups), `run` (the words of the language), `absent` (what is left of a rule without some columns).
+//! groups), `run` (the words of the language), `absent` (what is left of a rule without some columns), `sides` (knowledge of pairs).
 
 mod absent;
 mod answers;
@@ -21,6 +21,7 @@ mod kept;
 mod lookup;
 mod plan;
 mod run;
+mod sides;
 pub mod views;
 mod words;
 

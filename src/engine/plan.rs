@@ -16,6 +16,7 @@ use super::factor::factored;
 use super::frame::Compiled;
 use super::functions;
 use super::lookup::LookUp;
+use super::sides::are_silent_alone;
 use crate::model::View;
 use crate::rules::expression::{Measure, names_of, take_measures};
 use crate::rules::knowledge::NUMBERS;
@@ -72,6 +73,8 @@ pub struct Plan {
     /// Whether a hit of it may be about an encounter that none of its own rows is of: it names, or takes the lines of, a row
     /// that it was matched with or that came before.
     pub speaks_of_others: bool,
+    /// Whether its units that have one side of its knowledge only are surely clean, where all rows are in force and paid.
+    pub sides_are_silent_alone: bool,
 }
 
 impl Plan {
@@ -407,7 +410,7 @@ impl<'a> Compiler<'a> {
             needs.extend(compiled.schema.fields().iter().map(|field| field.name().clone()));
         }
         needs.retain(|name| find.view.columns().contains_key(name));
-        let used = scope.used;
+        let (used, scope_lets) = (scope.used, scope.lets);
         let made = |name: &String| {
             find.matches.iter().any(|m| name.starts_with(&format!("{}.", m.name)))
                 || find.sequence.as_ref().is_some_and(|s| {
@@ -459,6 +462,7 @@ impl<'a> Compiler<'a> {
             needs,
             rule: rule.clone(),
             speaks_of_others: false,
+            sides_are_silent_alone: are_silent_alone(find, &scope_lets),
         };
         plan.speaks_of_others = plan.names_others();
         Some(plan)

@@ -49,6 +49,8 @@ pub struct Scope {
     /// Encounters, with all parts of their stays, of which hits are wanted; nothing: of all. A hit that is about none of them
     /// may be there or not.
     pub wanted: Option<BTreeSet<String>>,
+    /// Whether nobody wants to know how many units are clean: they may be left out.
+    pub without_clean: bool,
     /// When a rule that is not done is given up.
     pub deadline: Option<Deadline>,
 }
@@ -110,7 +112,8 @@ pub fn run<'a>(plan: &'a Plan, set: &'a RuleSet, views: &Rc<Views<'a>>, scope: &
 fn whole(run: &Run<'_, '_>) -> Result<Found, ArrowError> {
     let Run { plan, set, views, .. } = *run;
     let mut found = Found::default();
-    let (mut frame, asked) = run.begin()?;
+    let in_pairs = run.wants_pairs()?;
+    let (mut frame, asked) = run.begin(in_pairs)?;
     if run.is_moot(&frame)? {
         return Ok(found);
     }
@@ -118,7 +121,7 @@ fn whole(run: &Run<'_, '_>) -> Result<Found, ArrowError> {
         if frame.rows() == 0 {
             return Ok(found);
         }
-        frame = look_up.join(&frame, with, set, views, plan.rule.find.view)?;
+        frame = look_up.join(&frame, with, set, views, plan.rule.find.view, in_pairs)?;
         run.go_on()?;
     }
     if run.is_moot(&frame)? {
@@ -266,12 +269,20 @@ impl<'a> Run<'_, 'a> {
         Ok(!(0..frame.rows()).any(|row| wanted.has(numbers[frame.source_row(row) as usize])))
     }
 
+    /// Whether rows that lack the other side of their knowledge can be left out: they make clean units, which nobody counts.
+    fn wants_pairs(&self) -> Result<bool, ArrowError> {
+        Ok(self.scope.without_clean
+            && self.plan.sides_are_silent_alone
+            && self.is_always_in_force()
+            && (self.view() != View::PaidLine || self.views.paid()?.unknown == 0))
+    }
+
     /// The rows to begin with, and whether `about` has been asked of them for good.
     ///
     /// Lines that are surely not paid, and what `about` surely does not speak of, are left out at once, where no knowledge
     /// narrows the rows down; what is unknown stays until it can be counted. Parts of `about` that rules share (`setting =
     /// 'inpatient'`) are computed once a unit.
-    fn begin(&self) -> Result<(Frame<'a>, bool), ArrowError> {
+    fn begin(&self, in_pairs: bool) -> Result<(Frame<'a>, bool), ArrowError> {
         let frame = Frame::new(Rc::new(ViewRows::new(self.views, self.view())?));
         if frame.rows() == 0 {
             return Ok((frame, false));
@@ -282,7 +293,7 @@ impl<'a> Run<'_, 'a> {
         }
         let withs = &self.plan.rule.find.with;
         for (with, look_up) in withs.iter().zip(&self.plan.look_ups) {
-            if let Some(rows) = look_up.concerned(with, self.set, self.views, self.view(), mask.as_ref())? {
+            if let Some(rows) = look_up.concerned(with, self.set, self.views, self.view(), mask.as_ref(), in_pairs)? {
                 return Ok((frame.select(&rows)?, false));
             }
         }
@@ -778,13 +789,19 @@ impl<'a> Run<'_, 'a> {
         Ok(Some(silent))
     }
 
+    /// Whether the rule speaks about every day of which there may be rows.
+    fn is_always_in_force(&self) -> bool {
+        let (from, until) = self.plan.rule.in_force;
+        // No line, encounter or stay is earlier than the data; a settlement may be.
+        let of_service = !matches!(self.view(), View::Settlement | View::RawSettlement | View::Presence);
+        until.is_none() && from.is_none_or(|from| of_service && from <= self.views.setting.first_day)
+    }
+
     /// Units of days that the rule does not speak about, by reason: they are history for others, and answered with why.
     fn not_in_force(&self, units: &Units<'a>) -> Result<(Excused, Vec<String>), ArrowError> {
         let (from, until) = self.plan.rule.in_force;
         let mut because = Vec::new();
-        // No line, encounter or stay is earlier than the data; a settlement may be.
-        let of_service = !matches!(self.view(), View::Settlement | View::RawSettlement | View::Presence);
-        if until.is_none() && from.is_none_or(|from| of_service && from <= self.views.setting.first_day) {
+        if self.is_always_in_force() {
             return Ok((None, because));
         }
         because.push(from.map_or_else(String::new, |from| format!("规则自 {} 起施行", calendar::text(from))));

@@ -8,12 +8,13 @@
 //! To read a new spelling: the slow half of `decimal`, `civil` or `identifier` below, and a line in the tests.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
-    ArrayRef, Date32Builder, Decimal128Builder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
+    ArrayBuilder, ArrayRef, Date32Builder, Decimal128Builder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
+    new_null_array,
 };
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 
 use crate::model::day::from_ymd;
 use crate::model::{Column, Kind, Table};
@@ -118,13 +119,18 @@ fn parse_written(kind: Kind, writing: Writing, text: &str) -> Result<Value<'_>, 
 #[derive(Debug)]
 pub(super) struct Reading {
     columns: Vec<(Kind, Writing)>,
+    /// The columns without which there is no row: a bit a column.
+    required: u64,
 }
 
 impl Reading {
     pub(super) fn of(table: Table) -> &'static Reading {
         static READINGS: LazyLock<Vec<Reading>> = LazyLock::new(|| {
-            let columns = |table: Table| table.columns().iter().map(|c| (c.kind, Writing::of(c))).collect();
-            Table::ALL.into_iter().map(|table| Reading { columns: columns(table) }).collect()
+            let reading = |table: Table| Reading {
+                columns: table.columns().iter().map(|c| (c.kind, Writing::of(c))).collect(),
+                required: (0..).zip(table.columns()).map(|(at, c)| u64::from(c.required) << at).sum(),
+            };
+            Table::ALL.into_iter().map(reading).collect()
         });
         &READINGS[table as usize]
     }
@@ -707,33 +713,44 @@ fn empty_row<'a>() -> RowValues<'a> {
     [const { Value::Null }; WIDEST]
 }
 
-/// Reads a row: `cells` are positions in [`Table::columns`] and texts. Every bad cell is listed, not only the first.
+/// Reads a row: `cells` are positions in [`Table::columns`] and texts. Which columns have a value: a bit a column. Every bad
+/// cell is listed, not only the first.
 fn read_row<'a>(
     table: Table,
     cells: impl IntoIterator<Item = (usize, &'a str)>,
     values: &mut RowValues<'a>,
-) -> Result<(), Vec<BadCell>> {
-    let columns = table.columns();
+) -> Result<u64, Vec<BadCell>> {
     let reading = Reading::of(table);
     let mut bad = Vec::new();
+    let mut given = 0;
     for (position, text) in cells {
         match reading.read_mostly_plain(position, text) {
-            Ok(value) => values[position] = value,
+            Ok(Value::Null) => given &= !(1 << position),
+            Ok(value) => {
+                values[position] = value;
+                given |= 1 << position;
+            }
             Err(BadValue { reason }) => {
-                bad.push(BadCell { column: columns[position].name, reason, text: text.to_owned() });
+                bad.push(BadCell { column: table.columns()[position].name, reason, text: text.to_owned() });
             }
         }
     }
-    for (column, value) in columns.iter().zip(values.iter()) {
-        if column.required && matches!(value, Value::Null) && !bad.iter().any(|b| b.column == column.name) {
-            bad.push(BadCell {
-                column: column.name,
-                reason: Cow::Borrowed("required, and empty"),
-                text: String::new(),
-            });
+    for position in bits(reading.required & !given) {
+        let column = table.columns()[position].name;
+        if !bad.iter().any(|cell| cell.column == column) {
+            bad.push(BadCell { column, reason: Cow::Borrowed("required, and empty"), text: String::new() });
         }
     }
-    if bad.is_empty() { Ok(()) } else { Err(bad) }
+    if bad.is_empty() { Ok(given) } else { Err(bad) }
+}
+
+/// The places of the bits that are set, in order.
+fn bits(mut of: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let at = of.trailing_zeros();
+        of &= of.checked_sub(1)?;
+        Some(at as usize)
+    })
 }
 
 /// What is wrong with a row, cell by cell.
@@ -741,49 +758,61 @@ pub(super) fn bad_cells<'a>(table: Table, cells: impl IntoIterator<Item = (usize
     read_row(table, cells, &mut empty_row()).err().unwrap_or_default()
 }
 
-/// Builds one column.
+/// Builds one column: from its first value on, for most columns of a short message have none.
 #[derive(Debug)]
-enum ColumnBuilder {
+struct ColumnBuilder {
+    kind: Kind,
+    values: Option<Values>,
+}
+
+/// The values so far; rows behind the last of them have none.
+#[derive(Debug)]
+enum Values {
     Text(StringBuilder),
-    Decimal(Decimal128Builder, u8, i8),
+    Decimal(Decimal128Builder),
     Day(Date32Builder),
     Time(TimestampMicrosecondBuilder),
 }
 
 impl ColumnBuilder {
-    fn new(kind: Kind) -> Self {
-        match (kind, kind.scale()) {
-            (_, Some(scale)) => {
-                ColumnBuilder::Decimal(Decimal128Builder::new(), 16, i8::try_from(scale).unwrap_or(i8::MAX))
-            }
-            (Kind::Day, _) => ColumnBuilder::Day(Date32Builder::new()),
-            (Kind::Time, _) => ColumnBuilder::Time(TimestampMicrosecondBuilder::new()),
-            _ => ColumnBuilder::Text(StringBuilder::new()),
+    /// Gives a row, which has none yet, a value.
+    fn put(&mut self, row: usize, value: &Value<'_>) {
+        let values = self.values.get_or_insert_with(|| match (self.kind, self.kind.scale()) {
+            (_, Some(_)) => Values::Decimal(Decimal128Builder::with_capacity(row + 1)),
+            (Kind::Day, _) => Values::Day(Date32Builder::with_capacity(row + 1)),
+            (Kind::Time, _) => Values::Time(TimestampMicrosecondBuilder::with_capacity(row + 1)),
+            _ => Values::Text(StringBuilder::with_capacity(row + 1, 0)),
+        });
+        values.fill_to(row);
+        match (values, value) {
+            (Values::Text(b), Value::Text(text)) => b.append_value(text),
+            (Values::Decimal(b), Value::Decimal(units)) => b.append_value(i128::from(*units)),
+            (Values::Day(b), Value::Day(day)) => b.append_value(*day),
+            (Values::Time(b), Value::Time(time)) => b.append_value(*time),
+            (_, value) => unreachable!("{value:?} of another kind than its column"),
         }
     }
 
-    fn push(&mut self, value: &Value<'_>) {
-        match (self, value) {
-            (ColumnBuilder::Text(b), Value::Text(text)) => b.append_value(text),
-            (ColumnBuilder::Text(b), _) => b.append_null(),
-            (ColumnBuilder::Decimal(b, ..), Value::Decimal(units)) => b.append_value(i128::from(*units)),
-            (ColumnBuilder::Decimal(b, ..), _) => b.append_null(),
-            (ColumnBuilder::Day(b), Value::Day(day)) => b.append_value(*day),
-            (ColumnBuilder::Day(b), _) => b.append_null(),
-            (ColumnBuilder::Time(b), Value::Time(time)) => b.append_value(*time),
-            (ColumnBuilder::Time(b), _) => b.append_null(),
+    fn finish(&mut self, rows: usize, of: &DataType) -> ArrayRef {
+        let Some(mut values) = self.values.take() else { return new_null_array(of, rows) };
+        values.fill_to(rows);
+        match values {
+            Values::Text(mut b) => Arc::new(b.finish()),
+            Values::Decimal(mut b) => Arc::new(b.finish().with_data_type(of.clone())),
+            Values::Day(mut b) => Arc::new(b.finish()),
+            Values::Time(mut b) => Arc::new(b.finish()),
         }
     }
+}
 
-    fn finish(&mut self) -> ArrayRef {
-        use std::sync::Arc;
+impl Values {
+    /// Nulls as far as a row.
+    fn fill_to(&mut self, row: usize) {
         match self {
-            ColumnBuilder::Text(b) => Arc::new(b.finish()),
-            ColumnBuilder::Decimal(b, precision, scale) => Arc::new(
-                b.finish().with_precision_and_scale(*precision, *scale).expect("the scales of `Kind` fit 16 digits"),
-            ),
-            ColumnBuilder::Day(b) => Arc::new(b.finish()),
-            ColumnBuilder::Time(b) => Arc::new(b.finish()),
+            Values::Text(b) => b.append_nulls(row - b.len()),
+            Values::Decimal(b) => b.append_nulls(row - b.len()),
+            Values::Day(b) => b.append_nulls(row - b.len()),
+            Values::Time(b) => b.append_nulls(row - b.len()),
         }
     }
 }
@@ -801,7 +830,7 @@ impl TableBuilder {
     /// An empty builder.
     #[must_use]
     pub fn new(table: Table) -> Self {
-        let columns = table.columns().iter().map(|c| ColumnBuilder::new(c.kind)).collect();
+        let columns = table.columns().iter().map(|c| ColumnBuilder { kind: c.kind, values: None }).collect();
         TableBuilder { table, schema: table.schema(), columns, rows: 0 }
     }
 
@@ -811,9 +840,8 @@ impl TableBuilder {
     /// Every bad cell of the row, required columns without a value among them; then nothing is appended.
     pub fn push<'c>(&mut self, cells: impl IntoIterator<Item = (usize, &'c str)>) -> Result<(), Vec<BadCell>> {
         let mut values = empty_row();
-        read_row(self.table, cells, &mut values)?;
-        for (column, value) in self.columns.iter_mut().zip(&values) {
-            column.push(value);
+        for position in bits(read_row(self.table, cells, &mut values)?) {
+            self.columns[position].put(self.rows, &values[position]);
         }
         self.rows += 1;
         Ok(())
@@ -836,8 +864,9 @@ impl TableBuilder {
     /// # Panics
     /// When the texts of one column are more than two gigabytes.
     pub fn finish(&mut self) -> RecordBatch {
-        self.rows = 0;
-        let columns = self.columns.iter_mut().map(ColumnBuilder::finish).collect();
+        let rows = std::mem::take(&mut self.rows);
+        let fields = self.schema.fields().iter().zip(&mut self.columns);
+        let columns = fields.map(|(field, column)| column.finish(rows, field.data_type())).collect();
         RecordBatch::try_new(self.schema.clone(), columns).expect("the builders follow the table's schema")
     }
 }

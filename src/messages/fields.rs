@@ -114,6 +114,27 @@ static NAMES: LazyLock<Vec<Names>> = LazyLock::new(|| {
         .collect()
 });
 
+/// What the fields of the rows of a list stand for: most rows have the same ones in the same order as the row before.
+#[derive(Default)]
+pub(super) struct Order<'n> {
+    fields: Vec<(&'n str, Option<(usize, usize)>)>,
+}
+
+impl<'n> Order<'n> {
+    /// Position and rank of the column that a row's field stands for, if the table has one.
+    fn of(&mut self, place: usize, field: &'n str, names: &Names) -> Option<(usize, usize)> {
+        match self.fields.get(place) {
+            Some((known, found)) if *known == field => *found,
+            _ => {
+                let found = names.get(field).copied();
+                self.fields.truncate(place);
+                self.fields.push((field, found));
+                found
+            }
+        }
+    }
+}
+
 /// What could not be read, and why: each with its place.
 #[derive(Default)]
 pub(super) struct Notes {
@@ -180,13 +201,18 @@ impl fmt::Display for Place<'_> {
     }
 }
 
+/// More columns than a table has.
+const COLUMNS: usize = 64;
+
+const NOWHERE: u8 = u8::MAX;
+
 /// A row of a table as texts.
 pub(super) struct Row<'n> {
     table: Table,
     /// Of the columns that were given something, in no order.
     cells: Vec<Given<'n>>,
-    /// Which these are: a bit a column.
-    given: u64,
+    /// For each column its place among the cells, or [`NOWHERE`].
+    places: [u8; COLUMNS],
     /// Fields that the table has no column for, in any vocabulary.
     strange: Vec<&'n str>,
     place: Place<'n>,
@@ -195,13 +221,25 @@ pub(super) struct Row<'n> {
 impl<'n> Row<'n> {
     /// The fields of an object that the table has columns for; the others are passed over.
     pub(super) fn read(table: Table, object: &'n Node<'_>, place: impl Into<Place<'n>>, notes: &mut Notes) -> Row<'n> {
-        let mut row = Row { table, cells: Vec::new(), given: 0, strange: Vec::new(), place: place.into() };
+        Row::read_like(&mut Order::default(), table, object, place, notes)
+    }
+
+    /// The same of a row of a list, quicker where it is like the row before.
+    pub(super) fn read_like(
+        order: &mut Order<'n>,
+        table: Table,
+        object: &'n Node<'_>,
+        place: impl Into<Place<'n>>,
+        notes: &mut Notes,
+    ) -> Row<'n> {
+        let places = [NOWHERE; COLUMNS];
+        let mut row = Row { table, cells: Vec::new(), places, strange: Vec::new(), place: place.into() };
         let Node::Object(fields) = object else { return row };
         // What a claim shares comes besides.
         row.cells.reserve(fields.len() + 10);
         let names = &NAMES[table as usize];
-        for (field, node) in fields {
-            let Some(&(position, rank)) = names.get(field.as_ref()) else {
+        for (at, (field, node)) in fields.iter().enumerate() {
+            let Some((position, rank)) = order.of(at, field, names) else {
                 row.strange.push(field);
                 continue;
             };
@@ -216,26 +254,31 @@ impl<'n> Row<'n> {
         row
     }
 
-    fn is_given(&self, position: usize) -> bool {
-        self.given >> position & 1 == 1
-    }
-
     fn at(&self, position: usize) -> Option<&Given<'n>> {
-        if self.is_given(position) { self.cells.iter().find(|given| given.position == position) } else { None }
+        self.cells.get(usize::from(self.places[position]))
     }
 
     fn give(&mut self, given: Given<'n>) {
-        if self.is_given(given.position) {
-            self.take(given.position);
+        let place = &mut self.places[given.position];
+        match self.cells.get_mut(usize::from(*place)) {
+            Some(known) => *known = given,
+            None => {
+                *place = u8::try_from(self.cells.len()).expect("no more cells than columns");
+                self.cells.push(given);
+            }
         }
-        self.given |= 1 << given.position;
-        self.cells.push(given);
     }
 
     fn take(&mut self, position: usize) -> Option<Given<'n>> {
-        let at = self.cells.iter().position(|given| given.position == position)?;
-        self.given &= !(1 << position);
-        Some(self.cells.swap_remove(at))
+        let place = std::mem::replace(&mut self.places[position], NOWHERE);
+        if place == NOWHERE {
+            return None;
+        }
+        let taken = self.cells.swap_remove(usize::from(place));
+        if let Some(moved) = self.cells.get(usize::from(place)) {
+            self.places[moved.position] = place;
+        }
+        Some(taken)
     }
 
     /// Whose row it is.
@@ -257,7 +300,12 @@ impl<'n> Row<'n> {
 
     /// What a column was given.
     pub(super) fn get(&self, column: &str) -> Option<&str> {
-        self.at(self.table.position(column)?).map(|given| given.text.as_ref())
+        self.get_at(self.table.position(column)?)
+    }
+
+    /// What the column at a position was given.
+    pub(super) fn get_at(&self, position: usize) -> Option<&str> {
+        self.at(position).map(|given| given.text.as_ref())
     }
 
     /// Gives a column a value, whatever it had.
@@ -269,11 +317,16 @@ impl<'n> Row<'n> {
 
     /// Gives a column a value where it has none, and the table has the column.
     pub(super) fn inherit(&mut self, column: &'static str, text: Option<impl Into<Cow<'n, str>>>) {
-        if let Some(text) = text
-            && let Some(position) = self.table.position(column)
-            && !self.is_given(position)
-        {
-            self.give(Given { position, text: text.into(), field: column, rank: 0 });
+        if let Some(position) = self.table.position(column) {
+            self.inherit_at(position, text);
+        }
+    }
+
+    /// Gives the column at a position a value where it has none.
+    pub(super) fn inherit_at(&mut self, position: usize, text: Option<impl Into<Cow<'n, str>>>) {
+        if let (Some(text), None) = (text, self.at(position)) {
+            let field = self.table.columns()[position].name;
+            self.give(Given { position, text: text.into(), field, rank: 0 });
         }
     }
 

@@ -119,7 +119,7 @@ pub(super) fn parse<'a>(body: &'a [u8], limits: &Limits) -> Result<Node<'a>, Ref
     if text.trim().is_empty() {
         return Err(Refused::new(Why::NotJson, "消息是空的：应当是一个 JSON 对象"));
     }
-    let reading = Reading { limits, values: Cell::new(0), stopped: RefCell::new(None) };
+    let reading = Reading { limits, values: Cell::new(0), fields: Cell::new(0), stopped: RefCell::new(None) };
     let mut reader = serde_json::Deserializer::from_str(text);
     let seed = Seed { reading: &reading, depth: 0 };
     let read = seed.deserialize(&mut reader).and_then(|node| reader.end().map(|()| node));
@@ -142,6 +142,8 @@ pub(super) fn parse<'a>(body: &'a [u8], limits: &Limits) -> Result<Node<'a>, Ref
 struct Reading<'l> {
     limits: &'l Limits,
     values: Cell<usize>,
+    /// Fields of the object before: those of a list have about as many each.
+    fields: Cell<usize>,
     stopped: RefCell<Option<Stopped>>,
 }
 
@@ -260,7 +262,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
         let inside = self.inside()?;
-        let mut fields: Vec<(Cow<'de, str>, Node<'de>)> = Vec::new();
+        let mut fields: Vec<(Cow<'de, str>, Node<'de>)> = Vec::with_capacity(self.reading.fields.get());
         let mut marks = 0_u64;
         while let Some(name) = map.next_key_seed(Name)? {
             // A name whose mark is new is new; the few others are looked for.
@@ -278,6 +280,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
             let node = node.inspect_err(|_| self.reading.inside(&name))?;
             fields.push((name, node));
         }
+        self.reading.fields.set(fields.len());
         Ok(Node::Object(fields))
     }
 }

@@ -17,10 +17,11 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use hashbrown::HashSet;
 
-use super::fields::{Notes, Place, Row, Tables};
+use super::fields::{Notes, Order, Place, Row, Tables};
 use super::json::{self, Node};
 use super::{Form, Limits, Refused, ReviewAsked, Stage, Visit, Why};
 use crate::model::Table;
@@ -58,6 +59,34 @@ pub const SHARED: [&str; 10] = [
     "brdy",
 ];
 const IDS: usize = 4;
+
+/// Positions in a table of the columns that are looked at in every row.
+struct Looked {
+    /// Those that the parts of a claim share.
+    shared: [Option<usize>; SHARED.len()],
+    /// Its key.
+    key: Vec<usize>,
+    serial: Option<usize>,
+}
+
+impl Looked {
+    fn at(table: Table) -> &'static Looked {
+        static LOOKED: LazyLock<Vec<Looked>> = LazyLock::new(|| {
+            let looked = |table: Table| Looked {
+                shared: SHARED.map(|column| table.position(column)),
+                key: table.key().iter().filter_map(|column| table.position(column)).collect(),
+                serial: table.position("feedetl_sn"),
+            };
+            Table::ALL.into_iter().map(looked).collect()
+        });
+        &LOOKED[table as usize]
+    }
+
+    /// Positions of `psn_no`, `fixmedins_code` and `mdtrt_id`.
+    fn whose(&self) -> [Option<usize>; IDS - 1] {
+        [self.shared[0], self.shared[1], self.shared[2]]
+    }
+}
 
 /// Fields beside the claims.
 const BESIDE: [&str; 9] =
@@ -186,7 +215,7 @@ impl Walk<'_> {
                 let said = "`table` 不是这里的表：写 `setl_d`、`mdtrt_d`、`fee_list_d` 这样的表名";
                 return Err(Refused::new(Why::Unreadable, said));
             };
-            self.row(table, parsed, table.name().into(), &Shared::default(), take);
+            self.row(table, parsed, table.name().into(), &Shared::default(), &mut Order::default(), take);
             return Ok(());
         }
         let parts = PARTS.map(|(part, _)| part);
@@ -231,11 +260,12 @@ impl Walk<'_> {
             for (part, rows) in parts_of(claim, table) {
                 self.within(part, table, rows.len())?;
                 let list = format!("{place}{part}");
+                let mut order = Order::default();
                 for (number, item) in rows.iter().enumerate() {
                     let only = rows.len() == 1;
                     let at = if only { Place::from(list.as_str()) } else { Place::numbered(&list, number) };
                     match item {
-                        Node::Object(_) => self.row(table, item, at, &shared, take),
+                        Node::Object(_) => self.row(table, item, at, &shared, &mut order, take),
                         item if item.is_nothing() => {}
                         _ => self.no_object(&at)?,
                     }
@@ -267,25 +297,37 @@ impl Walk<'_> {
         Err(Refused::new(Why::TooLarge, format!("`{part}` 有 {count} 行，最多 {most} 行，分几次送")))
     }
 
-    fn row(&mut self, table: Table, item: &Node<'_>, at: Place<'_>, shared: &Shared, take: &mut Take<'_>) {
-        let mut row = Row::read(table, item, at, &mut self.notes);
+    fn row<'n>(
+        &mut self,
+        table: Table,
+        item: &'n Node<'_>,
+        at: Place<'n>,
+        shared: &'n Shared,
+        order: &mut Order<'n>,
+        take: &mut Take<'_>,
+    ) {
+        let mut row = Row::read_like(order, table, item, at, &mut self.notes);
         if !row.strange().is_empty() {
             let known: Vec<&str> = table.columns().iter().map(|c| c.name).chain(["table"]).collect();
             self.unknown(row.strange().iter().copied(), &known, &format!("{}.", row.place()));
         }
-        // Person, facility and, last of them, the encounter.
-        let mut own = SHARED[..IDS - 1].iter().zip(shared);
-        let another = |(column, of_claim): (&&str, &Option<String>)| {
-            of_claim.as_deref().is_some_and(|of_claim| row.get(column).is_some_and(|own| own != of_claim))
+        let looked = Looked::at(table);
+        // Whether its person, its facility or, last, its encounter is another than the claim's.
+        let another = |(position, of_claim): (Option<usize>, &Option<String>)| {
+            let own = position.and_then(|position| row.get_at(position));
+            own.zip(of_claim.as_deref()).is_some_and(|(own, of_claim)| own != of_claim)
         };
+        let mut own = looked.whose().into_iter().zip(shared);
         // A row of another person, facility or encounter than the claim's takes only what it can still share.
-        let until = match (own.clone().any(another), own.next_back().is_some_and(another)) {
-            (_, true) => IDS - 1,
-            (true, false) => IDS,
+        let until = match (own.next_back().is_some_and(another), own.any(another)) {
+            (true, _) => IDS - 1,
+            (false, true) => IDS,
             (false, false) => SHARED.len(),
         };
-        for (column, of_claim) in SHARED.into_iter().zip(shared).take(until) {
-            row.inherit(column, of_claim.as_deref());
+        for (position, of_claim) in looked.shared.iter().zip(shared).take(until) {
+            if let Some(position) = position {
+                row.inherit_at(*position, of_claim.as_deref());
+            }
         }
         take(row, &mut self.notes);
     }
@@ -315,8 +357,16 @@ struct Made {
 impl Made {
     fn take(&mut self, mut row: Row<'_>, notes: &mut Notes) {
         let table = row.table();
-        let key: Vec<&str> = table.key().iter().filter_map(|column| row.get(column)).collect();
-        if !key.is_empty() && key.len() == table.key().len() && !self.seen.insert((table, key.join("\0"))) {
+        let looked = Looked::at(table);
+        let mut key = String::new();
+        let whole = looked.key.iter().all(|position| {
+            row.get_at(*position).is_some_and(|part| {
+                key.push_str(part);
+                key.push('\0');
+                true
+            })
+        });
+        if whole && !key.is_empty() && !self.seen.insert((table, key)) {
             // Two settlements of one stay both tell of it; a line that is there twice is a mistake.
             if table == Table::FeeDetail {
                 notes.add(|| format!("{} 没有读入：`feedetl_sn` 与同一就诊前面的明细相同", row.place()));
@@ -326,18 +376,19 @@ impl Made {
         if !row.push(&mut self.tables, notes) {
             return;
         }
-        if let Some(facility) = row.get("fixmedins_code").filter(|code| !self.facilities.contains(*code)) {
+        let [person, facility, encounter] = looked.whose().map(|position| row.get_at(position?));
+        if let Some(facility) = facility.filter(|code| !self.facilities.contains(*code)) {
             self.facilities.insert(facility.to_owned());
         }
-        let Some(mdtrt_id) = row.get("mdtrt_id") else { return };
-        if !self.visits.contains_key(mdtrt_id) {
-            self.visits.insert(mdtrt_id.to_owned(), Visit::default());
-        }
-        let Some(visit) = self.visits.get_mut(mdtrt_id) else { return };
-        if let (true, Some(psn_no)) = (visit.psn_no.is_empty(), row.get("psn_no")) {
+        let Some(mdtrt_id) = encounter else { return };
+        let visit = match self.visits.get_mut(mdtrt_id) {
+            Some(visit) => visit,
+            None => self.visits.entry(mdtrt_id.to_owned()).or_default(),
+        };
+        if let (true, Some(psn_no)) = (visit.psn_no.is_empty(), person) {
             psn_no.clone_into(&mut visit.psn_no);
         }
-        visit.lines.extend(row.get("feedetl_sn").map(str::to_owned));
+        visit.lines.extend(looked.serial.and_then(|at| row.get_at(at)).map(str::to_owned));
     }
 
     fn finish(self, mut asked: ReviewAsked) -> Result<ReviewAsked, Refused> {

@@ -151,7 +151,7 @@ pub(super) fn ordered(order: Order) -> &'static str {
         Order::Money => "order by f.allocated desc, f.finding_id",
         Order::Day => "order by coalesce(f.from_day, -1000000) desc, f.finding_id",
         Order::Rule => "order by f.rule_code, f.allocated desc, f.finding_id",
-        Order::Facility => "order by coalesce(f.fixmedins_code, ''), f.allocated desc, f.finding_id",
+        Order::Facility => "order by f.fixmedins_code nulls first, f.allocated desc, f.finding_id",
         Order::Due => "order by coalesce(f.deadline, 10000000), f.finding_id",
         Order::Newest => "order by coalesce(f.first_seen_at, '') desc, f.finding_id",
     }

@@ -13,7 +13,10 @@ use super::Error;
 use super::database::{Arg, Database, Session};
 
 /// Name and text of each step, in order; its number is its place, from 1.
-const MIGRATIONS: [(&str, &str); 1] = [("findings", include_str!("migrations/0001_findings.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("findings", include_str!("migrations/0001_findings.sql")),
+    ("by_facility", include_str!("migrations/0002_by_facility.sql")),
+];
 
 /// A table with its key and its columns, as they stand in a backup. Those that others refer to come first.
 pub(super) struct Table {

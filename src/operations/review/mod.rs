@@ -26,6 +26,7 @@ mod told;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arrow::error::ArrowError;
@@ -316,26 +317,37 @@ impl Reviewer {
         let near = views.with_their_stays(&at_issue.encounters).map_err(internal)?;
         // Most rules see no further than an encounter: they are asked of the few lines of those that are pending.
         let near_claims = claims.of_encounters(&near).map_err(internal)?;
-        let near_scope = Scope { counted: Some(at_issue.encounters.clone()), deadline: ask.until, ..Scope::default() };
+        let near_scope = Scope {
+            counted: Some(at_issue.encounters.clone()),
+            without_clean: true,
+            deadline: ask.until,
+            ..Scope::default()
+        };
         let scope = Scope { wanted: Some(near), ..near_scope.clone() };
         let plans: Vec<(usize, &Plan)> = self.asked(ask).filter(|(_, plan)| !plan.across_persons()).collect();
         let is_near = |number: usize| of_stage.of_encounters[number];
         let mut found: Vec<(usize, Found)> = match near_claims {
-            // Both lots have views of their own, so nothing is computed twice.
+            // Both have views of their own; whoever is done first goes on with the near rules that are left.
             Some(near) if ask.hands > 1 => {
                 let (of_near, of_all): (Vec<_>, Vec<_>) = plans.into_iter().partition(|(number, _)| is_near(*number));
-                let (near_scope, setting) = (&near_scope, &setting);
-                let mut theirs = Vec::new();
-                let mut ours = rayon::in_place_scope(|threads| {
-                    let theirs = &mut theirs;
+                let (near_scope, setting, next) = (&near_scope, &setting, AtomicUsize::new(0));
+                let next_near = &|| of_near.get(next.fetch_add(1, Ordering::Relaxed)).copied();
+                let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+                let into = &mut theirs;
+                rayon::in_place_scope(|threads| {
                     threads.spawn(move |_| {
                         let memory = self.remembered();
                         let views = Rc::new(Views::new(&near, setting, &memory));
-                        theirs.extend(of_near.into_iter().map(|plan| self.one(ask, plan, &views, near_scope)));
+                        into.extend(std::iter::from_fn(next_near).map(|plan| self.one(ask, plan, &views, near_scope)));
                         drop(views);
                         self.remember(memory);
                     });
-                    of_all.into_iter().map(|plan| self.one(ask, plan, &views, &scope)).collect::<Vec<_>>()
+                    ours.extend(
+                        of_all
+                            .into_iter()
+                            .chain(std::iter::from_fn(next_near))
+                            .map(|plan| self.one(ask, plan, &views, &scope)),
+                    );
                 });
                 ours.append(&mut theirs);
                 ours
