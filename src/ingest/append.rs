@@ -54,7 +54,7 @@ use crate::points::reached;
 use crate::progress::Progress;
 
 /// Persons whose rows one thread lays to the new ones in one go.
-const A_LOT: usize = 64;
+const A_LOT: usize = 16;
 
 /// Buckets of a small delivery for each thread: while some are written the next are packed.
 const BUCKETS: usize = 4;
@@ -265,6 +265,7 @@ impl<'a> Growing<'a> {
         let mut lines: BTreeMap<String, u64> = BTreeMap::new();
         let put = |persons: Vec<past::Packed>| {
             for person in persons {
+                progress.go_on()?;
                 lines.insert(person.psn_no.clone(), person.fee_lines);
                 change.put_packed(person)?;
             }
@@ -319,10 +320,14 @@ impl<'a> Growing<'a> {
 
     /// Whom the new rows name, and whose the encounters and settlements are that they name.
     fn look(&mut self) -> Result<(), Error> {
-        for bucket in 0..self.job.buckets {
-            self.whose.look(&self.job.people.read(bucket)?);
-            self.whose.look(&self.job.keys.read(bucket)?);
-        }
+        let look = |bucket: usize| -> Result<Whose, Error> {
+            let mut whose = Whose::default();
+            whose.look(&self.job.people.read(bucket)?);
+            whose.look(&self.job.keys.read(bucket)?);
+            Ok(whose)
+        };
+        let all = (0..self.job.buckets).into_par_iter().map(look);
+        self.whose = all.try_reduce(Whose::default, |one, next| Ok(one.and(next)))?;
         self.known.clone_from(&self.whose.persons);
         self.known.extend(self.past.owners(&self.whose.encounters, &self.whose.settlements)?);
         // Lines that came before their encounter: perhaps it is another's.
@@ -336,8 +341,10 @@ impl<'a> Growing<'a> {
             everything().into_keys().map(|t| (t, t.columns().iter().map(|c| c.name).collect())).collect();
         let known: Vec<&str> = self.known.iter().map(String::as_str).collect();
         progress.begin("history", known.len() as u64);
+        let intake = || Intake::new(self.job.buckets);
+        let lay = |intake: &mut Intake, lot: &[&str]| self.lay(lot, &wanted, intake, progress);
         let laid: Vec<(Ledger, Option<Days>)> =
-            known.par_chunks(A_LOT).map(|lot| self.lay(lot, &wanted, progress)).collect::<Result<_, Error>>()?;
+            known.par_chunks(A_LOT).map_init(intake, lay).collect::<Result<_, Error>>()?;
         for (ledger, days) in laid {
             self.job.ledger.merge(&ledger);
             for (kept, laid) in self.kept.tables.iter_mut().zip(&ledger.tables) {
@@ -366,9 +373,14 @@ impl<'a> Growing<'a> {
     }
 
     /// Lays the rows of some persons to the new ones. Returns their counts, and the first and last day of service.
-    fn lay(&self, persons: &[&str], wanted: &Wanted, progress: &dyn Progress) -> Result<(Ledger, Option<Days>), Error> {
+    fn lay(
+        &self,
+        persons: &[&str],
+        wanted: &Wanted,
+        intake: &mut Intake,
+        progress: &dyn Progress,
+    ) -> Result<(Ledger, Option<Days>), Error> {
         progress.go_on()?;
-        let mut intake = Intake::new(self.job.buckets);
         let mut days = None;
         for (table, batch) in self.past.read(persons, wanted)? {
             let rows = KeptRows::of(table, &batch);
@@ -381,7 +393,7 @@ impl<'a> Growing<'a> {
         self.job.people.take(&mut intake.people, true)?;
         self.job.keys.take(&mut intake.keys, true)?;
         progress.advance(persons.len() as u64);
-        Ok((intake.ledger, days))
+        Ok((std::mem::take(&mut intake.ledger), days))
     }
 
     fn wake(&mut self, intake: &mut Intake) -> Result<(), Error> {

@@ -165,6 +165,20 @@ impl Whose {
         }
         self.facilities |= !records.tables[Table::Facility as usize].is_empty();
     }
+
+    /// What both name.
+    pub(super) fn and(mut self, mut other: Whose) -> Whose {
+        self.persons.append(&mut other.persons);
+        self.encounters.append(&mut other.encounters);
+        self.begun.append(&mut other.begun);
+        self.settlements.append(&mut other.settlements);
+        self.facilities |= other.facilities;
+        for (facility, (lines, last)) in other.sent {
+            let known = self.sent.entry(facility).or_insert((0, last));
+            *known = (known.0 + lines, known.1.max(last));
+        }
+        self
+    }
 }
 
 /// What a step leaves besides files.

@@ -40,8 +40,10 @@ impl<'p> Change<'p> {
     pub(super) fn begin(past: &'p Past) -> Result<Change<'p>, Error> {
         let begun = opened(&past.path).and_then(|db| {
             db.busy_timeout(SOON)?;
-            // What is changed stays in memory until it holds, and is written once, into the log: see [`Past::write_back`].
-            db.execute_batch("PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 0; BEGIN IMMEDIATE").map(|()| db)
+            // What is changed stays in memory until it holds, and is written once, into the log; unless that has grown long,
+            // nobody waits here for what is in it to be brought to its place, see [`Past::write_back`].
+            db.execute_batch("PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384; BEGIN IMMEDIATE")
+                .map(|()| db)
         });
         let db = begun.map_err(|e| {
             if e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) {

@@ -45,7 +45,7 @@ pub const FILE: &str = "persons.db";
 /// Columns by table.
 pub type Wanted = BTreeMap<Table, Vec<&'static str>>;
 
-/// Persons that one thread reads in one go.
+/// Persons or ids that one thread looks up in one go.
 const A_LOT: usize = 64;
 
 /// Wishes whose places are remembered.

@@ -121,8 +121,14 @@ fn put_column(raw: &mut Vec<u8>, column: &ArrayRef, rows: Range<usize>, nulls: b
                 0x100..=0xffff => 2,
                 _ => 4,
             };
-            rows.clone().for_each(|row| raw.extend(&number_of(length(row)).to_le_bytes()[..width]));
-            rows.filter(there).for_each(|row| raw.extend(texts.value(row).as_bytes()));
+            put_low_bytes(raw, rows.clone().map(|row| i128::from(number_of(length(row)))), width);
+            if known.is_none() {
+                // They stand one after the other.
+                let place = |row: usize| usize::try_from(texts.value_offsets()[row]).unwrap_or_default();
+                raw.extend_from_slice(&texts.value_data()[place(rows.start)..place(rows.end)]);
+            } else {
+                rows.filter(there).for_each(|row| raw.extend(texts.value(row).as_bytes()));
+            }
             width
         }
         DataType::Date32 => {
@@ -146,8 +152,22 @@ fn put_numbers(raw: &mut Vec<u8>, numbers: impl Iterator<Item = i128> + Clone) -
     let (least, most) = numbers.clone().fold((0, 0), |(least, most), n| (n.min(least), n.max(most)));
     let fits = |width: &usize| least >= -(1_i128 << (8 * width - 1)) && most < 1 << (8 * width - 1);
     let width = [1, 2, 4, 8].into_iter().find(fits).unwrap_or(16);
-    numbers.for_each(|number| raw.extend(&number.to_le_bytes()[..width]));
+    put_low_bytes(raw, numbers, width);
     width
+}
+
+/// The lowest bytes of numbers, so many of each.
+fn put_low_bytes(raw: &mut Vec<u8>, numbers: impl Iterator<Item = i128>, width: usize) {
+    fn put<const WIDTH: usize>(raw: &mut Vec<u8>, numbers: impl Iterator<Item = i128>) {
+        numbers.for_each(|number| raw.extend_from_slice(&number.to_le_bytes()[..WIDTH]));
+    }
+    match width {
+        1 => put::<1>(raw, numbers),
+        2 => put::<2>(raw, numbers),
+        4 => put::<4>(raw, numbers),
+        8 => put::<8>(raw, numbers),
+        _ => put::<16>(raw, numbers),
+    }
 }
 
 /// Why bytes are not the rows of a person.
