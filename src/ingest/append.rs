@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! files ─ read ─┐
-//! persons.db ─ all rows of the persons that are named ─┴─ assign ─ write ─ their rows, new and old ─ one change of persons.db
+//! persons.db ─ all rows of the persons that are named ─┴─ assign ─ sort ─ pack ─ their rows, new and old ─ one change of persons.db
 //! ```
 //! The rows that are in the dataset already go the same way once more as the new ones, with an earlier *turn*: so a key, a
 //! duplicate, a stranger's line mean what they mean in [`super::ingest`], and there is one place that says so
@@ -37,23 +37,27 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
+use rayon::prelude::*;
 
 use super::bucket::{self, Waits, Whose};
-use super::dataset::{self, Dataset, MARK, Manifest, TableSummary, Tally, bucket_schema};
+use super::dataset::{self, Dataset, MARK, Manifest, TableSummary, Tally};
 use super::intake::{self, Intake, Ledger};
 use super::mapping::Mapping;
-use super::packed::{Packer, texts};
-use super::past::{Past, Waiting, everything, persons_of};
+use super::packed::{KeptRows, Packer, texts};
+use super::past::{self, Change, Past, Waiting, Wanted, everything};
 use super::sources::{self, Source, Sources};
-use super::{Days, Error, Input, Job, Options, Unit, bytes_of, columns_of, ingest, portions, spill};
+use super::{Days, Error, Input, Job, Options, bytes_of, columns_of, ingest, portions, spill};
 use crate::aside::Aside;
 use crate::model::Table;
 use crate::model::sheet::harmless;
 use crate::points::reached;
 use crate::progress::Progress;
 
-/// Persons whose rows are laid to the new ones at a time.
-const TOGETHER: usize = 512;
+/// Persons whose rows one thread lays to the new ones in one go.
+const A_LOT: usize = 16;
+
+/// Buckets of a small delivery for each thread: while some are written the next are packed.
+const BUCKETS: usize = 4;
 
 /// For each byte of new rows about so many of the persons whom they name.
 const HISTORY: u64 = 8;
@@ -107,7 +111,7 @@ pub fn append(
     }
     let (buckets, threads) = portions(bytes_of(&sources.sources) * HISTORY, options);
     // Each thread has its share of a small delivery too.
-    let buckets = options.buckets.unwrap_or(buckets.max(threads * 2));
+    let buckets = options.buckets.unwrap_or(buckets.max(threads * BUCKETS));
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
@@ -116,8 +120,10 @@ pub fn append(
         let past = Past::of(&dataset, progress)?;
         let work = Aside::within(folder).map_err(|e| Error::at(folder, "write into", &e))?;
         let mut growing = Growing::new(&dataset, &past, work.path(), buckets, &sources)?;
-        let grown = growing.grow(sources, progress)?;
-        growing.keep(grown, delivery, progress)
+        growing.gather(&sources, progress)?;
+        let mut change = past.change()?;
+        let grown = growing.grow(sources, &mut change, progress)?;
+        growing.keep(change, grown, delivery, progress)
     });
     done.map_err(|error| if progress.stopped() { crate::progress::Stopped.into() } else { error })
 }
@@ -182,6 +188,8 @@ struct Growing<'a> {
     turn: u32,
     /// Files by their numbers, also those of rows that came earlier.
     names: Vec<String>,
+    /// The number of what stands for the files of rows that the dataset has.
+    before: u32,
     whose: Whose,
     /// Persons whose rows were laid to the new ones.
     known: BTreeSet<String>,
@@ -196,8 +204,6 @@ struct Growing<'a> {
 
 /// What came of it, before it holds.
 struct Grown {
-    /// The rows of the persons that were named, new and old.
-    rows: Dataset,
     manifest: Manifest,
     told: Appended,
     /// Rows that wait from now on.
@@ -215,7 +221,7 @@ impl<'a> Growing<'a> {
         sources: &Sources,
     ) -> Result<Growing<'a>, Error> {
         let mut names: Vec<String> = sources.sources.iter().map(|s| s.label.clone()).collect();
-        names.push(BEFORE.to_owned());
+        let before = number_of(&mut names, BEFORE);
         let mut job = Job::new(work, buckets, true)?;
         job.grows = true;
         Ok(Growing {
@@ -225,6 +231,7 @@ impl<'a> Growing<'a> {
             job,
             turn: dataset.manifest().growth.as_ref().map_or(0, |growth| growth.deliveries) + 1,
             names,
+            before,
             whose: Whose::default(),
             known: BTreeSet::new(),
             kept: Ledger::default(),
@@ -234,14 +241,46 @@ impl<'a> Growing<'a> {
         })
     }
 
-    /// Reads, lays the old rows to the new ones, and builds the rows of these persons anew.
-    fn grow(&mut self, Sources { sources, notes }: Sources, progress: &dyn Progress) -> Result<Grown, Error> {
+    /// Reads, and lays the old rows to the new ones.
+    fn gather(&mut self, sources: &Sources, progress: &dyn Progress) -> Result<(), Error> {
+        self.job.read_all(&sources.sources, progress)?;
+        self.look()?;
+        self.lay_to(progress)
+    }
+
+    /// Builds the rows of these persons anew, and puts them into the change.
+    fn grow(
+        &mut self,
+        Sources { sources, notes }: Sources,
+        change: &mut Change<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Grown, Error> {
         let built = self.work.join("dataset");
         fs::create_dir_all(&built).map_err(|e| Error::at(&built, "create", &e))?;
-        self.job.read_all(&sources, progress)?;
-        self.look()?;
-        self.lay_to(progress)?;
-        let (units, days) = self.job.build(&built, progress)?;
+        self.job.assign_all(progress)?;
+        if self.whose.facilities {
+            self.job.write_facilities(&built)?;
+        }
+        change.grow()?;
+        let mut lines: BTreeMap<String, u64> = BTreeMap::new();
+        let put = |persons: Vec<past::Packed>| {
+            for person in persons {
+                progress.go_on()?;
+                lines.insert(person.psn_no.clone(), person.fee_lines);
+                change.put_packed(person)?;
+            }
+            Ok(())
+        };
+        let days = self.job.pack_all(put, progress)?;
+        self.job.settle_up()?;
+        // Who is not found among the rows has none any longer.
+        for person in &self.job.changed {
+            if !lines.contains_key(person) {
+                change.forget(person)?;
+                lines.insert(person.clone(), 0);
+            }
+        }
+        change.count(&lines)?;
         let days = self.days_of_all(days, progress)?;
 
         let mut told = Appended { inputs: self.job.inputs.clone(), notes, ..Appended::default() };
@@ -276,17 +315,19 @@ impl<'a> Growing<'a> {
         manifest.units.clear();
         told.persons = self.job.changed.len() as u64;
         told.sent = std::mem::take(&mut self.whose.sent);
-        let rows = Manifest { units, ..manifest.clone() };
-        let rows = Dataset::of(&built, Manifest { buckets: self.job.buckets, growth: None, ..rows });
-        Ok(Grown { rows, manifest, told, waits, files })
+        Ok(Grown { manifest, told, waits, files })
     }
 
     /// Whom the new rows name, and whose the encounters and settlements are that they name.
     fn look(&mut self) -> Result<(), Error> {
-        for bucket in 0..self.job.buckets {
-            self.whose.look(&self.job.people.read(bucket)?);
-            self.whose.look(&self.job.keys.read(bucket)?);
-        }
+        let look = |bucket: usize| -> Result<Whose, Error> {
+            let mut whose = Whose::default();
+            whose.look(&self.job.people.read(bucket)?);
+            whose.look(&self.job.keys.read(bucket)?);
+            Ok(whose)
+        };
+        let all = (0..self.job.buckets).into_par_iter().map(look);
+        self.whose = all.try_reduce(Whose::default, |one, next| Ok(one.and(next)))?;
         self.known.clone_from(&self.whose.persons);
         self.known.extend(self.past.owners(&self.whose.encounters, &self.whose.settlements)?);
         // Lines that came before their encounter: perhaps it is another's.
@@ -296,31 +337,28 @@ impl<'a> Growing<'a> {
 
     /// Lays the rows that the dataset has of these persons to the new ones, and those that waited for one of the encounters.
     fn lay_to(&mut self, progress: &dyn Progress) -> Result<(), Error> {
-        let mut intake = Intake::new(self.job.buckets);
-        let before = u32::try_from(self.names.len() - 1).expect("files of one delivery");
-        let wanted: BTreeMap<Table, Vec<&'static str>> =
+        let wanted: Wanted =
             everything().into_keys().map(|t| (t, t.columns().iter().map(|c| c.name).collect())).collect();
         let known: Vec<&str> = self.known.iter().map(String::as_str).collect();
         progress.begin("history", known.len() as u64);
-        for persons in known.chunks(TOGETHER) {
-            progress.go_on()?;
-            for (table, batch) in self.past.read(persons, &wanted)? {
-                for row in 0..batch.num_rows() {
-                    let pack = |packer: &mut Packer| packer.pack_kept(table, &batch, row);
-                    let cents = intake.take_earlier(table, false, 0, (before, 0), pack);
-                    self.kept.of(table).audited.add(cents);
-                }
-                self.days = days_of_service(table, &batch, self.days);
+        let intake = || Intake::new(self.job.buckets);
+        let lay = |intake: &mut Intake, lot: &[&str]| self.lay(lot, &wanted, intake, progress);
+        let laid: Vec<(Ledger, Option<Days>)> =
+            known.par_chunks(A_LOT).map_init(intake, lay).collect::<Result<_, Error>>()?;
+        for (ledger, days) in laid {
+            self.job.ledger.merge(&ledger);
+            for (kept, laid) in self.kept.tables.iter_mut().zip(&ledger.tables) {
+                kept.audited.merge(laid.read);
             }
-            self.job.people.take(&mut intake.people, false)?;
-            self.job.keys.take(&mut intake.keys, false)?;
-            progress.advance(persons.len() as u64);
+            self.days = bucket::joined(self.days, days);
         }
+        let mut intake = Intake::new(self.job.buckets);
         if self.whose.facilities {
             let batch = self.dataset.facilities()?;
+            let rows = KeptRows::of(Table::Facility, &batch);
             for row in 0..batch.num_rows() {
-                let pack = |packer: &mut Packer| packer.pack_kept(Table::Facility, &batch, row);
-                intake.take_earlier(Table::Facility, false, 0, (before, 0), pack);
+                let pack = |packer: &mut Packer| packer.pack_kept(&rows, row);
+                intake.take_earlier(Table::Facility, false, 0, (self.before, 0), pack);
                 self.kept.of(Table::Facility).audited.add(0);
             }
         }
@@ -332,6 +370,30 @@ impl<'a> Growing<'a> {
         self.job.keys.flush()?;
         progress.end();
         Ok(())
+    }
+
+    /// Lays the rows of some persons to the new ones. Returns their counts, and the first and last day of service.
+    fn lay(
+        &self,
+        persons: &[&str],
+        wanted: &Wanted,
+        intake: &mut Intake,
+        progress: &dyn Progress,
+    ) -> Result<(Ledger, Option<Days>), Error> {
+        progress.go_on()?;
+        let mut days = None;
+        for (table, batch) in self.past.read(persons, wanted)? {
+            let rows = KeptRows::of(table, &batch);
+            for row in 0..batch.num_rows() {
+                let pack = |packer: &mut Packer| packer.pack_kept(&rows, row);
+                intake.take_earlier(table, false, 0, (self.before, 0), pack);
+            }
+            days = days_of_service(table, &batch, days);
+        }
+        self.job.people.take(&mut intake.people, true)?;
+        self.job.keys.take(&mut intake.keys, true)?;
+        progress.advance(persons.len() as u64);
+        Ok((std::mem::take(&mut intake.ledger), days))
     }
 
     fn wake(&mut self, intake: &mut Intake) -> Result<(), Error> {
@@ -476,8 +538,14 @@ impl<'a> Growing<'a> {
     }
 
     /// Makes it hold.
-    fn keep(&mut self, grown: Grown, delivery: &str, progress: &dyn Progress) -> Result<Appended, Error> {
-        let Grown { rows, manifest, told, waits, files } = grown;
+    fn keep(
+        &mut self,
+        mut change: Change<'_>,
+        grown: Grown,
+        delivery: &str,
+        progress: &dyn Progress,
+    ) -> Result<Appended, Error> {
+        let Grown { manifest, told, waits, files } = grown;
         let folder = self.dataset.folder();
         // Who shared a trace code until now must be asked as well: perhaps nobody shares it any longer.
         let due = self.past.sharing(&self.job.changed)?;
@@ -489,25 +557,6 @@ impl<'a> Growing<'a> {
         fs::File::create(&mark).and_then(|file| file.sync_all()).map_err(|e| Error::at(&mark, "write", &e))?;
         reached("append::files");
 
-        let mut change = self.past.change()?;
-        change.grow()?;
-        // Who is not found among the rows has none any longer.
-        let mut lines: BTreeMap<String, u64> = self.job.changed.iter().map(|person| (person.clone(), 0)).collect();
-        let mut gone = self.job.changed.clone();
-        progress.begin("keep", self.job.changed.len() as u64);
-        for unit in rows.units() {
-            progress.go_on()?;
-            let tables = tables_of(&rows, unit)?;
-            let changed: Vec<_> = persons_of(&tables).into_iter().filter(|(person, _)| gone.remove(*person)).collect();
-            for (person, own) in &changed {
-                let of_lines = own.iter().filter(|(table, _, _)| *table == Table::FeeDetail);
-                lines.insert((*person).to_owned(), of_lines.map(|(_, _, rows)| rows.len() as u64).sum());
-            }
-            change.put_in_order(&changed)?;
-            progress.advance(changed.len() as u64);
-        }
-        gone.iter().try_for_each(|person| change.forget(person))?;
-        change.count(&lines)?;
         change.wake(&self.woken)?;
         change.wait(&waits)?;
         change.know(&self.whose.begun)?;
@@ -517,7 +566,6 @@ impl<'a> Growing<'a> {
         change.note(dataset::NOTE, &serde_json::to_string(&manifest).map_err(described)?)?;
         change.note(&note_of(delivery), &serde_json::to_string(&told).map_err(described)?)?;
         progress.go_on()?;
-        progress.end();
         reached("append::change");
         change.commit()?;
         reached("append::kept");
@@ -543,16 +591,6 @@ fn number_of(names: &mut Vec<String>, name: &str) -> u32 {
         names.len() - 1
     });
     u32::try_from(at).expect("files of one delivery")
-}
-
-/// The rows of a unit with all their columns.
-fn tables_of(rows: &Dataset, unit: &Unit) -> Result<Vec<(Table, RecordBatch)>, Error> {
-    let read = |table: Table| {
-        let schema = bucket_schema(table);
-        let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        Ok((table, rows.read(unit, table, &columns)?))
-    };
-    everything().into_keys().map(read).collect()
 }
 
 /// Moves a file into its place, safe on the disk.

@@ -2,8 +2,9 @@
 //!
 //! Two steps, each over one part at a time, so that memory is that of a part for each thread. [`assign`] takes a partition
 //! by key: settles encounters and settlements that are there more than once, gives diagnoses and the like the person of
-//! their encounter, and finds fee lines and settlements whose person is not their encounter's. [`write`] takes a bucket of
-//! persons: settles the rest, sorts, cuts units, writes Parquet. Goes in: records of `intake`. Comes out: files, counts,
+//! their encounter, and finds fee lines and settlements whose person is not their encounter's. [`sort`] takes a bucket of
+//! persons: settles the rest, sorts, cuts units. What it made goes one of two ways: [`Sorted::write`] writes Parquet,
+//! [`Sorted::pack`] packs the persons for `past`. Goes in: records of `intake`. Comes out: files or packed persons, counts,
 //! complaints. Not known here: where a row was read.
 //!
 //! Nothing here depends on the order of records: groups are compared as a whole and rows sorted by all they hold.
@@ -32,6 +33,7 @@ use super::columns::batch;
 use super::dataset::{Unit, bucket_folder, bucket_of, bucket_schema};
 use super::intake::{CHARGED, EARLIER, Ledger, NOW, SPLIT, WAITING, amount_of, put_record, put_record_of};
 use super::packed::{Packed, Unpacker, compare, pick, put_text, text_of};
+use super::past;
 use super::spill::Complaints;
 use crate::model::Table;
 use crate::progress::Progress;
@@ -163,6 +165,20 @@ impl Whose {
         }
         self.facilities |= !records.tables[Table::Facility as usize].is_empty();
     }
+
+    /// What both name.
+    pub(super) fn and(mut self, mut other: Whose) -> Whose {
+        self.persons.append(&mut other.persons);
+        self.encounters.append(&mut other.encounters);
+        self.begun.append(&mut other.begun);
+        self.settlements.append(&mut other.settlements);
+        self.facilities |= other.facilities;
+        for (facility, (lines, last)) in other.sent {
+            let known = self.sent.entry(facility).or_insert((0, last));
+            *known = (known.0 + lines, known.1.max(last));
+        }
+        self
+    }
 }
 
 /// What a step leaves besides files.
@@ -175,6 +191,8 @@ pub(super) struct Outcome {
     pub complaints: Complaints,
     pub ledger: Ledger,
     pub units: Vec<Unit>,
+    /// Persons with all their rows, where these go into no files.
+    pub persons: Vec<past::Packed>,
     pub days: Option<(i32, i32)>,
     /// Whether rows may wait for their encounter: not where nothing tells of encounters.
     may_wait: bool,
@@ -463,15 +481,20 @@ fn writer(path: &Path, table: Table) -> Result<ArrowWriter<File>, Error> {
     ArrowWriter::try_new(file, bucket_schema(table), Some(properties)).map_err(|e| Error::at(path, "write", &e))
 }
 
+/// A bucket of persons, every row in its place.
+pub(super) struct Sorted<'a> {
+    /// In order; rows name them by their ranks.
+    persons: Vec<&'a str>,
+    /// Rows of the tables of [`OF_PERSONS`].
+    tables: Vec<Vec<Placed<'a>>>,
+    /// Ranks at which units begin, and the end of the last.
+    cuts: Vec<u32>,
+    out: Outcome,
+}
+
 /// Step two, for one bucket of persons. `grows`: whether some of the rows are in a dataset already, so that it matters whose
 /// are not.
-pub(super) fn write(
-    bytes: &[u8],
-    bucket: usize,
-    dataset: &Path,
-    grows: bool,
-    progress: &dyn Progress,
-) -> Result<Outcome, Error> {
+pub(super) fn sort<'a>(bytes: &'a [u8], grows: bool, progress: &dyn Progress) -> Result<Sorted<'a>, Error> {
     let mut out = Outcome { may_wait: true, ..Outcome::default() };
     let mut records = records(bytes);
     let strangers: HashSet<(&[u8], &[u8])> = records.charged.iter().copied().collect();
@@ -522,20 +545,118 @@ pub(super) fn write(
         rows.push(mine);
     }
     let (persons, ranks) = people.ranked();
-    let placed: Vec<Vec<Placed<'_>>> =
+    let tables: Vec<Vec<Placed<'a>>> =
         OF_PERSONS.into_iter().zip(rows).map(|(table, rows)| place(table, rows, &ranks)).collect();
+    let cuts = cuts(persons.len(), &tables);
+    Ok(Sorted { persons, tables, cuts, out })
+}
 
-    let cuts = cuts(persons.len(), &placed);
-    if persons.is_empty() {
-        return Ok(out);
+impl<'a> Sorted<'a> {
+    /// Writes the files of the bucket.
+    pub(super) fn write(mut self, bucket: usize, dataset: &Path, progress: &dyn Progress) -> Result<Outcome, Error> {
+        if self.persons.is_empty() {
+            return Ok(self.out);
+        }
+        let folder = bucket_folder(dataset, bucket);
+        std::fs::create_dir_all(&folder).map_err(|e| Error::at(&folder, "create", &e))?;
+        self.out.units = self.cuts.windows(2).map(|_| Unit { bucket, ..Unit::default() }).collect();
+        for (table, rows) in OF_PERSONS.into_iter().zip(std::mem::take(&mut self.tables)) {
+            self.write_table(table, &rows, &folder, progress)?;
+        }
+        Ok(self.out)
     }
-    let folder = bucket_folder(dataset, bucket);
-    std::fs::create_dir_all(&folder).map_err(|e| Error::at(&folder, "create", &e))?;
-    out.units = cuts.windows(2).map(|_| Unit { bucket, ..Unit::default() }).collect();
-    for (table, rows) in OF_PERSONS.into_iter().zip(&placed) {
-        write_table(table, rows, &persons, &cuts, &folder, &mut out, progress)?;
+
+    /// Packs the persons of whom the dataset has other rows now; `changed` are those of whom that is known without their bucket.
+    pub(super) fn pack(mut self, changed: &BTreeSet<String>, progress: &dyn Progress) -> Result<Outcome, Error> {
+        let tables = std::mem::take(&mut self.tables);
+        let mut rest: Vec<&[Placed<'a>]> = tables.iter().map(Vec::as_slice).collect();
+        for end in self.cuts.clone().into_iter().skip(1) {
+            let mut batches = Vec::with_capacity(OF_PERSONS.len());
+            for (table, rest) in OF_PERSONS.into_iter().zip(&mut rest) {
+                progress.go_on()?;
+                let (mine, others) = rest.split_at(rest.partition_point(|row| row.person < end));
+                *rest = others;
+                if !mine.is_empty() {
+                    batches.push((table, self.batch_of(table, mine)));
+                    progress.advance(bytes_of(mine));
+                }
+            }
+            for (person, rows) in past::persons_of(&batches) {
+                if changed.contains(person) || self.out.changed.contains(person) {
+                    self.out.persons.push(past::Packed::of(person, &rows));
+                }
+            }
+        }
+        Ok(self.out)
     }
-    Ok(out)
+
+    fn write_table(
+        &mut self,
+        table: Table,
+        rows: &[Placed<'a>],
+        folder: &Path,
+        progress: &dyn Progress,
+    ) -> Result<(), Error> {
+        let name = table.name();
+        if rows.is_empty() {
+            for unit in &mut self.out.units {
+                unit.row_groups.insert(name.to_owned(), None);
+            }
+            return Ok(());
+        }
+        let path = folder.join(format!("{name}.parquet"));
+        let failed = |e: parquet::errors::ParquetError| Error::at(&path, "write", &e);
+        let mut file = writer(&path, table)?;
+        let mut groups = 0;
+        let mut rest = rows;
+        for unit in 0..self.out.units.len() {
+            let (mine, others) = rest.split_at(rest.partition_point(|row| row.person < self.cuts[unit + 1]));
+            rest = others;
+            if mine.is_empty() {
+                self.out.units[unit].row_groups.insert(name.to_owned(), None);
+                continue;
+            }
+            progress.go_on()?;
+            file.write(&self.batch_of(table, mine)).map_err(failed)?;
+            file.flush().map_err(failed)?;
+            self.out.units[unit].row_groups.insert(name.to_owned(), Some(groups));
+            if table == Table::FeeDetail {
+                self.out.units[unit].fee_lines = mine.len() as u64;
+            }
+            groups += 1;
+            progress.advance(bytes_of(mine));
+        }
+        file.close().map_err(failed)?;
+        Ok(())
+    }
+
+    /// Rows as a batch with the schema of their table in a dataset. They are audited with this.
+    fn batch_of(&mut self, table: Table, rows: &[Placed<'a>]) -> RecordBatch {
+        let batch = batch(table, rows.iter().map(|row| row.row));
+        let amounts = amount_of(table).map(|position| batch.column(position).as_primitive::<Decimal128Type>());
+        let cents = amounts.map_or(0, |amounts| amounts.iter().flatten().sum());
+        self.out.ledger.of(table).audited.add_all(rows.len(), cents);
+        let days: &[&str] = match table {
+            Table::FeeDetail => &["fee_ocur_time"],
+            Table::Encounter => &["begntime", "endtime"],
+            _ => &[],
+        };
+        for day in days {
+            let times = batch.column_by_name(day).expect("a column of the table");
+            self.out.days = joined(self.out.days, days_of(times));
+        }
+        if table.position("psn_no").is_some() {
+            return batch;
+        }
+        let psn_no: StringArray = rows.iter().map(|row| Some(self.persons[row.person as usize])).collect();
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(psn_no)];
+        columns.extend(batch.columns().iter().cloned());
+        RecordBatch::try_new(bucket_schema(table), columns).expect("the schema has the person before it")
+    }
+}
+
+fn bytes_of(rows: &[Placed<'_>]) -> u64 {
+    rows.iter().map(|row| row.row.len() as u64).sum()
 }
 
 /// The persons of a bucket, numbered as they are met.
@@ -627,67 +748,6 @@ fn cuts(persons: usize, placed: &[Vec<Placed<'_>>]) -> Vec<u32> {
         cuts.push(end);
     }
     cuts
-}
-
-fn write_table(
-    table: Table,
-    rows: &[Placed<'_>],
-    persons: &[&str],
-    cuts: &[u32],
-    folder: &Path,
-    out: &mut Outcome,
-    progress: &dyn Progress,
-) -> Result<(), Error> {
-    let name = table.name();
-    if rows.is_empty() {
-        for unit in &mut out.units {
-            unit.row_groups.insert(name.to_owned(), None);
-        }
-        return Ok(());
-    }
-    let path = folder.join(format!("{name}.parquet"));
-    let failed = |e: parquet::errors::ParquetError| Error::at(&path, "write", &e);
-    let mut file = writer(&path, table)?;
-    let mut groups = 0;
-    let mut rest = rows;
-    let days: &[&str] = match table {
-        Table::FeeDetail => &["fee_ocur_time"],
-        Table::Encounter => &["begntime", "endtime"],
-        _ => &[],
-    };
-    for (unit, bounds) in cuts.windows(2).enumerate() {
-        let (mine, others) = rest.split_at(rest.partition_point(|row| row.person < bounds[1]));
-        rest = others;
-        if mine.is_empty() {
-            out.units[unit].row_groups.insert(name.to_owned(), None);
-            continue;
-        }
-        progress.go_on()?;
-        let mut batch = batch(table, mine.iter().map(|row| row.row));
-        let amounts = amount_of(table).map(|position| batch.column(position).as_primitive::<Decimal128Type>());
-        let cents = amounts.map_or(0, |amounts| amounts.iter().flatten().sum());
-        out.ledger.of(table).audited.add_all(mine.len(), cents);
-        for day in days {
-            let times = batch.column_by_name(day).expect("a column of the table");
-            out.days = joined(out.days, days_of(times));
-        }
-        if table.position("psn_no").is_none() {
-            let psn_no: StringArray = mine.iter().map(|row| Some(persons[row.person as usize])).collect();
-            let mut columns: Vec<ArrayRef> = vec![Arc::new(psn_no)];
-            columns.extend(batch.columns().iter().cloned());
-            batch = RecordBatch::try_new(bucket_schema(table), columns).expect("the schema has the person before it");
-        }
-        file.write(&batch).map_err(failed)?;
-        file.flush().map_err(failed)?;
-        out.units[unit].row_groups.insert(name.to_owned(), Some(groups));
-        if table == Table::FeeDetail {
-            out.units[unit].fee_lines = mine.len() as u64;
-        }
-        groups += 1;
-        progress.advance(mine.iter().map(|row| row.row.len() as u64).sum());
-    }
-    file.close().map_err(failed)?;
-    Ok(())
 }
 
 /// The first and last day of some times; services that have no end yet do not count.

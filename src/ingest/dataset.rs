@@ -205,6 +205,9 @@ pub(super) const NOTE: &str = "dataset";
 /// Fee lines of a unit of persons who are in no bucket, about.
 const UNIT_LINES: u64 = 100_000;
 
+/// The same where few persons are asked about: each thread has its share of them, and what is worked on stays near.
+const FEW_LINES: u64 = 16_384;
+
 /// Days since 1970-01-01 as `2026-03-31`.
 mod day_text {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -282,7 +285,7 @@ impl Dataset {
         let Some(grown) = dataset.grown.take() else { return Ok(dataset) };
         let persons = grown.past.grown()?;
         let first = dataset.manifest.units.len();
-        let more = units_of(persons.iter().map(|(person, lines)| (person.as_str(), *lines)), first);
+        let more = units_of(persons.iter().map(|(person, lines)| (person.as_str(), *lines)), first, UNIT_LINES);
         dataset.manifest.units.extend(more);
         let persons = persons.into_iter().map(|(person, _)| person).collect();
         dataset.grown = Some(Arc::new(Grown { past: Arc::clone(&grown.past), persons }));
@@ -394,7 +397,7 @@ impl Dataset {
         };
         let lines = past.lines_of(persons)?;
         let persons = persons.iter().zip(lines).map(|(person, lines)| (person.as_str(), lines.unwrap_or(USUAL_LINES)));
-        let units = units_of(persons, 0);
+        let units = units_of(persons, 0, FEW_LINES);
         Ok((dataset, units))
     }
 
@@ -497,7 +500,7 @@ impl Dataset {
 const USUAL_LINES: u64 = 100;
 
 /// Units of these persons with their fee lines.
-fn units_of<'p>(persons: impl Iterator<Item = (&'p str, u64)>, first: usize) -> Vec<Unit> {
+fn units_of<'p>(persons: impl Iterator<Item = (&'p str, u64)>, first: usize, enough: u64) -> Vec<Unit> {
     let mut units = Vec::new();
     let mut unit: Vec<String> = Vec::new();
     let mut fee_lines = 0;
@@ -517,7 +520,7 @@ fn units_of<'p>(persons: impl Iterator<Item = (&'p str, u64)>, first: usize) -> 
         unit.push(person.to_owned());
         fee_lines += lines;
         // A person without lines has rows too.
-        if fee_lines >= UNIT_LINES || unit.len() as u64 >= UNIT_LINES {
+        if fee_lines >= enough || unit.len() as u64 >= enough {
             end(&mut unit, &mut fee_lines);
         }
     }

@@ -1,7 +1,7 @@
 //! Exports → a dataset on disk, in bounded memory, nothing lost.
 //!
 //! ```text
-//! files ─ sources ─ csv │ xlsx │ parquet ─ rows ─ intake ─ spill by key ─ bucket::assign ─ spill by person ─ bucket::write ─ dataset
+//! files ─ sources ─ csv │ xlsx │ parquet ─ rows ─ intake ─ spill by key ─ bucket::assign ─ spill by person ─ bucket::sort ─ dataset
 //!          header │ mapping               values ─ packed └── complaints ──────────────────────────────── quarantine.csv
 //! ```
 //! Every row that is read is in the end audited, quarantined with a reason, or a duplicate of an audited one; rows and cents
@@ -111,7 +111,10 @@ fn ingest_here(sources: Sources, buckets: usize, into: &Path, progress: &dyn Pro
     let encounters = sources.iter().flat_map(|s| &s.layout.plans).any(|p| p.table == Table::Encounter);
     let mut job = Job::new(work.path(), buckets, encounters)?;
     job.read_all(&sources, progress)?;
-    let (units, days) = job.build(&built, progress)?;
+    job.assign_all(progress)?;
+    job.write_facilities(&built)?;
+    let (units, days) = job.write_all(&built, progress)?;
+    job.settle_up()?;
     let names: Vec<String> = sources.iter().map(|s| s.label.clone()).collect();
     spill::write_quarantine(&job.complaints_folder, &names, &built.join("quarantine.csv"), progress)?;
     append::write_waiting(std::mem::take(&mut job.waits), &names, &built)?;
@@ -263,18 +266,19 @@ impl Job {
         })
     }
 
-    /// Both steps over what was read: the files of a dataset, but for its list of rows set aside and its manifest.
-    fn build(&mut self, built: &Path, progress: &dyn Progress) -> Result<(Vec<Unit>, Option<Days>), Error> {
-        self.assign_all(progress)?;
-        bucket::write_facilities(std::mem::take(&mut self.facilities), built)?;
-        let (units, days) = self.write_all(built, progress)?;
+    fn write_facilities(&mut self, built: &Path) -> Result<(), Error> {
+        bucket::write_facilities(std::mem::take(&mut self.facilities), built)
+    }
+
+    /// Sees that the counts add up when all is built, and puts what is left in order.
+    fn settle_up(&mut self) -> Result<(), Error> {
         let rows = self.ledger.of(Table::Facility);
         // Facilities are few and written whole: what was neither refused nor there twice is in the file.
         rows.audited.rows = rows.read.rows - rows.quarantined.rows - rows.duplicates.rows - rows.replaced.rows;
         check_sums(&self.ledger)?;
         self.complaints.spill(&self.complaints_folder, true)?;
         self.waits.sort_unstable();
-        Ok((units, days))
+        Ok(())
     }
 
     /// What is to be said of totals rows and the like.
@@ -397,16 +401,13 @@ impl Job {
         self.complaints.spill(&self.complaints_folder, false)
     }
 
-    /// Step two over all buckets of persons. Returns the units in order, and the first and last day.
+    /// Step two over all buckets of persons, into the files of a dataset. Returns the units in order, and the first and last day.
     fn write_all(&mut self, built: &Path, progress: &dyn Progress) -> Result<(Vec<Unit>, Option<Days>), Error> {
         progress.begin("sort", self.people.bytes());
-        let (people, grows) = (&self.people, self.grows);
+        let people = &self.people;
         let outcomes: Vec<bucket::Outcome> = (0..self.buckets)
             .into_par_iter()
-            .map(|bucket| {
-                progress.go_on()?;
-                bucket::write(&people.load(bucket)?, bucket, built, grows, progress)
-            })
+            .map(|bucket| bucket::sort(&people.load(bucket)?, self.grows, progress)?.write(bucket, built, progress))
             .collect::<Result<_, Error>>()?;
         let mut units = Vec::new();
         let mut days: Option<Days> = None;
@@ -417,5 +418,33 @@ impl Job {
         }
         progress.end();
         Ok((units, days))
+    }
+
+    /// Step two over all buckets of persons, for a dataset that grows: packs those who have other rows now, some buckets at a
+    /// time, and hands them over in order while the next are packed. Returns the first and last day.
+    fn pack_all(
+        &mut self,
+        mut put: impl FnMut(Vec<past::Packed>) -> Result<(), Error> + Send,
+        progress: &dyn Progress,
+    ) -> Result<Option<Days>, Error> {
+        progress.begin("sort", self.people.bytes());
+        let buckets: Vec<usize> = (0..self.buckets).collect();
+        let mut days: Option<Days> = None;
+        let mut ready = Vec::new();
+        for round in buckets.chunks(rayon::current_num_threads() * 2) {
+            let (people, changed) = (&self.people, &self.changed);
+            let pack = |bucket: &usize| bucket::sort(&people.load(*bucket)?, true, progress)?.pack(changed, progress);
+            let packed = || round.par_iter().map(pack).collect::<Result<Vec<_>, Error>>();
+            let (written, packed) = rayon::join(|| put(std::mem::take(&mut ready)), packed);
+            written?;
+            for mut outcome in packed? {
+                ready.append(&mut outcome.persons);
+                days = bucket::joined(days, outcome.days);
+                self.take(outcome)?;
+            }
+        }
+        put(ready)?;
+        progress.end();
+        Ok(days)
     }
 }

@@ -11,11 +11,12 @@
 use std::cmp::Ordering;
 use std::sync::LazyLock;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{Date32Type, Decimal128Type, TimestampMicrosecondType};
 
 use super::values::{Reading, Value, WIDEST};
-use crate::model::{Kind, Table, day, money};
+use crate::model::{Column, Kind, Table, day, money};
 
 pub(super) const MICROSECONDS: i64 = 1_000_000;
 
@@ -106,7 +107,7 @@ struct Form {
 impl Form {
     fn of(table: Table) -> &'static Form {
         static FORMS: LazyLock<Vec<Form>> = LazyLock::new(|| {
-            let bits = |table: Table, wanted: fn(&crate::model::Column) -> bool| -> u64 {
+            let bits = |table: Table, wanted: fn(&Column) -> bool| -> u64 {
                 table.columns().iter().enumerate().map(|(i, c)| u64::from(wanted(c)) << i).sum()
             };
             let form = |table: Table| Form {
@@ -183,23 +184,9 @@ impl Packer {
         bits & form.required == form.required
     }
 
-    /// Packs a row of a batch with the columns of the table in their order: the way back from `columns`.
-    pub(super) fn pack_kept(&mut self, table: Table, batch: &RecordBatch, row: usize) {
-        self.pack_values(table, |position| {
-            let column = batch.column(position);
-            if column.is_null(row) {
-                return None;
-            }
-            Some(match table.columns()[position].kind {
-                Kind::Text | Kind::Flag => Kept::Text(column.as_string::<i32>().value(row).as_bytes()),
-                Kind::Day => Kept::Number(i64::from(column.as_primitive::<Date32Type>().value(row))),
-                Kind::Time => Kept::Number(column.as_primitive::<TimestampMicrosecondType>().value(row) / MICROSECONDS),
-                Kind::Money | Kind::Price | Kind::Quantity | Kind::Degree => {
-                    let units = column.as_primitive::<Decimal128Type>().value(row);
-                    Kept::Number(i64::try_from(units).expect("sixteen digits"))
-                }
-            })
-        });
+    /// Packs a row that is kept as columns: the way back from `columns`.
+    pub(super) fn pack_kept(&mut self, rows: &KeptRows<'_>, row: usize) {
+        self.pack_values(rows.table, |position| rows.value(position, row));
     }
 
     /// Packs a row from what [`texts`] said of it, by the names of its columns. Nothing where that is no row of the table, as
@@ -265,6 +252,50 @@ impl Packer {
             0 => None,
             begin => Some(Unpacker::new(&self.bytes[begin..]).signed()),
         }
+    }
+}
+
+/// A batch with the columns of a table in their order, to be packed row by row.
+pub(super) struct KeptRows<'b> {
+    table: Table,
+    columns: Vec<(Option<&'b NullBuffer>, KeptColumn<'b>)>,
+}
+
+enum KeptColumn<'b> {
+    Texts(&'b StringArray),
+    Days(&'b [i32]),
+    /// Microseconds.
+    Times(&'b [i64]),
+    Units(&'b [i128]),
+}
+
+impl<'b> KeptRows<'b> {
+    pub(super) fn of(table: Table, batch: &'b RecordBatch) -> Self {
+        let column = |(column, array): (&Column, &'b ArrayRef)| {
+            let values = match column.kind {
+                Kind::Text | Kind::Flag => KeptColumn::Texts(array.as_string()),
+                Kind::Day => KeptColumn::Days(array.as_primitive::<Date32Type>().values()),
+                Kind::Time => KeptColumn::Times(array.as_primitive::<TimestampMicrosecondType>().values()),
+                Kind::Money | Kind::Price | Kind::Quantity | Kind::Degree => {
+                    KeptColumn::Units(array.as_primitive::<Decimal128Type>().values())
+                }
+            };
+            (array.nulls(), values)
+        };
+        KeptRows { table, columns: table.columns().iter().zip(batch.columns()).map(column).collect() }
+    }
+
+    fn value(&self, position: usize, row: usize) -> Option<Kept<'b>> {
+        let (nulls, values) = &self.columns[position];
+        if nulls.is_some_and(|nulls| nulls.is_null(row)) {
+            return None;
+        }
+        Some(match values {
+            KeptColumn::Texts(texts) => Kept::Text(texts.value(row).as_bytes()),
+            KeptColumn::Days(days) => Kept::Number(i64::from(days[row])),
+            KeptColumn::Times(times) => Kept::Number(times[row] / MICROSECONDS),
+            KeptColumn::Units(units) => Kept::Number(i64::try_from(units[row]).expect("sixteen digits")),
+        })
     }
 }
 

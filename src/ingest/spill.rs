@@ -47,7 +47,11 @@ impl Spill {
 
     fn put(&self, bucket: usize, bytes: &[u8]) -> Result<(), Error> {
         let mut pending = self.pending[bucket].lock().map_err(|_| Error::new("a thread of this job has failed"))?;
-        if pending.len() + bytes.len() < GATHERED / self.pending.len() {
+        let room = GATHERED / self.pending.len();
+        if pending.len() + bytes.len() < room {
+            if pending.capacity() == 0 {
+                pending.reserve_exact(room);
+            }
             pending.extend_from_slice(bytes);
             return Ok(());
         }

@@ -324,7 +324,7 @@ fn a_night_that_finds_more_than_there_is_room_for_leaves_the_store_as_it_was() {
     let (file, url) = (place.path("findings.db"), format!("sqlite:{}", place.text("findings.db")));
     let (drop, dataset, reports) = (place.text("drop"), place.text("dataset"), place.text("reports"));
     let folders = ["--drop", &drop, "--dataset", &dataset, "--store", &url, "--out", &reports];
-    let night = [&["scan", "--region", "370323", "--quiet", "0"][..], &folders].concat();
+    let night = [&["scan", "--region", "370323", "--quiet", "0", "--threads", "1"][..], &folders].concat();
     let first = program(&night);
     assert!(first.status.success(), "{}", text(&first.stderr));
     let before = kept(&file);

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
-use rayon::prelude::*;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::dataset::bucket_schema;
@@ -41,7 +40,10 @@ impl<'p> Change<'p> {
     pub(super) fn begin(past: &'p Past) -> Result<Change<'p>, Error> {
         let begun = opened(&past.path).and_then(|db| {
             db.busy_timeout(SOON)?;
-            db.execute_batch("BEGIN IMMEDIATE").map(|()| db)
+            // What is changed stays in memory until it holds, and is written once, into the log; unless that has grown long,
+            // nobody waits here for what is in it to be brought to its place, see [`Past::write_back`].
+            db.execute_batch("PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384; BEGIN IMMEDIATE")
+                .map(|()| db)
         });
         let db = begun.map_err(|e| {
             if e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) {
@@ -68,16 +70,8 @@ impl<'p> Change<'p> {
         self.put_packed(Packed::of(person, &rows))
     }
 
-    /// The same of many persons; their rows have every column of the dataset's files and are in their order.
-    pub(in crate::ingest) fn put_in_order(&mut self, persons: &[(&str, Vec<Own<'_>>)]) -> Result<(), Error> {
-        for lot in persons.chunks(TOGETHER) {
-            let packed: Vec<Packed> = lot.par_iter().map(|(person, rows)| Packed::of(person, rows)).collect();
-            packed.into_iter().try_for_each(|packed| self.put_packed(packed))?;
-        }
-        Ok(())
-    }
-
-    fn put_packed(&mut self, packed: Packed) -> Result<(), Error> {
+    /// The same of a person who is packed already.
+    pub(in crate::ingest) fn put_packed(&mut self, packed: Packed) -> Result<(), Error> {
         self.waiting.push(packed);
         if self.waiting.len() == TOGETHER { self.write() } else { Ok(()) }
     }

@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Change, Error, Past};
+use super::{A_LOT, Change, Error, Past};
 use crate::model::Table;
 
 /// Made by the first change that grows a dataset.
@@ -82,19 +83,22 @@ impl Past {
         encounters: &BTreeSet<String>,
         settlements: &BTreeSet<String>,
     ) -> Result<BTreeSet<String>, Error> {
-        let mut persons = BTreeSet::new();
-        self.reading(|db| {
-            for (table, id, ids) in [("encounter", "mdtrt_id", encounters), ("settlement", "setl_id", settlements)] {
+        let find = |table: &str, id: &str, ids: &[&String]| {
+            self.reading(|db| {
                 let sql =
                     format!("SELECT psn_no FROM {table} JOIN person ON person.id = {table}.person WHERE {id} = ?1");
-                let mut statement = self.told(db.prepare(&sql))?;
-                for id in ids {
-                    let owner = statement.query_row([id], |row| row.get::<_, String>(0)).optional();
-                    persons.extend(self.told(owner)?);
-                }
-            }
-            Ok(())
-        })?;
+                let mut statement = self.told(db.prepare_cached(&sql))?;
+                let mut owner = |id: &&String| statement.query_row([id], |row| row.get::<_, String>(0)).optional();
+                let owners = ids.iter().filter_map(|id| owner(id).transpose());
+                self.told(owners.collect::<rusqlite::Result<BTreeSet<String>>>())
+            })
+        };
+        let mut persons = BTreeSet::new();
+        for (table, id, ids) in [("encounter", "mdtrt_id", encounters), ("settlement", "setl_id", settlements)] {
+            let ids: Vec<&String> = ids.iter().collect();
+            let found = ids.par_chunks(A_LOT).map(|ids| find(table, id, ids)).collect::<Result<Vec<_>, Error>>()?;
+            persons.extend(found.into_iter().flatten());
+        }
         Ok(persons)
     }
 

@@ -22,9 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Schema, SchemaRef, TimestampMicrosecondType};
 use hashbrown::HashSet;
 use rayon::prelude::*;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
@@ -37,7 +37,7 @@ use crate::progress::Progress;
 pub(super) use build::persons_of;
 pub use change::Change;
 pub(super) use grown::Waiting;
-use payload::{Damage, FORM, Own, Rows, Section};
+use payload::{Column, Damage, FORM, Own, Rows, Section};
 
 /// The file in a dataset's folder.
 pub const FILE: &str = "persons.db";
@@ -45,7 +45,7 @@ pub const FILE: &str = "persons.db";
 /// Columns by table.
 pub type Wanted = BTreeMap<Table, Vec<&'static str>>;
 
-/// Persons that one thread reads in one go.
+/// Persons or ids that one thread looks up in one go.
 const A_LOT: usize = 64;
 
 /// Wishes whose places are remembered.
@@ -105,17 +105,38 @@ impl Wish {
         }
         Ok(Wish { schema: Arc::new(Schema::new(fields)), places })
     }
+}
 
-    fn read(&self, person: &str, section: &Section<'_>) -> Result<RecordBatch, Damage> {
-        let column = |(field, place): (&Arc<Field>, &Option<usize>)| -> Result<ArrayRef, Damage> {
+/// The rows of some persons in a table, in the making.
+struct Made<'w> {
+    table: Table,
+    wish: &'w Wish,
+    rows: usize,
+    columns: Vec<Column>,
+}
+
+impl Made<'_> {
+    fn of((table, wish): &(Table, Wish)) -> Made<'_> {
+        let columns = wish.schema.fields().iter().map(|field| Column::new(field.data_type())).collect();
+        Made { table: *table, wish, rows: 0, columns }
+    }
+
+    fn add(&mut self, person: &str, section: &Section<'_>) -> Result<(), Damage> {
+        self.rows += section.rows;
+        for (column, place) in self.columns.iter_mut().zip(&self.wish.places) {
             match place {
-                Some(at) => section.column(*at, field.data_type()),
-                None => Ok(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(person, section.rows)))),
+                Some(at) => section.add_to(column, *at)?,
+                None => column.add_text(person, section.rows)?,
             }
-        };
-        let columns = self.schema.fields().iter().zip(&self.places).map(column).collect::<Result<Vec<_>, _>>()?;
-        let rows = RecordBatchOptions::new().with_row_count(Some(section.rows));
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &rows).map_err(|_| "columns do not fit")
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<RecordBatch, Damage> {
+        let columns = self.columns.into_iter().map(Column::finish).collect::<Result<_, _>>()?;
+        let rows = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        RecordBatch::try_new_with_options(Arc::clone(&self.wish.schema), columns, &rows)
+            .map_err(|_| "columns do not fit")
     }
 }
 
@@ -155,19 +176,17 @@ impl Past {
     /// The file cannot be read or is damaged; a column is unknown.
     pub fn read(&self, persons: &[&str], wanted: &Wanted) -> Result<BTreeMap<Table, RecordBatch>, Error> {
         let wishes = self.wishes(wanted)?;
-        let mut lots = if persons.len() <= A_LOT {
+        let lots = if persons.len() <= A_LOT {
             vec![self.read_lot(persons, &wishes)?]
         } else {
             persons.par_chunks(A_LOT).map(|lot| self.read_lot(lot, &wishes)).collect::<Result<_, Error>>()?
         };
-        let parts = (0..wishes.len()).map(|at| lots.iter_mut().flat_map(|lot| std::mem::take(&mut lot[at])).collect());
-        let parts: Vec<Vec<RecordBatch>> = parts.collect();
         let mut read = BTreeMap::new();
-        for ((table, wish), part) in wishes.iter().zip(parts) {
-            let batch = match part.as_slice() {
-                [] => RecordBatch::new_empty(Arc::clone(&wish.schema)),
-                [only] => only.clone(),
-                many => concat_batches(&wish.schema, many).map_err(|e| Error::at(&self.path, "read", &e))?,
+        for (at, (table, wish)) in wishes.iter().enumerate() {
+            let batch = match lots.as_slice() {
+                [only] => only[at].clone(),
+                many => concat_batches(&wish.schema, many.iter().map(|lot| &lot[at]))
+                    .map_err(|e| Error::at(&self.path, "read", &e))?,
             };
             read.insert(*table, batch);
         }
@@ -175,8 +194,8 @@ impl Past {
     }
 
     /// What [`Past::read`] wants of a few persons, for each wish.
-    fn read_lot(&self, persons: &[&str], wishes: &Wishes) -> Result<Vec<Vec<RecordBatch>>, Error> {
-        let mut parts: Vec<Vec<RecordBatch>> = wishes.iter().map(|_| Vec::new()).collect();
+    fn read_lot(&self, persons: &[&str], wishes: &Wishes) -> Result<Vec<RecordBatch>, Error> {
+        let mut made: Vec<Made<'_>> = wishes.iter().map(Made::of).collect();
         self.reading(|db| {
             let mut statement = self.told(db.prepare_cached("SELECT payload FROM person WHERE psn_no = ?1"))?;
             for person in persons {
@@ -185,15 +204,16 @@ impl Past {
                 let rows = self.rows(person, row, 0)?;
                 for section in rows.tables() {
                     let section = section.map_err(|damage| self.damaged(person, damage))?;
-                    let wish = wishes.iter().zip(&mut parts).find(|((table, _), _)| *table == section.table);
-                    if let Some(((_, wish), part)) = wish {
-                        part.push(wish.read(person, &section).map_err(|damage| self.damaged(person, damage))?);
+                    if let Some(made) = made.iter_mut().find(|made| made.table == section.table) {
+                        made.add(person, &section).map_err(|damage| self.damaged(person, damage))?;
                     }
                 }
             }
             Ok(())
         })?;
-        Ok(parts)
+        let last = persons.last().copied().unwrap_or_default();
+        let finished = made.into_iter().map(|made| made.finish().map_err(|damage| self.damaged(last, damage)));
+        finished.collect()
     }
 
     /// Whose an encounter or a settlement is.
@@ -282,6 +302,16 @@ impl Past {
     /// The file cannot be written; another change is under way.
     pub fn change(&self) -> Result<Change<'_>, Error> {
         Change::begin(self)
+    }
+
+    /// Brings what changes wrote into the log to its place in the file, beside those who read. Who closes the file last does it in
+    /// any case; until then it may be done while nobody waits for it.
+    ///
+    /// # Errors
+    /// The file cannot be written; what holds is safe in the log.
+    pub fn write_back(&self) -> Result<(), Error> {
+        let done = opened(&self.path).and_then(|db| db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
+        done.map_err(|e| Error::at(&self.path, "write", &e))
     }
 
     fn persons(&self, sql: &str) -> Result<BTreeSet<String>, Error> {
@@ -507,14 +537,22 @@ impl rusqlite::ToSql for Value {
 
 /// A person ready to be written.
 #[derive(Debug)]
-struct Packed {
-    psn_no: String,
+pub(super) struct Packed {
+    pub psn_no: String,
+    pub fee_lines: u64,
     payload: Vec<u8>,
     ids: Ids,
 }
 
 impl Packed {
-    fn of(psn_no: &str, rows: &[Own<'_>]) -> Packed {
-        Packed { psn_no: psn_no.to_owned(), payload: payload::pack(psn_no, rows), ids: Ids::of_batches(rows) }
+    /// Of rows with every column of the dataset's files, in their order.
+    pub(super) fn of(psn_no: &str, rows: &[Own<'_>]) -> Packed {
+        let lines = rows.iter().filter(|(table, _, _)| *table == Table::FeeDetail);
+        Packed {
+            psn_no: psn_no.to_owned(),
+            fee_lines: lines.map(|(_, _, rows)| rows.len() as u64).sum(),
+            payload: payload::pack(psn_no, rows),
+            ids: Ids::of_batches(rows),
+        }
     }
 }

@@ -16,8 +16,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-    new_null_array,
+    Array, ArrayRef, AsArray, Date32Array, Decimal128Array, NullBufferBuilder, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
 };
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, TimestampMicrosecondType};
@@ -103,14 +103,15 @@ fn put_table(raw: &mut Vec<u8>, table: Table, batch: &RecordBatch, rows: Range<u
 fn put_column(raw: &mut Vec<u8>, column: &ArrayRef, rows: Range<usize>, nulls: bool) {
     let tag = raw.len();
     raw.push(if nulls { NULLS } else { 0 });
+    let known = column.nulls().filter(|_| nulls);
+    let there = |row: &usize| known.is_none_or(|known| known.is_valid(*row));
     if nulls {
         let mut bits = vec![0_u8; rows.len().div_ceil(8)];
-        for (at, _) in rows.clone().enumerate().filter(|(_, row)| column.is_valid(*row)) {
+        for (at, _) in rows.clone().enumerate().filter(|(_, row)| there(row)) {
             bits[at / 8] |= 1 << (at % 8);
         }
         raw.extend(bits);
     }
-    let there = |row: &usize| column.is_valid(*row);
     let width = match column.data_type() {
         DataType::Utf8 => {
             let texts = column.as_string::<i32>();
@@ -120,8 +121,14 @@ fn put_column(raw: &mut Vec<u8>, column: &ArrayRef, rows: Range<usize>, nulls: b
                 0x100..=0xffff => 2,
                 _ => 4,
             };
-            rows.clone().for_each(|row| raw.extend(&number_of(length(row)).to_le_bytes()[..width]));
-            rows.filter(there).for_each(|row| raw.extend(texts.value(row).as_bytes()));
+            put_low_bytes(raw, rows.clone().map(|row| i128::from(number_of(length(row)))), width);
+            if known.is_none() {
+                // They stand one after the other.
+                let place = |row: usize| usize::try_from(texts.value_offsets()[row]).unwrap_or_default();
+                raw.extend_from_slice(&texts.value_data()[place(rows.start)..place(rows.end)]);
+            } else {
+                rows.filter(there).for_each(|row| raw.extend(texts.value(row).as_bytes()));
+            }
             width
         }
         DataType::Date32 => {
@@ -142,10 +149,25 @@ fn put_column(raw: &mut Vec<u8>, column: &ArrayRef, rows: Range<usize>, nulls: b
 
 /// Numbers in as many bytes as the longest needs; how many that were.
 fn put_numbers(raw: &mut Vec<u8>, numbers: impl Iterator<Item = i128> + Clone) -> usize {
-    let fits = |bits: u32| numbers.clone().all(|number| (-(1_i128 << (bits - 1))..1 << (bits - 1)).contains(&number));
-    let width = [1, 2, 4, 8].into_iter().find(|width| fits(8 * u32::try_from(*width).unwrap_or(16))).unwrap_or(16);
-    numbers.for_each(|number| raw.extend(&number.to_le_bytes()[..width]));
+    let (least, most) = numbers.clone().fold((0, 0), |(least, most), n| (n.min(least), n.max(most)));
+    let fits = |width: &usize| least >= -(1_i128 << (8 * width - 1)) && most < 1 << (8 * width - 1);
+    let width = [1, 2, 4, 8].into_iter().find(fits).unwrap_or(16);
+    put_low_bytes(raw, numbers, width);
     width
+}
+
+/// The lowest bytes of numbers, so many of each.
+fn put_low_bytes(raw: &mut Vec<u8>, numbers: impl Iterator<Item = i128>, width: usize) {
+    fn put<const WIDTH: usize>(raw: &mut Vec<u8>, numbers: impl Iterator<Item = i128>) {
+        numbers.for_each(|number| raw.extend_from_slice(&number.to_le_bytes()[..WIDTH]));
+    }
+    match width {
+        1 => put::<1>(raw, numbers),
+        2 => put::<2>(raw, numbers),
+        4 => put::<4>(raw, numbers),
+        8 => put::<8>(raw, numbers),
+        _ => put::<16>(raw, numbers),
+    }
 }
 
 /// Why bytes are not the rows of a person.
@@ -155,7 +177,7 @@ const SHORT: Damage = "it ends too early";
 
 /// The unpacked rows of a person.
 #[derive(Debug)]
-pub(super) struct Rows(Buffer);
+pub(super) struct Rows(Vec<u8>);
 
 impl Rows {
     /// Opens what [`pack`] made.
@@ -171,13 +193,13 @@ impl Rows {
         }
         let mut raw = vec![0; length];
         let written = lz4_flex::block::decompress_into(block, &mut raw).map_err(|_| "it cannot be unpacked")?;
-        if written == length { Ok(Rows(raw.into())) } else { Err(SHORT) }
+        if written == length { Ok(Rows(raw)) } else { Err(SHORT) }
     }
 
     /// The tables that have rows.
     pub(super) fn tables(&self) -> impl Iterator<Item = Result<Section<'_>, Damage>> {
-        let mut rest = Bytes(self.0.as_slice());
-        std::iter::from_fn(move || (!rest.0.is_empty()).then(|| Section::take(&self.0, &mut rest)))
+        let mut rest = Bytes(&self.0);
+        std::iter::from_fn(move || (!rest.0.is_empty()).then(|| Section::take(&mut rest)))
     }
 
     /// The rows of a table.
@@ -222,86 +244,152 @@ impl<'a> Bytes<'a> {
 pub(super) struct Section<'a> {
     pub(super) table: Table,
     pub(super) rows: usize,
-    whole: &'a Buffer,
-    /// Where in the whole each column of the schema is, after its length; empty where all of it is null.
-    columns: [Range<usize>; 64],
+    /// The bytes of each column of the schema; none where all of it is null.
+    columns: [&'a [u8]; 64],
 }
 
 impl<'a> Section<'a> {
-    fn take(whole: &'a Buffer, rest: &mut Bytes<'a>) -> Result<Section<'a>, Damage> {
+    fn take(rest: &mut Bytes<'a>) -> Result<Section<'a>, Damage> {
         let table = *Table::ALL.get(usize::from(rest.byte()?)).ok_or("it has an unknown table")?;
         let rows = rest.length()?;
         let bits = rest.long()?;
         let length = rest.length()?;
         let mut inside = Bytes(rest.take(length)?);
-        let after = whole.len() - rest.0.len();
-        let mut columns = [const { 0..0 }; 64];
+        let mut columns = [[].as_slice(); 64];
         for (_, column) in columns.iter_mut().enumerate().filter(|(at, _)| bits >> at & 1 == 1) {
             let length = inside.length()?;
-            let begin = after - inside.0.len();
-            inside.take(length)?;
-            *column = begin..begin + length;
+            *column = inside.take(length)?;
         }
-        Ok(Section { table, rows, whole, columns })
+        Ok(Section { table, rows, columns })
     }
 
-    /// A column of the table's schema by its position and type.
-    pub(super) fn column(&self, position: usize, kind: &DataType) -> Result<ArrayRef, Damage> {
-        let place = self.columns.get(position).cloned().unwrap_or_default();
-        if place.is_empty() {
-            return Ok(new_null_array(kind, self.rows));
+    /// Adds a column, by its position in the table's schema, to one of this type.
+    pub(super) fn add_to(&self, column: &mut Column, position: usize) -> Result<(), Damage> {
+        match self.columns.get(position) {
+            Some(bytes) if !bytes.is_empty() => column.add(Bytes(bytes), self.rows),
+            _ => {
+                column.add_nulls(self.rows);
+                Ok(())
+            }
         }
-        let rows = self.rows;
-        let mut bytes = Bytes(&self.whole.as_slice()[place.clone()]);
-        let tag = bytes.byte()?;
-        let nulls = if tag & NULLS == 0 {
-            None
-        } else {
-            let bits = bytes.take(rows.div_ceil(8))?;
-            Some(NullBuffer::new(BooleanBuffer::new(Buffer::from(bits), 0, rows)))
-        };
-        let width = usize::from(tag & !NULLS);
-        let bad = |_| "a column of it is no column";
-        Ok(match kind {
-            DataType::Utf8 => {
-                let lengths = bytes.take(rows * width)?;
-                let text = self.whole.slice_with_length(place.end - bytes.0.len(), bytes.0.len());
-                let offsets = offsets(lengths, width, text.len())?;
-                Arc::new(StringArray::try_new(offsets, text, nulls).map_err(bad)?)
-            }
-            DataType::Date32 => {
-                let days = numbers(bytes, width, rows, |n| i32::try_from(n).ok())?;
-                Arc::new(Date32Array::try_new(days.into(), nulls).map_err(bad)?)
-            }
-            DataType::Timestamp(_, _) => {
-                let times = numbers(bytes, width, rows, |n| i64::try_from(n).ok())?;
-                Arc::new(TimestampMicrosecondArray::try_new(times.into(), nulls).map_err(bad)?)
-            }
-            DataType::Decimal128(_, _) => {
-                let numbers =
-                    Decimal128Array::try_new(numbers(bytes, width, rows, Some)?.into(), nulls).map_err(bad)?;
-                Arc::new(numbers.with_data_type(kind.clone()))
-            }
-            _ => return Err("a column of it is no column"),
-        })
     }
 
     /// A column by its name.
     pub(super) fn named(&self, name: &str) -> Result<ArrayRef, Damage> {
         let schema = bucket_schema(self.table);
         let position = schema.index_of(name).map_err(|_| "it lacks a column")?;
-        self.column(position, schema.field(position).data_type())
+        let mut column = Column::new(schema.field(position).data_type());
+        self.add_to(&mut column, position)?;
+        column.finish()
     }
 }
 
-/// Where texts of these lengths begin and end.
-fn offsets(lengths: &[u8], width: usize, length: usize) -> Result<OffsetBuffer<i32>, Damage> {
-    let mut ends = Vec::with_capacity(lengths.len() / width.max(1) + 1);
-    let mut end = 0_usize;
-    ends.push(0_i32);
+/// A column in the making, of rows of many persons.
+#[derive(Debug)]
+pub(super) struct Column {
+    kind: DataType,
+    nulls: NullBufferBuilder,
+    values: Values,
+}
+
+#[derive(Debug)]
+enum Values {
+    /// Where each text ends, after a zero, and all of them.
+    Texts(Vec<i32>, Vec<u8>),
+    Days(Vec<i32>),
+    Times(Vec<i64>),
+    Numbers(Vec<i128>),
+}
+
+const NO_COLUMN: Damage = "a column of it is no column";
+
+impl Column {
+    pub(super) fn new(kind: &DataType) -> Column {
+        let values = match kind {
+            DataType::Utf8 => Values::Texts(vec![0], Vec::new()),
+            DataType::Date32 => Values::Days(Vec::new()),
+            DataType::Timestamp(_, _) => Values::Times(Vec::new()),
+            _ => Values::Numbers(Vec::new()),
+        };
+        Column { kind: kind.clone(), nulls: NullBufferBuilder::new(0), values }
+    }
+
+    /// Adds rows that are null.
+    fn add_nulls(&mut self, rows: usize) {
+        self.nulls.append_n_nulls(rows);
+        match &mut self.values {
+            Values::Texts(ends, _) => ends.resize(ends.len() + rows, ends.last().copied().unwrap_or_default()),
+            Values::Days(days) => days.resize(days.len() + rows, 0),
+            Values::Times(times) => times.resize(times.len() + rows, 0),
+            Values::Numbers(numbers) => numbers.resize(numbers.len() + rows, 0),
+        }
+    }
+
+    /// Adds rows that all have this text.
+    pub(super) fn add_text(&mut self, text: &str, rows: usize) -> Result<(), Damage> {
+        let Values::Texts(ends, all) = &mut self.values else { return Err(NO_COLUMN) };
+        self.nulls.append_n_non_nulls(rows);
+        for _ in 0..rows {
+            all.extend_from_slice(text.as_bytes());
+            ends.push(end(all.len())?);
+        }
+        Ok(())
+    }
+
+    /// Adds rows as [`put_column`] wrote them.
+    fn add(&mut self, mut bytes: Bytes<'_>, rows: usize) -> Result<(), Damage> {
+        let tag = bytes.byte()?;
+        if tag & NULLS == 0 {
+            self.nulls.append_n_non_nulls(rows);
+        } else {
+            let bits = bytes.take(rows.div_ceil(8))?;
+            self.nulls.append_buffer(&NullBuffer::new(BooleanBuffer::new(Buffer::from(bits), 0, rows)));
+        }
+        let width = usize::from(tag & !NULLS);
+        match &mut self.values {
+            Values::Texts(ends, all) => {
+                let lengths = bytes.take(rows * width)?;
+                let begin = all.len();
+                all.extend_from_slice(bytes.0);
+                end(all.len())?;
+                if add_ends(ends, lengths, width, begin)? == all.len() { Ok(()) } else { Err(SHORT) }
+            }
+            Values::Days(days) => add_numbers(days, bytes.take(rows * width)?, width, |n| i32::try_from(n).ok()),
+            Values::Times(times) => add_numbers(times, bytes.take(rows * width)?, width, |n| i64::try_from(n).ok()),
+            Values::Numbers(numbers) => add_numbers(numbers, bytes.take(rows * width)?, width, Some),
+        }
+    }
+
+    /// All of it.
+    pub(super) fn finish(mut self) -> Result<ArrayRef, Damage> {
+        let nulls = self.nulls.finish();
+        let bad = |_| NO_COLUMN;
+        Ok(match self.values {
+            Values::Texts(ends, all) => {
+                Arc::new(StringArray::try_new(OffsetBuffer::new(ends.into()), all.into(), nulls).map_err(bad)?)
+            }
+            Values::Days(days) => Arc::new(Date32Array::try_new(days.into(), nulls).map_err(bad)?),
+            Values::Times(times) => Arc::new(TimestampMicrosecondArray::try_new(times.into(), nulls).map_err(bad)?),
+            Values::Numbers(numbers) => {
+                let numbers = Decimal128Array::try_new(numbers.into(), nulls).map_err(bad)?;
+                Arc::new(numbers.with_data_type(self.kind))
+            }
+        })
+    }
+}
+
+/// Where a text ends.
+fn end(length: usize) -> Result<i32, Damage> {
+    i32::try_from(length).map_err(|_| "it has more text than a column can hold")
+}
+
+/// Adds where texts of these lengths end, the first of which begins there; where the last one does.
+fn add_ends(ends: &mut Vec<i32>, lengths: &[u8], width: usize, begin: usize) -> Result<usize, Damage> {
+    let mut last = begin;
+    ends.reserve(lengths.len() / width.max(1));
     let mut add = |length: usize| {
-        end += length;
-        ends.push(i32::try_from(end).unwrap_or(i32::MAX));
+        last += length;
+        ends.push(i32::try_from(last).unwrap_or(i32::MAX));
     };
     match width {
         1 => lengths.iter().for_each(|length| add(usize::from(*length))),
@@ -310,25 +398,23 @@ fn offsets(lengths: &[u8], width: usize, length: usize) -> Result<OffsetBuffer<i
             let of = |bytes: &[u8; 4]| usize::try_from(u32::from_le_bytes(*bytes)).unwrap_or(usize::MAX / 4);
             lengths.as_chunks::<4>().0.iter().for_each(|bytes| add(of(bytes)));
         }
-        _ => return Err("a column of it is no column"),
+        _ => return Err(NO_COLUMN),
     }
-    if end == length && i32::try_from(end).is_ok() { Ok(OffsetBuffer::new(ends.into())) } else { Err(SHORT) }
+    Ok(last)
 }
 
-fn numbers<T>(
-    mut bytes: Bytes<'_>,
-    width: usize,
-    rows: usize,
-    fit: impl Fn(i128) -> Option<T>,
-) -> Result<Vec<T>, Damage> {
-    let bytes = bytes.take(rows * width)?;
-    let made: Option<Vec<T>> = match width {
-        1 => bytes.iter().map(|byte| fit(i128::from(byte.cast_signed()))).collect(),
-        2 => bytes.as_chunks::<2>().0.iter().map(|b| fit(i128::from(i16::from_le_bytes(*b)))).collect(),
-        4 => bytes.as_chunks::<4>().0.iter().map(|b| fit(i128::from(i32::from_le_bytes(*b)))).collect(),
-        8 => bytes.as_chunks::<8>().0.iter().map(|b| fit(i128::from(i64::from_le_bytes(*b)))).collect(),
-        16 => bytes.as_chunks::<16>().0.iter().map(|b| fit(i128::from_le_bytes(*b))).collect(),
-        _ => None,
-    };
-    made.ok_or("a column of it is no column")
+/// Adds the numbers that [`put_numbers`] wrote.
+fn add_numbers<T>(to: &mut Vec<T>, bytes: &[u8], width: usize, fit: impl Fn(i128) -> Option<T>) -> Result<(), Damage> {
+    let rows = bytes.len() / width.max(1);
+    to.reserve(rows);
+    let before = to.len();
+    match width {
+        1 => to.extend(bytes.iter().map_while(|byte| fit(i128::from(byte.cast_signed())))),
+        2 => to.extend(bytes.as_chunks::<2>().0.iter().map_while(|b| fit(i128::from(i16::from_le_bytes(*b))))),
+        4 => to.extend(bytes.as_chunks::<4>().0.iter().map_while(|b| fit(i128::from(i32::from_le_bytes(*b))))),
+        8 => to.extend(bytes.as_chunks::<8>().0.iter().map_while(|b| fit(i128::from(i64::from_le_bytes(*b))))),
+        16 => to.extend(bytes.as_chunks::<16>().0.iter().map_while(|b| fit(i128::from_le_bytes(*b)))),
+        _ => return Err(NO_COLUMN),
+    }
+    if to.len() == before + rows { Ok(()) } else { Err(NO_COLUMN) }
 }

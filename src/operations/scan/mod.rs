@@ -35,6 +35,7 @@ mod webhook;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
+use std::thread;
 
 use arrow::array::{Array as _, AsArray as _};
 use sha2::{Digest, Sha256};
@@ -43,7 +44,7 @@ use super::audit::{self, Looked};
 use super::{Error, casework, library};
 use crate::cases::{Action, Procedure, Refusal};
 use crate::clock::Stopwatch;
-use crate::ingest::past::Past;
+use crate::ingest::past::{self, Past};
 use crate::ingest::{self, Dataset, read_through};
 use crate::model::Table;
 use crate::points::reached;
@@ -216,6 +217,8 @@ impl Scanning<'_> {
         if let Some(done) = self.closed(night)? {
             return Ok(done);
         }
+        // While it is open here, no delivery waits for its rows to be brought from the log to their place.
+        let open = self.opened(progress)?;
         self.take(night, progress)?;
         reached("scan::taken");
         let mut dataset = Dataset::open_for_persons(&self.options.dataset)?;
@@ -224,14 +227,13 @@ impl Scanning<'_> {
         if concern.whom.is_none() {
             dataset = Dataset::open(&self.options.dataset)?;
         }
-        let looked = audit::look(
-            &self.as_an_audit(),
-            &self.library,
-            &self.exemptions,
-            &dataset,
-            concern.whom.as_ref(),
-            progress,
-        )?;
+        let (how, whom) = (self.as_an_audit(), concern.whom.as_ref());
+        let looked = thread::scope(|threads| {
+            // If it fails, whoever closes the file tries again.
+            threads.spawn(|| past.write_back());
+            audit::look(&how, &self.library, &self.exemptions, &dataset, whom, progress)
+        })?;
+        drop(open);
         reached("scan::asked");
         progress.go_on()?;
         let facilities = facilities_of(&dataset)?;
@@ -385,6 +387,15 @@ impl Scanning<'_> {
             reached("scan::delivered");
         }
         Ok(())
+    }
+
+    /// The past of persons, where it is there.
+    fn opened(&self, progress: &dyn Progress) -> Result<Option<Past>, Error> {
+        if ["dataset.json", past::FILE].into_iter().any(|name| !self.options.dataset.join(name).exists()) {
+            return Ok(None);
+        }
+        let dataset = Dataset::open_for_persons(&self.options.dataset)?;
+        Ok(Some(Past::of(&dataset, progress)?))
     }
 
     fn is_taken(&self, delivery: &Delivery) -> Result<bool, Error> {
