@@ -59,6 +59,9 @@ const A_LOT: usize = 16;
 /// Buckets of a small delivery for each thread: while some are written the next are packed.
 const BUCKETS: usize = 4;
 
+/// Bytes of rows that wait for the next step in memory, for each of two ways; those of a larger delivery wait on the disk.
+const HELD: usize = 128 << 20;
+
 /// For each byte of new rows about so many of the persons whom they name.
 const HISTORY: u64 = 8;
 
@@ -112,6 +115,8 @@ pub fn append(
     let (buckets, threads) = portions(bytes_of(&sources.sources) * HISTORY, options);
     // Each thread has its share of a small delivery too.
     let buckets = options.buckets.unwrap_or(buckets.max(threads * BUCKETS));
+    let affordable = options.memory.and_then(|memory| usize::try_from(memory / 16).ok());
+    let held = affordable.unwrap_or(HELD).min(HELD);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
@@ -119,7 +124,7 @@ pub fn append(
     let done = pool.install(|| {
         let past = Past::of(&dataset, progress)?;
         let work = Aside::within(folder).map_err(|e| Error::at(folder, "write into", &e))?;
-        let mut growing = Growing::new(&dataset, &past, work.path(), buckets, &sources)?;
+        let mut growing = Growing::new(&dataset, &past, work.path(), (buckets, held), &sources)?;
         growing.gather(&sources, progress)?;
         let mut change = past.change()?;
         let grown = growing.grow(sources, &mut change, progress)?;
@@ -217,13 +222,12 @@ impl<'a> Growing<'a> {
         dataset: &'a Dataset,
         past: &'a Past,
         work: &'a Path,
-        buckets: usize,
+        (buckets, held): (usize, usize),
         sources: &Sources,
     ) -> Result<Growing<'a>, Error> {
         let mut names: Vec<String> = sources.sources.iter().map(|s| s.label.clone()).collect();
         let before = number_of(&mut names, BEFORE);
-        let mut job = Job::new(work, buckets, true)?;
-        job.grows = true;
+        let job = Job::new(work, buckets, true, Some(held))?;
         Ok(Growing {
             dataset,
             past,
@@ -366,8 +370,6 @@ impl<'a> Growing<'a> {
         self.job.people.take(&mut intake.people, true)?;
         self.job.keys.take(&mut intake.keys, true)?;
         self.job.ledger.merge(&intake.ledger);
-        self.job.people.flush()?;
-        self.job.keys.flush()?;
         progress.end();
         Ok(())
     }

@@ -52,7 +52,7 @@ use bucket::Waits;
 use intake::{Intake, Ledger, Origin};
 use mapping::Mapping;
 use sources::{Format, Source, Sources};
-use spill::{Complaints, Spill};
+use spill::{Complaints, GATHERED, Spill};
 
 /// Input bytes of a bucket, about.
 const BUCKET_BYTES: u64 = 48 << 20;
@@ -76,7 +76,7 @@ pub struct Options {
     /// Threads; by default as many as there are processors.
     pub threads: Option<usize>,
     /// Bytes for buckets at work, about. Besides: some 100 MB for what is read ahead and not yet spilled, and the shared texts
-    /// of a workbook that is being read.
+    /// of a workbook that is being read. Of a delivery to a dataset that is there up to 256 MB wait in memory, or an eighth of this.
     pub memory: Option<u64>,
 }
 
@@ -109,7 +109,7 @@ fn ingest_here(sources: Sources, buckets: usize, into: &Path, progress: &dyn Pro
     std::fs::create_dir_all(&built).map_err(|e| Error::at(&built, "create", &e))?;
 
     let encounters = sources.iter().flat_map(|s| &s.layout.plans).any(|p| p.table == Table::Encounter);
-    let mut job = Job::new(work.path(), buckets, encounters)?;
+    let mut job = Job::new(work.path(), buckets, encounters, None)?;
     job.read_all(&sources, progress)?;
     job.assign_all(progress)?;
     job.write_facilities(&built)?;
@@ -247,18 +247,20 @@ struct Job {
 }
 
 impl Job {
-    fn new(work: &Path, buckets: usize, encounters: bool) -> Result<Job, Error> {
+    /// `grows`: the rows of a dataset that is there come too, and so many bytes may stay in memory between the steps.
+    fn new(work: &Path, buckets: usize, encounters: bool, grows: Option<usize>) -> Result<Job, Error> {
+        let held = grows.unwrap_or(GATHERED);
         Ok(Job {
             buckets,
-            people: Spill::new(work.join("people"), buckets)?,
-            keys: Spill::new(work.join("keys"), buckets)?,
+            people: Spill::new(work.join("people"), buckets, held)?,
+            keys: Spill::new(work.join("keys"), buckets, held)?,
             complaints: Complaints::default(),
             complaints_folder: work.join("complaints"),
             ledger: Ledger::default(),
             inputs: Vec::new(),
             set_aside: 0,
             encounters,
-            grows: false,
+            grows: grows.is_some(),
             facilities: Vec::new(),
             waits: Vec::new(),
             changed: BTreeSet::new(),
@@ -293,10 +295,18 @@ impl Job {
         for (file, source) in (0_u32..).zip(sources) {
             self.read(file, source, self.encounters, progress)?;
         }
-        self.people.flush()?;
-        self.keys.flush()?;
+        self.set_down()?;
         progress.end();
         Ok(())
+    }
+
+    /// Between two steps of a first ingest nothing stays in memory; what a delivery holds is little.
+    fn set_down(&mut self) -> Result<(), Error> {
+        if self.grows {
+            return Ok(());
+        }
+        self.people.flush()?;
+        self.keys.flush()
     }
 
     /// Reads a file: each thread takes the next piece of it when it is done with the one before.
@@ -385,7 +395,7 @@ impl Job {
         for outcome in rest {
             self.take(outcome)?;
         }
-        self.people.flush()?;
+        self.set_down()?;
         progress.end();
         Ok(())
     }

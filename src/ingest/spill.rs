@@ -1,4 +1,4 @@
-//! Rows and complaints on disk between two steps, so that memory does not grow with the input.
+//! Rows and complaints between two steps, on disk but for a bounded part, so that memory does not grow with the input.
 //!
 //! [`Spill`] keeps bytes by bucket, [`Complaints`] keeps the lines of the quarantine list by file and page of rows, so that
 //! the list can be written in order with one page in memory. Goes in: buffers of many threads' making. Comes out: a
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use rayon::prelude::*;
 
@@ -20,19 +20,26 @@ use crate::model::sheet::harmless;
 use crate::progress::{Progress, Stoppable};
 
 /// Held in memory before it is written, about, by a [`Spill`] and once more by the threads that fill it.
-const GATHERED: usize = 32 << 20;
+pub(super) const GATHERED: usize = 32 << 20;
 
 /// Bytes by bucket, from many threads. The order of what they bring is not kept.
 #[derive(Debug)]
 pub(super) struct Spill {
     directory: PathBuf,
+    /// Bytes of one bucket that are held in memory.
+    room: usize,
     pending: Vec<Mutex<Vec<u8>>>,
 }
 
 impl Spill {
-    pub(super) fn new(directory: PathBuf, buckets: usize) -> Result<Self, Error> {
+    /// `held`: bytes of all buckets that are held in memory; what is more goes to the disk.
+    pub(super) fn new(directory: PathBuf, buckets: usize, held: usize) -> Result<Self, Error> {
         fs::create_dir_all(&directory).map_err(|e| Error::at(&directory, "create", &e))?;
-        Ok(Spill { directory, pending: (0..buckets).map(|_| Mutex::default()).collect() })
+        Ok(Spill { directory, room: held / buckets, pending: (0..buckets).map(|_| Mutex::default()).collect() })
+    }
+
+    fn pending(&self, bucket: usize) -> Result<MutexGuard<'_, Vec<u8>>, Error> {
+        self.pending[bucket].lock().map_err(|_| Error::new("a thread of this job has failed"))
     }
 
     /// Takes the buffers that are worth the way, of one for each bucket; those are empty afterwards. `all`: every one.
@@ -46,11 +53,10 @@ impl Spill {
     }
 
     fn put(&self, bucket: usize, bytes: &[u8]) -> Result<(), Error> {
-        let mut pending = self.pending[bucket].lock().map_err(|_| Error::new("a thread of this job has failed"))?;
-        let room = GATHERED / self.pending.len();
-        if pending.len() + bytes.len() < room {
+        let mut pending = self.pending(bucket)?;
+        if pending.len() + bytes.len() < self.room {
             if pending.capacity() == 0 {
-                pending.reserve_exact(room);
+                pending.reserve_exact(self.room.min(GATHERED / self.pending.len()));
             }
             pending.extend_from_slice(bytes);
             return Ok(());
@@ -70,28 +76,32 @@ impl Spill {
         })
     }
 
-    /// Bytes that lie on disk.
+    /// Bytes of all buckets.
     pub(super) fn bytes(&self) -> u64 {
-        let files = (0..self.pending.len()).map(|bucket| fs::metadata(bucket_file(&self.directory, bucket)));
-        files.filter_map(|file| file.ok().map(|file| file.len())).sum()
+        let of = |bucket: usize| {
+            let file = fs::metadata(bucket_file(&self.directory, bucket)).map_or(0, |file| file.len());
+            file + self.pending(bucket).map_or(0, |held| held.len() as u64)
+        };
+        (0..self.pending.len()).map(of).sum()
     }
 
-    /// What was spilled for a bucket.
+    /// What was brought for a bucket.
     pub(super) fn read(&self, bucket: usize) -> Result<Vec<u8>, Error> {
         let path = bucket_file(&self.directory, bucket);
-        if !path.exists() {
-            return Ok(Vec::new());
-        }
-        fs::read(&path).map_err(|e| Error::at(&path, "read", &e))
+        let mut bytes =
+            if path.exists() { fs::read(&path).map_err(|e| Error::at(&path, "read", &e))? } else { Vec::new() };
+        bytes.extend_from_slice(&self.pending(bucket)?);
+        Ok(bytes)
     }
 
-    /// What was spilled for a bucket; its file is gone afterwards.
+    /// What was brought for a bucket; nothing of it is here afterwards.
     pub(super) fn load(&self, bucket: usize) -> Result<Vec<u8>, Error> {
         let path = bucket_file(&self.directory, bucket);
         if !path.exists() {
-            return Ok(Vec::new());
+            return Ok(std::mem::take(&mut *self.pending(bucket)?));
         }
         let bytes = self.read(bucket)?;
+        *self.pending(bucket)? = Vec::new();
         fs::remove_file(&path).map_err(|e| Error::at(&path, "remove", &e))?;
         Ok(bytes)
     }

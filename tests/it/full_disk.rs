@@ -210,7 +210,7 @@ fn more_rows_for_which_there_is_no_room_leave_the_dataset_as_it_was() {
     for (more, wanted) in [(&second, &["/persons.db`"][..]), (&third, &["/people/", &growing])] {
         let before = place.findings("dataset");
         let mut audited = BTreeSet::new();
-        let arguments = ["ingest", more, "--dataset", &dataset, "--append", "--threads", "1"];
+        let arguments = ["ingest", more, "--dataset", &dataset, "--append", "--memory", "1MB"];
         let hit = until_there_is_room(1, &arguments, &places, |hit, said| {
             assert!(said.contains(&dataset) && said.contains("free some space"), "where, and what to do: {said}");
             assert!(left_over(&place.path("dataset")).is_empty(), "{said}");
@@ -324,7 +324,7 @@ fn a_night_that_finds_more_than_there_is_room_for_leaves_the_store_as_it_was() {
     let (file, url) = (place.path("findings.db"), format!("sqlite:{}", place.text("findings.db")));
     let (drop, dataset, reports) = (place.text("drop"), place.text("dataset"), place.text("reports"));
     let folders = ["--drop", &drop, "--dataset", &dataset, "--store", &url, "--out", &reports];
-    let night = [&["scan", "--region", "370323", "--quiet", "0", "--threads", "1"][..], &folders].concat();
+    let night = [&["scan", "--region", "370323", "--quiet", "0", "--memory", "1MB"][..], &folders].concat();
     let first = program(&night);
     assert!(first.status.success(), "{}", text(&first.stderr));
     let before = kept(&file);
