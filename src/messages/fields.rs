@@ -260,12 +260,11 @@ impl<'n> Row<'n> {
 
     fn give(&mut self, given: Given<'n>) {
         let place = &mut self.places[given.position];
-        match self.cells.get_mut(usize::from(*place)) {
-            Some(known) => *known = given,
-            None => {
-                *place = u8::try_from(self.cells.len()).expect("no more cells than columns");
-                self.cells.push(given);
-            }
+        if let Some(known) = self.cells.get_mut(usize::from(*place)) {
+            *known = given;
+        } else {
+            *place = u8::try_from(self.cells.len()).expect("no more cells than columns");
+            self.cells.push(given);
         }
     }
 

@@ -362,7 +362,7 @@ fn a_rule_that_takes_too_long_is_given_up_in_the_middle() {
     // As many orders as a message may have, of an item and of one that it contains: each is to be held against every other, minutes of
     // work for one rule.
     let order = |number: usize| {
-        let item = if number % 2 == 0 { "003314000020000" } else { "003112010260000" };
+        let item = if number.is_multiple_of(2) { "003314000020000" } else { "003112010260000" };
         json!({ "rx_id": format!("RX{number}"), "hilist_code": item, "cnt": 1, "pric": 12, "sumamt": 12,
                 "ownpay_amt": 0, "selfpay_amt": 0, "drord_begn_date": "2026-03-11 08:30:00" })
     };
