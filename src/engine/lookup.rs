@@ -18,7 +18,7 @@ use hashbrown::HashMap;
 use super::frame::Frame;
 use super::plan::NUMBER;
 use super::views::{Columns, Views, nulls};
-use super::words::{ByNumber, Words};
+use super::words::Words;
 use crate::model::View;
 use crate::model::supply::Dosage;
 use crate::rules::knowledge::{Cell, Knowledge, NUMBERS, Place};
@@ -123,7 +123,7 @@ impl LookUp {
     }
 
     /// The rows of a view of which knowledge speaks at all, among those of a mask, in order: found by their codes, so that a
-    /// table that speaks of few costs next to nothing. `in_pairs`: only knowledge whose other side the view has too. Nothing
+    /// table that speaks of few costs next to nothing. `pairs`: of the table's rows only those, see [`LookUp::pairs`]. Nothing
     /// where rows without a match stay.
     ///
     /// # Errors
@@ -135,23 +135,49 @@ impl LookUp {
         views: &Views<'_>,
         view: View,
         among: Option<&BooleanArray>,
-        in_pairs: bool,
+        pairs: Option<&[bool]>,
     ) -> Result<Option<UInt32Array>, ArrowError> {
         let Some(knowledge) = set.knowledge.get(&with.table).filter(|_| !with.optional) else { return Ok(None) };
         let sides = self.sides(with, knowledge);
         let rows_of = views.rows_of_codes(view, &with.by)?;
         let words = views.memory().codes.borrow();
         let mut known = views.memory().known_of(self.number, words.count());
-        let paired = in_pairs.then(|| paired(&sides, &rows_of, &words, &mut known));
         let mut rows: Vec<u32> = Vec::new();
         for (code, of_code) in rows_of.each() {
-            let known = &mut known[code as usize];
-            if known.speaks(&sides, words.text(code), paired.as_deref()) {
+            let Some(candidates) = known[code as usize].of(&sides, words.text(code)) else { continue };
+            let mut found = candidates.iter().flat_map(|side| side.lists.iter().flatten());
+            if pairs.is_none_or(|pairs| found.any(|row| pairs[*row])) {
                 rows.extend(of_code.iter().filter(|row| among.is_none_or(|mask| mask.value(**row as usize))));
             }
         }
         rows.sort_unstable();
         Ok(Some(UInt32Array::from(rows)))
+    }
+
+    /// Of each row of the table whether both its sides are among the codes of a view.
+    ///
+    /// # Errors
+    /// A column was not read.
+    pub fn pairs(
+        &self,
+        with: &With,
+        set: &RuleSet,
+        views: &Views<'_>,
+        view: View,
+    ) -> Result<Option<Vec<bool>>, ArrowError> {
+        let Some(knowledge) = set.knowledge.get(&with.table) else { return Ok(None) };
+        let sides = self.sides(with, knowledge);
+        let rows_of = views.rows_of_codes(view, &with.by)?;
+        let words = views.memory().codes.borrow();
+        let mut known = views.memory().known_of(self.number, words.count());
+        let mut found = vec![0_u8; knowledge.rows.len()];
+        for (code, _) in rows_of.each() {
+            let Some(candidates) = known[code as usize].of(&sides, words.text(code)) else { continue };
+            for (side, candidates) in candidates.iter().enumerate() {
+                candidates.lists.iter().flatten().for_each(|row| found[*row] |= 1 << side);
+            }
+        }
+        Ok(Some(found.into_iter().map(|of_row| of_row == (1 << sides.len()) - 1).collect()))
     }
 
     /// The table by each side that a code may be looked up on.
@@ -163,7 +189,7 @@ impl LookUp {
         }
     }
 
-    /// Joins knowledge: rows without a match go, unless it is optional; one row for each thing a code speaks of. `in_pairs`: as
+    /// Joins knowledge: rows without a match go, unless it is optional; one row for each thing a code speaks of. `pairs`: as
     /// [`LookUp::concerned`] has it.
     ///
     /// # Errors
@@ -175,7 +201,7 @@ impl LookUp {
         set: &RuleSet,
         views: &Views<'a>,
         view: View,
-        in_pairs: bool,
+        pairs: Option<&[bool]>,
     ) -> Result<Frame<'a>, ArrowError> {
         let Some(knowledge) = set.knowledge.get(&with.table) else {
             return frame.select(&UInt32Array::from(Vec::<u32>::new()));
@@ -194,8 +220,6 @@ impl LookUp {
             .collect::<Result<_, _>>()?;
         let words = views.memory().codes.borrow();
         let mut known = views.memory().known_of(self.number, words.count());
-        let rows_of = in_pairs.then(|| views.rows_of_codes(view, &with.by)).transpose()?;
-        let paired = rows_of.map(|rows_of| paired(&sides, &rows_of, &words, &mut known));
 
         let mut keep: Vec<u32> = Vec::new();
         let mut matched: Vec<Option<u32>> = Vec::new();
@@ -204,36 +228,32 @@ impl LookUp {
             let source = frame.source_row(row) as usize;
             let (code, before) = (codes[source], keep.len());
             let row = u32::try_from(row).unwrap_or(u32::MAX);
-            if code != 0 && days.is_valid(source) {
-                let known = &mut known[code as usize];
-                known.speaks(&sides, words.text(code), None);
-                if let Known::Speaks(candidates) = known {
-                    let place = Place {
-                        region: region.as_ref().and_then(|r| {
-                            let r = r.as_string::<i32>();
-                            r.is_valid(source).then(|| r.value(source))
-                        }),
-                        level: level.as_ref().and_then(|l| {
-                            let l = l.as_primitive::<Int64Type>();
-                            l.is_valid(source).then(|| l.value(source))
-                        }),
-                    };
-                    for ((side, table, every), candidates) in sides.iter().zip(candidates) {
-                        for &found in candidates.on(table, days.value(source), place, *every).iter() {
-                            if paired.as_ref().is_some_and(|paired| !paired[found]) {
-                                continue;
-                            }
-                            let agrees = same.iter().all(|(cell, column)| {
-                                let wanted = column.as_string::<i32>();
-                                let cell = &table.rows[found].cells[*cell];
-                                wanted.is_valid(source)
-                                    && matches!(cell, Cell::Text(text) if text == wanted.value(source))
-                            });
-                            if agrees {
-                                keep.push(row);
-                                matched.push(u32::try_from(found).ok());
-                                side_of.push(side);
-                            }
+            let known = (code != 0 && days.is_valid(source)).then(|| &mut known[code as usize]);
+            if let Some(candidates) = known.and_then(|known| known.of(&sides, words.text(code))) {
+                let place = Place {
+                    region: region.as_ref().and_then(|r| {
+                        let r = r.as_string::<i32>();
+                        r.is_valid(source).then(|| r.value(source))
+                    }),
+                    level: level.as_ref().and_then(|l| {
+                        let l = l.as_primitive::<Int64Type>();
+                        l.is_valid(source).then(|| l.value(source))
+                    }),
+                };
+                for ((side, table, every), candidates) in sides.iter().zip(candidates) {
+                    for &found in candidates.on(table, days.value(source), place, *every).iter() {
+                        if pairs.is_some_and(|pairs| !pairs[found]) {
+                            continue;
+                        }
+                        let agrees = same.iter().all(|(cell, column)| {
+                            let wanted = column.as_string::<i32>();
+                            let cell = &table.rows[found].cells[*cell];
+                            wanted.is_valid(source) && matches!(cell, Cell::Text(text) if text == wanted.value(source))
+                        });
+                        if agrees {
+                            keep.push(row);
+                            matched.push(u32::try_from(found).ok());
+                            side_of.push(side);
                         }
                     }
                 }
@@ -258,29 +278,16 @@ impl LookUp {
     }
 }
 
-/// Of each row of a table whether both its sides are among the codes of a view.
-fn paired(sides: &[(&str, &Knowledge, bool)], codes: &ByNumber, words: &Words, known: &mut [Known]) -> Vec<bool> {
-    let mut found = vec![0_u8; sides.first().map_or(0, |(_, table, _)| table.rows.len())];
-    for (code, _) in codes.each() {
-        let known = &mut known[code as usize];
-        known.speaks(sides, words.text(code), None);
-        let Known::Speaks(candidates) = known else { continue };
-        for (side, candidates) in candidates.iter().enumerate() {
-            candidates.lists.iter().flatten().for_each(|row| found[*row] |= 1 << side);
-        }
-    }
-    found.into_iter().map(|sides_of_row| sides_of_row == (1 << sides.len()) - 1).collect()
-}
-
 impl Known {
-    /// Whether anything is known of a code, for `paired` of a row with both sides; it is asked once.
-    fn speaks(&mut self, sides: &[(&str, &Knowledge, bool)], code: &str, paired: Option<&[bool]>) -> bool {
+    /// What is known of a code, a side each, if anything; it is asked once.
+    fn of(&mut self, sides: &[(&str, &Knowledge, bool)], code: &str) -> Option<&mut Vec<Candidates>> {
         if matches!(self, Known::Unasked) {
             *self = ask(sides, code);
         }
-        let Known::Speaks(candidates) = self else { return false };
-        let mut rows = candidates.iter().flat_map(|side| side.lists.iter().flatten());
-        paired.is_none_or(|paired| rows.any(|row| paired[*row]))
+        match self {
+            Known::Speaks(candidates) => Some(candidates),
+            Known::Unasked | Known::Nothing => None,
+        }
     }
 }
 

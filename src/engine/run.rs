@@ -25,7 +25,7 @@ use super::claims::texts;
 use super::frame::{Compiled, Frame, positions};
 use super::group::{Grouped, STEPS, candidate_pairs, cells, cells_of, continues, grouped};
 use super::hit::{Hit, HitLine, show};
-use super::lookup::not_false;
+use super::lookup::{LookUp, not_false};
 use super::plan::{MatchPlan, Piece, Plan, ROLLING, RollingPlan};
 use super::views::{Chosen, Columns, ViewRows, Views};
 use super::words::Texts;
@@ -33,7 +33,7 @@ use crate::clock::Deadline;
 use crate::model::views::said;
 use crate::model::{View, day as calendar, money};
 use crate::rules::parameters::{Asked, Parameter, Value};
-use crate::rules::{LinesOf, Match, RuleSet};
+use crate::rules::{LinesOf, Match, RuleSet, With};
 
 /// Which units a run answers for; everything else is history.
 #[derive(Debug, Clone, Default)]
@@ -112,16 +112,16 @@ pub fn run<'a>(plan: &'a Plan, set: &'a RuleSet, views: &Rc<Views<'a>>, scope: &
 fn whole(run: &Run<'_, '_>) -> Result<Found, ArrowError> {
     let Run { plan, set, views, .. } = *run;
     let mut found = Found::default();
-    let in_pairs = run.wants_pairs()?;
-    let (mut frame, asked) = run.begin(in_pairs)?;
+    let pairs = run.only_pairs()?;
+    let (mut frame, asked) = run.begin(&pairs)?;
     if run.is_moot(&frame)? {
         return Ok(found);
     }
-    for (with, look_up) in plan.rule.find.with.iter().zip(&plan.look_ups) {
+    for ((with, look_up), pairs) in run.look_ups().zip(&pairs) {
         if frame.rows() == 0 {
             return Ok(found);
         }
-        frame = look_up.join(&frame, with, set, views, plan.rule.find.view, in_pairs)?;
+        frame = look_up.join(&frame, with, set, views, plan.rule.find.view, pairs.as_deref())?;
         run.go_on()?;
     }
     if run.is_moot(&frame)? {
@@ -269,12 +269,22 @@ impl<'a> Run<'_, 'a> {
         Ok(!(0..frame.rows()).any(|row| wanted.has(numbers[frame.source_row(row) as usize])))
     }
 
-    /// Whether rows that lack the other side of their knowledge can be left out: they make clean units, which nobody counts.
-    fn wants_pairs(&self) -> Result<bool, ArrowError> {
-        Ok(self.scope.without_clean
+    /// Each `with` and its look-up.
+    fn look_ups(&self) -> impl Iterator<Item = (&'a With, &'a LookUp)> {
+        self.plan.rule.find.with.iter().zip(&self.plan.look_ups)
+    }
+
+    /// For each look-up the rows of knowledge whose other side is there too, where the others can be left out: what has one side
+    /// alone makes clean units, which nobody counts.
+    fn only_pairs(&self) -> Result<Vec<Option<Vec<bool>>>, ArrowError> {
+        let only = self.scope.without_clean
             && self.plan.sides_are_silent_alone
             && self.is_always_in_force()
-            && (self.view() != View::PaidLine || self.views.paid()?.unknown == 0))
+            && (self.view() != View::PaidLine || self.views.paid()?.unknown == 0);
+        let pairs = |(with, look_up): (&With, &LookUp)| {
+            if only { look_up.pairs(with, self.set, self.views, self.view()) } else { Ok(None) }
+        };
+        self.look_ups().map(pairs).collect()
     }
 
     /// The rows to begin with, and whether `about` has been asked of them for good.
@@ -282,7 +292,7 @@ impl<'a> Run<'_, 'a> {
     /// Lines that are surely not paid, and what `about` surely does not speak of, are left out at once, where no knowledge
     /// narrows the rows down; what is unknown stays until it can be counted. Parts of `about` that rules share (`setting =
     /// 'inpatient'`) are computed once a unit.
-    fn begin(&self, in_pairs: bool) -> Result<(Frame<'a>, bool), ArrowError> {
+    fn begin(&self, pairs: &[Option<Vec<bool>>]) -> Result<(Frame<'a>, bool), ArrowError> {
         let frame = Frame::new(Rc::new(ViewRows::new(self.views, self.view())?));
         if frame.rows() == 0 {
             return Ok((frame, false));
@@ -291,9 +301,9 @@ impl<'a> Run<'_, 'a> {
         if self.view() == View::PaidLine {
             mask = Some(self.views.paid()?.perhaps.clone());
         }
-        let withs = &self.plan.rule.find.with;
-        for (with, look_up) in withs.iter().zip(&self.plan.look_ups) {
-            if let Some(rows) = look_up.concerned(with, self.set, self.views, self.view(), mask.as_ref(), in_pairs)? {
+        for ((with, look_up), pairs) in self.look_ups().zip(pairs) {
+            let (mask, pairs) = (mask.as_ref(), pairs.as_deref());
+            if let Some(rows) = look_up.concerned(with, self.set, self.views, self.view(), mask, pairs)? {
                 return Ok((frame.select(&rows)?, false));
             }
         }
