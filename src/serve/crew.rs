@@ -1,8 +1,8 @@
 //! The threads that review: as many as processors, with a queue before them that has an end.
 //!
 //! Goes in: work, each piece with somebody who waits for it. Comes out: its result, or that there is no room. Work that
-//! panics ends itself and nothing else; work for which nobody waits any more is not begun. Deliberately unknown here: what
-//! the work is.
+//! panics ends itself and nothing else; work for which nobody waits any more is not begun. Of the threads that have nothing to
+//! do the one that worked last goes on: what it touched is still near its processor. Deliberately unknown here: what the work is.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,7 +26,8 @@ pub(super) struct Crew {
 
 struct Queue {
     waiting: Mutex<Waiting>,
-    came: Condvar,
+    /// For each thread.
+    came: Vec<Condvar>,
     room: usize,
     at_work: AtomicUsize,
 }
@@ -34,6 +35,8 @@ struct Queue {
 #[derive(Default)]
 struct Waiting {
     work: VecDeque<Work>,
+    /// Threads that have nothing to do, the one that worked last behind the others.
+    idle: Vec<usize>,
     closed: bool,
 }
 
@@ -47,13 +50,14 @@ impl Crew {
     /// # Errors
     /// The system gives no thread.
     pub(super) fn new(threads: usize, room: usize) -> std::io::Result<Crew> {
-        let queue =
-            Arc::new(Queue { waiting: Mutex::default(), came: Condvar::new(), room, at_work: AtomicUsize::new(0) });
+        let threads = threads.max(1);
+        let came = (0..threads).map(|_| Condvar::new()).collect();
+        let queue = Arc::new(Queue { waiting: Mutex::default(), came, room, at_work: AtomicUsize::new(0) });
         let start = |number: usize| {
             let queue = Arc::clone(&queue);
-            std::thread::Builder::new().name(format!("review-{number}")).spawn(move || queue.work())
+            std::thread::Builder::new().name(format!("review-{number}")).spawn(move || queue.work(number))
         };
-        let threads: Vec<_> = (0..threads.max(1)).map(start).collect::<std::io::Result<_>>()?;
+        let threads: Vec<_> = (0..threads).map(start).collect::<std::io::Result<_>>()?;
         Ok(Crew { size: threads.len(), queue, threads: Mutex::new(threads) })
     }
 
@@ -77,8 +81,11 @@ impl Crew {
             return Err(Full);
         }
         waiting.work.push_back(work);
+        let next = waiting.idle.pop();
         drop(waiting);
-        self.queue.came.notify_one();
+        if let Some(next) = next {
+            self.queue.came[next].notify_one();
+        }
         Ok(told)
     }
 
@@ -95,8 +102,7 @@ impl Crew {
 
     /// Takes no more work, and waits until what there is is done, so long at most. Comes back: whether all is done.
     pub(super) fn stop(&self, most: Duration) -> bool {
-        self.queue.lock().closed = true;
-        self.queue.came.notify_all();
+        self.queue.close();
         let since = Stopwatch::start();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         while threads.iter().any(|thread| !thread.is_finished()) {
@@ -111,8 +117,7 @@ impl Crew {
 
 impl Drop for Crew {
     fn drop(&mut self) {
-        self.queue.lock().closed = true;
-        self.queue.came.notify_all();
+        self.queue.close();
     }
 }
 
@@ -122,7 +127,12 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next(&self) -> Option<Work> {
+    fn close(&self) {
+        self.lock().closed = true;
+        self.came.iter().for_each(Condvar::notify_one);
+    }
+
+    fn next(&self, thread: usize) -> Option<Work> {
         let mut waiting = self.lock();
         loop {
             if let Some(work) = waiting.work.pop_front() {
@@ -131,12 +141,14 @@ impl Queue {
             if waiting.closed {
                 return None;
             }
-            waiting = self.came.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting.idle.push(thread);
+            waiting = self.came[thread].wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting.idle.retain(|idle| *idle != thread);
         }
     }
 
-    fn work(&self) {
-        while let Some(work) = self.next() {
+    fn work(&self, thread: usize) {
+        while let Some(work) = self.next(thread) {
             self.at_work.fetch_add(1, Ordering::Relaxed);
             if catch_unwind(AssertUnwindSafe(work)).is_err() {
                 tracing::error!("a review panicked, which is a bug; its sender was told, the others go on");
