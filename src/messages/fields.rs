@@ -15,7 +15,7 @@ use arrow::array::RecordBatch;
 use hashbrown::HashMap;
 use rust_decimal::Decimal;
 
-use super::json::Node;
+use super::json::{Item, Node, Rows};
 use crate::ingest::{BadCell, TableBuilder, Value, parse};
 use crate::model::{Column, Kind, Table, day};
 
@@ -114,27 +114,6 @@ static NAMES: LazyLock<Vec<Names>> = LazyLock::new(|| {
         .collect()
 });
 
-/// What the fields of the rows of a list stand for: most rows have the same ones in the same order as the row before.
-#[derive(Default)]
-pub(super) struct Order<'n> {
-    fields: Vec<(&'n str, Option<(usize, usize)>)>,
-}
-
-impl<'n> Order<'n> {
-    /// Position and rank of the column that a row's field stands for, if the table has one.
-    fn of(&mut self, place: usize, field: &'n str, names: &Names) -> Option<(usize, usize)> {
-        match self.fields.get(place) {
-            Some((known, found)) if *known == field => *found,
-            _ => {
-                let found = names.get(field).copied();
-                self.fields.truncate(place);
-                self.fields.push((field, found));
-                found
-            }
-        }
-    }
-}
-
 /// What could not be read, and why: each with its place.
 #[derive(Default)]
 pub(super) struct Notes {
@@ -221,25 +200,24 @@ pub(super) struct Row<'n> {
 impl<'n> Row<'n> {
     /// The fields of an object that the table has columns for; the others are passed over.
     pub(super) fn read(table: Table, object: &'n Node<'_>, place: impl Into<Place<'n>>, notes: &mut Notes) -> Row<'n> {
-        Row::read_like(&mut Order::default(), table, object, place, notes)
+        let fields = if let Node::Object(fields) = object { fields.as_slice() } else { &[] };
+        Row::of(table, fields.iter().map(|(name, node)| (name.as_ref(), node)), place, notes)
     }
 
-    /// The same of a row of a list, quicker where it is like the row before.
-    pub(super) fn read_like(
-        order: &mut Order<'n>,
+    /// The same of its fields.
+    pub(super) fn of<'a: 'n>(
         table: Table,
-        object: &'n Node<'_>,
+        fields: impl ExactSizeIterator<Item = (&'n str, &'n Node<'a>)>,
         place: impl Into<Place<'n>>,
         notes: &mut Notes,
     ) -> Row<'n> {
         let places = [NOWHERE; COLUMNS];
         let mut row = Row { table, cells: Vec::new(), places, strange: Vec::new(), place: place.into() };
-        let Node::Object(fields) = object else { return row };
         // What a claim shares comes besides.
         row.cells.reserve(fields.len() + 10);
         let names = &NAMES[table as usize];
-        for (at, (field, node)) in fields.iter().enumerate() {
-            let Some((position, rank)) = order.of(at, field, names) else {
+        for (field, node) in fields {
+            let Some(&(position, rank)) = names.get(field) else {
                 row.strange.push(field);
                 continue;
             };
@@ -383,6 +361,71 @@ impl<'n> Row<'n> {
     }
 }
 
+/// The rows of a list, column by column, where nothing of them has to be told: quicker than one [`Row`] after the other, and
+/// the same.
+pub(super) struct Sheet<'n> {
+    table: Table,
+    rows: usize,
+    /// Positions of the columns that were given something, and a cell a row.
+    columns: Vec<(usize, Vec<Option<&'n str>>)>,
+}
+
+impl<'n> Sheet<'n> {
+    /// `None` where an item is no object, or has a field that is unknown, that is there under two names, or that holds more than
+    /// a text, a number or a flag: that is for a [`Row`].
+    pub(super) fn of(table: Table, rows: &'n Rows<'_>) -> Option<Sheet<'n>> {
+        let mut sheet = Sheet { table, rows: rows.len(), columns: Vec::new() };
+        for name in rows.names() {
+            let (position, _) = *NAMES[table as usize].get(name)?;
+            if sheet.column(position).is_some() {
+                return None;
+            }
+            sheet.columns.push((position, vec![None; rows.len()]));
+        }
+        for (row, item) in rows.each().enumerate() {
+            let Item::Object(fields) = item else { return None };
+            for (name, node) in fields.iter().filter(|(_, node)| !node.is_nothing()) {
+                sheet.columns[*name].1[row] = Some(match node {
+                    Node::Text(text) => text.as_ref(),
+                    Node::Number(text) => text,
+                    Node::Flag(true) => "1",
+                    Node::Flag(false) => "0",
+                    _ => return None,
+                });
+            }
+        }
+        Some(sheet)
+    }
+
+    /// Whose rows they are.
+    pub(super) fn table(&self) -> Table {
+        self.table
+    }
+
+    /// How many.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// What the column at a position was given; `None`: nothing in any row.
+    pub(super) fn column(&self, position: usize) -> Option<&[Option<&'n str>]> {
+        self.columns.iter().find(|(at, _)| *at == position).map(|(_, cells)| cells.as_slice())
+    }
+
+    /// Gives the column at a position a value in the rows where it has none.
+    pub(super) fn inherit(&mut self, position: usize, text: &'n str) {
+        match self.columns.iter_mut().find(|(at, _)| *at == position) {
+            Some((_, cells)) => cells.iter_mut().for_each(|cell| *cell = cell.or(Some(text))),
+            None => self.columns.push((position, vec![Some(text); self.rows])),
+        }
+    }
+
+    /// Appends the rows, or, where a cell of them is to be looked at by itself, none.
+    pub(super) fn push(&self, into: &mut Tables) -> bool {
+        into.builder(self.table).push_all(self.rows, &self.columns)
+    }
+}
+
 /// The names of a column as a vendor knows them.
 fn names_of(table: Table, column: &Column) -> String {
     let field = fields_of(table).find(|field| field.column.name == column.name);
@@ -415,7 +458,7 @@ fn text_of<'n>(column: &Column, node: &'n Node<'_>) -> Result<Cow<'n, str>, &'st
     }
     let text = match node {
         Node::TooLong => return Err("文字太长"),
-        Node::List(_) | Node::Object(_) => return Err("应当是文字或数"),
+        Node::List(_) | Node::Rows(_) | Node::Object(_) => return Err("应当是文字或数"),
         Node::Text(text) => Cow::Borrowed(text.as_ref()),
         node => node.as_text().ok_or("应当是文字或数")?,
     };

@@ -11,6 +11,7 @@
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
@@ -27,7 +28,66 @@ pub(super) enum Node<'a> {
     /// Longer than the limit.
     TooLong,
     List(Vec<Node<'a>>),
+    /// A list of rows, where the reader asked for it.
+    Rows(Rows<'a>),
     Object(Vec<(Cow<'a, str>, Node<'a>)>),
+}
+
+/// A list whose items should be objects: their names are there once for all of them.
+#[derive(Clone, PartialEq, Default)]
+pub(super) struct Rows<'a> {
+    names: Vec<Cow<'a, str>>,
+    /// The fields of all objects, one object after the other, by their names' places.
+    fields: Vec<(usize, Node<'a>)>,
+    /// Each item; an object with the places of its fields.
+    items: Vec<Item<Range<usize>>>,
+}
+
+/// An item of a list.
+#[derive(Clone, PartialEq)]
+pub(super) enum Item<T> {
+    Object(T),
+    Nothing,
+    Other,
+}
+
+/// Fields of an object.
+pub(super) type Fields<'n, 'a> = Vec<(&'n str, &'n Node<'a>)>;
+
+impl<'a> Rows<'a> {
+    /// How many items.
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// The names of all fields.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(AsRef::as_ref)
+    }
+
+    /// Item by item; the fields of an object by their names' places.
+    pub(super) fn each(&self) -> impl Iterator<Item = Item<&[(usize, Node<'a>)]>> {
+        self.items.iter().map(|item| match item {
+            Item::Object(fields) => Item::Object(&self.fields[fields.clone()]),
+            Item::Nothing => Item::Nothing,
+            Item::Other => Item::Other,
+        })
+    }
+
+    /// Item by item; the fields of an object by their names.
+    pub(super) fn items(&self) -> Vec<Item<Fields<'_, 'a>>> {
+        let mut items = Vec::with_capacity(self.len());
+        for item in self.each() {
+            items.push(match item {
+                Item::Object(fields) => {
+                    Item::Object(fields.iter().map(|(name, node)| (self.names[*name].as_ref(), node)).collect())
+                }
+                Item::Nothing => Item::Nothing,
+                Item::Other => Item::Other,
+            });
+        }
+        items
+    }
 }
 
 impl<'a> Node<'a> {
@@ -61,8 +121,14 @@ impl<'a> Node<'a> {
     pub(super) fn is_nothing(&self) -> bool {
         match self {
             Node::Null => true,
-            Node::Text(text) => matches!(text.trim(), "" | "-" | "null" | "NULL" | "\\N"),
+            Node::Text(text) => {
+                // Most begin and end with something to see, and are longer than those.
+                let plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+                let seen = text.len() > 4 && plain(text.as_bytes().first()) && plain(text.as_bytes().last());
+                !seen && matches!(text.trim(), "" | "-" | "null" | "NULL" | "\\N")
+            }
             Node::List(list) => list.iter().all(Node::is_nothing),
+            Node::Rows(rows) => rows.items.iter().all(|item| matches!(item, Item::Nothing)),
             Node::Object(fields) => fields.is_empty(),
             _ => false,
         }
@@ -99,7 +165,7 @@ impl fmt::Debug for Node<'_> {
             Node::Number(_) => "Number",
             Node::Text(_) => "Text",
             Node::TooLong => "TooLong",
-            Node::List(_) => "List",
+            Node::List(_) | Node::Rows(_) => "List",
             Node::Object(_) => "Object",
         })
     }
@@ -107,6 +173,11 @@ impl fmt::Debug for Node<'_> {
 
 /// Reads a message.
 pub(super) fn parse<'a>(body: &'a [u8], limits: &Limits) -> Result<Node<'a>, Refused> {
+    parse_rows(body, limits, |_| false)
+}
+
+/// Reads a message in which the lists of these names are rows.
+pub(super) fn parse_rows<'a>(body: &'a [u8], limits: &Limits, are_rows: fn(&str) -> bool) -> Result<Node<'a>, Refused> {
     if body.len() > limits.bytes {
         let said = format!("消息有 {} 字节，最多 {} 字节：少送几个就诊或处方，分几次送", body.len(), limits.bytes);
         return Err(Refused::new(Why::TooLarge, said));
@@ -119,9 +190,9 @@ pub(super) fn parse<'a>(body: &'a [u8], limits: &Limits) -> Result<Node<'a>, Ref
     if text.trim().is_empty() {
         return Err(Refused::new(Why::NotJson, "消息是空的：应当是一个 JSON 对象"));
     }
-    let reading = Reading { limits, values: Cell::new(0), fields: Cell::new(0), stopped: RefCell::new(None) };
+    let reading = Reading { limits, are_rows, values: Cell::new(0), fields: Cell::new(0), stopped: RefCell::new(None) };
     let mut reader = serde_json::Deserializer::from_str(text);
-    let seed = Seed { reading: &reading, depth: 0 };
+    let seed = Seed { reading: &reading, depth: 0, name: "", rows: None };
     let read = seed.deserialize(&mut reader).and_then(|node| reader.end().map(|()| node));
     read.map_err(|error| {
         if let Some(stopped) = reading.stopped.take() {
@@ -141,6 +212,7 @@ pub(super) fn parse<'a>(body: &'a [u8], limits: &Limits) -> Result<Node<'a>, Ref
 /// What is counted while a message is read.
 struct Reading<'l> {
     limits: &'l Limits,
+    are_rows: fn(&str) -> bool,
     values: Cell<usize>,
     /// Fields of the object before: those of a list have about as many each.
     fields: Cell<usize>,
@@ -188,18 +260,66 @@ impl Reading<'_> {
 }
 
 #[derive(Clone, Copy)]
-struct Seed<'r, 'l> {
+struct Seed<'r, 'l, 'de> {
     reading: &'r Reading<'l>,
     depth: usize,
+    /// Of the field whose value is read.
+    name: &'r str,
+    /// Where the fields of an object go that is a row.
+    rows: Option<&'r RefCell<Rows<'de>>>,
 }
 
-impl Seed<'_, '_> {
+impl<'de> Seed<'_, '_, 'de> {
+    /// For what is inside a list or an object.
     fn inside<E: serde::de::Error>(self) -> Result<Self, E> {
         let most = self.reading.limits.depth;
         if self.depth >= most {
             return Err(self.reading.stop(Why::TooLarge, format!("：嵌套超过 {most} 层")));
         }
-        Ok(Seed { depth: self.depth + 1, ..self })
+        Ok(Seed { depth: self.depth + 1, name: "", rows: None, ..self })
+    }
+
+    /// The value of a field of an object that has so many before it.
+    fn value<A: MapAccess<'de>>(
+        &self,
+        map: &mut A,
+        name: &str,
+        before: usize,
+        twice: bool,
+    ) -> Result<Node<'de>, A::Error> {
+        if before >= FIELDS {
+            return Err(self.reading.stop(Why::TooLarge, format!("：字段多于 {FIELDS} 个")));
+        }
+        let node = if twice {
+            Err(self.reading.stop(Why::NotJson, " 写了两次：只写一次".to_owned()))
+        } else {
+            map.next_value_seed(Seed { name, ..*self })
+        };
+        node.inspect_err(|_| self.reading.inside(name))
+    }
+
+    /// Reads an object as one more row.
+    fn row<A: MapAccess<'de>>(&self, mut map: A, rows: &mut Rows<'de>) -> Result<(), A::Error> {
+        let begin = rows.fields.len();
+        // Most rows have the fields of the row before in the same order.
+        let mut next = 0;
+        let mut marks = [0_u64; FIELDS.div_ceil(64)];
+        while let Some(name) = map.next_key_seed(Name)? {
+            let at = match rows.names.get(next) {
+                Some(known) if *known == name => next,
+                _ => rows.names.iter().position(|known| *known == name).unwrap_or(rows.names.len()),
+            };
+            let twice = marks.get(at / 64).is_some_and(|marks| marks >> (at % 64) & 1 == 1);
+            let node = self.value(&mut map, &name, at, twice)?;
+            if at == rows.names.len() {
+                rows.names.push(name);
+            }
+            marks[at / 64] |= 1 << (at % 64);
+            rows.fields.push((at, node));
+            next = at + 1;
+        }
+        rows.items.push(Item::Object(begin..rows.fields.len()));
+        Ok(())
     }
 
     fn long(self, text: &str) -> bool {
@@ -207,7 +327,7 @@ impl Seed<'_, '_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {
+impl<'de> DeserializeSeed<'de> for Seed<'_, '_, 'de> {
     type Value = Node<'de>;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<Node<'de>, D::Error> {
@@ -216,7 +336,7 @@ impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Seed<'_, '_> {
+impl<'de> Visitor<'de> for Seed<'_, '_, 'de> {
     type Value = Node<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -253,6 +373,17 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node<'de>, A::Error> {
         let inside = self.inside()?;
+        if (self.reading.are_rows)(self.name) {
+            let rows = RefCell::new(Rows::default());
+            while let Some(item) = items.next_element_seed(Seed { rows: Some(&rows), ..inside })? {
+                // An object has put itself there.
+                if !matches!(item, Node::Object(_)) {
+                    let item = if item.is_nothing() { Item::Nothing } else { Item::Other };
+                    rows.borrow_mut().items.push(item);
+                }
+            }
+            return Ok(Node::Rows(rows.into_inner()));
+        }
         let mut list = Vec::new();
         while let Some(node) = items.next_element_seed(inside)? {
             list.push(node);
@@ -262,6 +393,10 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
         let inside = self.inside()?;
+        if let Some(rows) = self.rows {
+            inside.row(map, &mut rows.borrow_mut())?;
+            return Ok(Node::Object(Vec::new()));
+        }
         let mut fields: Vec<(Cow<'de, str>, Node<'de>)> = Vec::with_capacity(self.reading.fields.get());
         let mut marks = 0_u64;
         while let Some(name) = map.next_key_seed(Name)? {
@@ -269,15 +404,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
             let mark = 1 << mark_of(&name);
             let twice = marks & mark != 0 && fields.iter().any(|(known, _)| *known == name);
             marks |= mark;
-            if fields.len() >= FIELDS {
-                return Err(self.reading.stop(Why::TooLarge, format!("：字段多于 {FIELDS} 个")));
-            }
-            let node = if twice {
-                Err(self.reading.stop(Why::NotJson, " 写了两次：只写一次".to_owned()))
-            } else {
-                map.next_value_seed(inside)
-            };
-            let node = node.inspect_err(|_| self.reading.inside(&name))?;
+            let node = inside.value(&mut map, &name, fields.len(), twice)?;
             fields.push((name, node));
         }
         self.reading.fields.set(fields.len());
@@ -293,7 +420,7 @@ fn mark_of(name: &str) -> u32 {
     (mixed + u32::try_from(bytes.len()).unwrap_or(0) * 13) % 64
 }
 
-/// Fields of one object.
+/// Fields of one object, or of all rows of a list.
 const FIELDS: usize = 300;
 
 /// The name of a field, borrowed where the message spells it plainly.

@@ -21,8 +21,8 @@ use std::sync::LazyLock;
 
 use hashbrown::HashSet;
 
-use super::fields::{Notes, Order, Place, Row, Tables};
-use super::json::{self, Node};
+use super::fields::{Notes, Place, Row, Sheet, Tables};
+use super::json::{self, Fields, Item, Node, Rows};
 use super::{Form, Limits, Refused, ReviewAsked, Stage, Visit, Why};
 use crate::model::Table;
 use crate::span::nearest;
@@ -97,7 +97,7 @@ const BESIDE: [&str; 9] =
 /// # Errors
 /// [`Refused`] says what its sender should write instead.
 pub fn own(body: &[u8], limits: &Limits) -> Result<ReviewAsked, Refused> {
-    let parsed = json::parse(body, limits)?;
+    let parsed = json::parse_rows(body, limits, |name| table_of(name).is_some())?;
     let mut walk = Walk::new(limits);
     let mut made = Made::default();
     let stage = match parsed.text("stage").as_deref() {
@@ -108,7 +108,7 @@ pub fn own(body: &[u8], limits: &Limits) -> Result<ReviewAsked, Refused> {
             return Err(Refused::new(Why::Unreadable, said));
         }
     };
-    walk.message(&parsed, &mut |row, notes| made.take(row, notes))?;
+    walk.message(&parsed, &mut made)?;
     let text = |name: &str| parsed.text(name).map(Cow::into_owned).filter(|t| t.len() <= 200);
     let words = parsed.get("rules").map_or(&[][..], Node::items).iter().filter_map(Node::as_text);
     let asked = ReviewAsked {
@@ -140,15 +140,12 @@ pub fn rows(
     limits: &Limits,
     take: &mut dyn FnMut(Table, Vec<(&'static str, String)>),
 ) -> Result<Vec<String>, Refused> {
-    let parsed = json::parse(body, limits)?;
+    let parsed = json::parse_rows(body, limits, |name| table_of(name).is_some())?;
     let mut walk = Walk { strict: true, ..Walk::new(limits) };
-    let mut taken = 0_usize;
-    walk.message(&parsed, &mut |row, _| {
-        taken += 1;
-        take(row.table(), row.into_cells());
-    })?;
+    let mut each = Each { taken: 0, take };
+    walk.message(&parsed, &mut each)?;
     let notes = walk.notes.finish();
-    if taken == 0 { Err(nothing(&notes, "没有一行")) } else { Ok(notes) }
+    if each.taken == 0 { Err(nothing(&notes, "没有一行")) } else { Ok(notes) }
 }
 
 fn nothing(notes: &[String], otherwise: &str) -> Refused {
@@ -165,10 +162,20 @@ fn table_of(name: &str) -> Option<Table> {
 }
 
 /// The parts of a claim that are rows of a table, with their names.
-fn parts_of<'n, 'a>(claim: &'n Node<'a>, table: Table) -> impl Iterator<Item = (&'n str, &'n [Node<'a>])> {
+fn parts_of<'n, 'a>(claim: &'n Node<'a>, table: Table) -> impl Iterator<Item = (&'n str, &'n Node<'a>)> {
     let fields = if let Node::Object(fields) = claim { fields.as_slice() } else { &[] };
     let of_table = fields.iter().filter(move |(name, _)| table_of(name) == Some(table));
-    of_table.map(|(name, node)| (name.as_ref(), node.items()))
+    of_table.map(|(name, node)| (name.as_ref(), node))
+}
+
+/// What a part holds, whether it came as a list or as a single object.
+fn items_of<'n, 'a>(part: &'n Node<'a>) -> Vec<Item<Fields<'n, 'a>>> {
+    match part {
+        Node::Rows(rows) => rows.items(),
+        part if part.is_nothing() => Vec::new(),
+        Node::Object(fields) => vec![Item::Object(fields.iter().map(|(name, node)| (name.as_ref(), node)).collect())],
+        _ => vec![Item::Other],
+    }
 }
 
 /// What each of the columns that the rows of a claim share was given.
@@ -178,8 +185,9 @@ type Shared = [Option<String>; SHARED.len()];
 fn shared_of(claim: &Node<'_>) -> Shared {
     let mut shared = Shared::default();
     for (_, table) in &PARTS[..3] {
-        let Some(node) = parts_of(claim, *table).find_map(|(_, items)| items.first()) else { continue };
-        let row = Row::read(*table, node, String::new(), &mut Notes::default());
+        let first = parts_of(claim, *table).find_map(|(_, part)| items_of(part).into_iter().next());
+        let Some(Item::Object(fields)) = first else { continue };
+        let row = Row::of(*table, fields.into_iter(), String::new(), &mut Notes::default());
         for (column, known) in SHARED.into_iter().zip(&mut shared).filter(|(_, known)| known.is_none()) {
             *known = row.get(column).map(str::to_owned);
         }
@@ -188,7 +196,32 @@ fn shared_of(claim: &Node<'_>) -> Shared {
 }
 
 /// Who takes rows.
-type Take<'t> = dyn FnMut(Row<'_>, &mut Notes) + 't;
+trait Take {
+    fn row(&mut self, row: Row<'_>, notes: &mut Notes);
+
+    /// All rows of a list at once, or none of them: then each comes by itself.
+    fn sheet(&mut self, sheet: &Sheet<'_>) -> bool;
+}
+
+/// Hands over each row.
+struct Each<'t> {
+    taken: usize,
+    take: &'t mut dyn FnMut(Table, Vec<(&'static str, String)>),
+}
+
+impl Take for Each<'_> {
+    fn row(&mut self, row: Row<'_>, _notes: &mut Notes) {
+        self.taken += 1;
+        (self.take)(row.table(), row.into_cells());
+    }
+
+    fn sheet(&mut self, _sheet: &Sheet<'_>) -> bool {
+        false
+    }
+}
+
+/// Rows of a list from which on it is worth while to take them column by column.
+const SHEET: usize = 8;
 
 /// Goes through a message, row by row.
 struct Walk<'l> {
@@ -205,7 +238,7 @@ impl Walk<'_> {
         Walk { limits, notes: Notes::default(), counts: BTreeMap::new(), strict: false }
     }
 
-    fn message(&mut self, parsed: &Node<'_>, take: &mut Take<'_>) -> Result<(), Refused> {
+    fn message(&mut self, parsed: &Node<'_>, take: &mut dyn Take) -> Result<(), Refused> {
         let Node::Object(fields) = parsed else {
             return Err(Refused::new(Why::NotJson, "应当是一个 JSON 对象：{\"claims\":[…]}"));
         };
@@ -215,7 +248,8 @@ impl Walk<'_> {
                 let said = "`table` 不是这里的表：写 `setl_d`、`mdtrt_d`、`fee_list_d` 这样的表名";
                 return Err(Refused::new(Why::Unreadable, said));
             };
-            self.row(table, parsed, table.name().into(), &Shared::default(), &mut Order::default(), take);
+            let fields = fields.iter().map(|(name, node)| (name.as_ref(), node));
+            self.row(table, fields, table.name().into(), &Shared::default(), take);
             return Ok(());
         }
         let parts = PARTS.map(|(part, _)| part);
@@ -254,20 +288,27 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn claim(&mut self, claim: &Node<'_>, place: &str, take: &mut Take<'_>) -> Result<(), Refused> {
+    fn claim(&mut self, claim: &Node<'_>, place: &str, take: &mut dyn Take) -> Result<(), Refused> {
         let shared = shared_of(claim);
         for (_, table) in PARTS {
-            for (part, rows) in parts_of(claim, table) {
-                self.within(part, table, rows.len())?;
-                let list = format!("{place}{part}");
-                let mut order = Order::default();
-                for (number, item) in rows.iter().enumerate() {
-                    let only = rows.len() == 1;
+            for (part, told) in parts_of(claim, table) {
+                if let Node::Rows(rows) = told {
+                    self.within(part, table, rows.len())?;
+                    let sheet = if rows.len() < SHEET { None } else { sheet_of(table, rows, &shared) };
+                    if sheet.is_some_and(|sheet| take.sheet(&sheet)) {
+                        continue;
+                    }
+                } else {
+                    self.within(part, table, usize::from(!told.is_nothing()))?;
+                }
+                let items = items_of(told);
+                let (list, only) = (format!("{place}{part}"), items.len() == 1);
+                for (number, item) in items.into_iter().enumerate() {
                     let at = if only { Place::from(list.as_str()) } else { Place::numbered(&list, number) };
                     match item {
-                        Node::Object(_) => self.row(table, item, at, &shared, &mut order, take),
-                        item if item.is_nothing() => {}
-                        _ => self.no_object(&at)?,
+                        Item::Object(fields) => self.row(table, fields.into_iter(), at, &shared, take),
+                        Item::Nothing => {}
+                        Item::Other => self.no_object(&at)?,
                     }
                 }
             }
@@ -297,16 +338,15 @@ impl Walk<'_> {
         Err(Refused::new(Why::TooLarge, format!("`{part}` 有 {count} 行，最多 {most} 行，分几次送")))
     }
 
-    fn row<'n>(
+    fn row<'n, 'a: 'n>(
         &mut self,
         table: Table,
-        item: &'n Node<'_>,
+        fields: impl ExactSizeIterator<Item = (&'n str, &'n Node<'a>)>,
         at: Place<'n>,
         shared: &'n Shared,
-        order: &mut Order<'n>,
-        take: &mut Take<'_>,
+        take: &mut dyn Take,
     ) {
-        let mut row = Row::read_like(order, table, item, at, &mut self.notes);
+        let mut row = Row::of(table, fields, at, &mut self.notes);
         if !row.strange().is_empty() {
             let known: Vec<&str> = table.columns().iter().map(|c| c.name).chain(["table"]).collect();
             self.unknown(row.strange().iter().copied(), &known, &format!("{}.", row.place()));
@@ -329,7 +369,7 @@ impl Walk<'_> {
                 row.inherit_at(*position, of_claim.as_deref());
             }
         }
-        take(row, &mut self.notes);
+        take.row(row, &mut self.notes);
     }
 
     /// Notes fields that nothing knows.
@@ -344,6 +384,26 @@ impl Walk<'_> {
     }
 }
 
+/// The rows of a list with what they take from their claim, column by column, where all are of its person, its facility and its
+/// encounter.
+fn sheet_of<'n>(table: Table, rows: &'n Rows<'_>, shared: &'n Shared) -> Option<Sheet<'n>> {
+    let mut sheet = Sheet::of(table, rows)?;
+    let looked = Looked::at(table);
+    for (position, of_claim) in looked.whose().into_iter().zip(shared) {
+        let (Some(position), Some(of_claim)) = (position, of_claim) else { continue };
+        let own = sheet.column(position).unwrap_or_default();
+        if own.iter().flatten().any(|own| own != of_claim) {
+            return None;
+        }
+    }
+    for (position, of_claim) in looked.shared.iter().zip(shared) {
+        if let (Some(position), Some(of_claim)) = (position, of_claim) {
+            sheet.inherit(*position, of_claim);
+        }
+    }
+    Some(sheet)
+}
+
 /// What is made of the rows of a request.
 #[derive(Default)]
 struct Made {
@@ -354,29 +414,66 @@ struct Made {
     visits: BTreeMap<String, Visit>,
 }
 
-impl Made {
-    fn take(&mut self, mut row: Row<'_>, notes: &mut Notes) {
+impl Take for Made {
+    fn row(&mut self, mut row: Row<'_>, notes: &mut Notes) {
         let table = row.table();
         let looked = Looked::at(table);
-        let mut key = String::new();
-        let whole = looked.key.iter().all(|position| {
-            row.get_at(*position).is_some_and(|part| {
-                key.push_str(part);
-                key.push('\0');
-                true
-            })
-        });
-        if whole && !key.is_empty() && !self.seen.insert((table, key)) {
+        let key = key_of(looked.key.iter().map(|position| row.get_at(*position)));
+        if key.is_some_and(|key| !self.seen.insert((table, key))) {
             // Two settlements of one stay both tell of it; a line that is there twice is a mistake.
             if table == Table::FeeDetail {
                 notes.add(|| format!("{} 没有读入：`feedetl_sn` 与同一就诊前面的明细相同", row.place()));
             }
             return;
         }
-        if !row.push(&mut self.tables, notes) {
-            return;
+        if row.push(&mut self.tables, notes) {
+            self.visit(
+                looked.whose().map(|position| row.get_at(position?)),
+                [looked.serial.and_then(|at| row.get_at(at))],
+            );
         }
-        let [person, facility, encounter] = looked.whose().map(|position| row.get_at(position?));
+    }
+
+    fn sheet(&mut self, sheet: &Sheet<'_>) -> bool {
+        let table = sheet.table();
+        let looked = Looked::at(table);
+        let column = |position: usize| sheet.column(position).unwrap_or_default();
+        let cell = |position: Option<usize>, row: usize| column(position?).get(row).copied().flatten();
+        let keys = |row: usize| key_of(looked.key.iter().map(|position| cell(Some(*position), row)));
+        let keys: HashSet<(Table, String)> = (0..sheet.rows()).filter_map(|row| Some((table, keys(row)?))).collect();
+        let are_new = looked.key.is_empty() || keys.len() == sheet.rows();
+        if !are_new || keys.iter().any(|key| self.seen.contains(key)) || !sheet.push(&mut self.tables) {
+            return false;
+        }
+        self.seen.extend(keys);
+        let whose = |row: usize| looked.whose().map(|position| cell(position, row));
+        let mut from = 0;
+        while from < sheet.rows() {
+            let until = (from..sheet.rows()).find(|row| whose(*row) != whose(from)).unwrap_or(sheet.rows());
+            self.visit(whose(from), (from..until).map(|row| cell(looked.serial, row)));
+            from = until;
+        }
+        true
+    }
+}
+
+/// What a row is known by, where it has all of it.
+fn key_of<'k>(parts: impl Iterator<Item = Option<&'k str>>) -> Option<String> {
+    let mut key = String::new();
+    for part in parts {
+        key.push_str(part?);
+        key.push('\0');
+    }
+    (!key.is_empty()).then_some(key)
+}
+
+impl Made {
+    /// Rows of a person, a facility and an encounter, with their serial numbers.
+    fn visit<'r>(
+        &mut self,
+        [person, facility, encounter]: [Option<&str>; IDS - 1],
+        serials: impl IntoIterator<Item = Option<&'r str>>,
+    ) {
         if let Some(facility) = facility.filter(|code| !self.facilities.contains(*code)) {
             self.facilities.insert(facility.to_owned());
         }
@@ -388,7 +485,7 @@ impl Made {
         if let (true, Some(psn_no)) = (visit.psn_no.is_empty(), person) {
             psn_no.clone_into(&mut visit.psn_no);
         }
-        visit.lines.extend(looked.serial.and_then(|at| row.get_at(at)).map(str::to_owned));
+        visit.lines.extend(serials.into_iter().flatten().map(str::to_owned));
     }
 
     fn finish(self, mut asked: ReviewAsked) -> Result<ReviewAsked, Refused> {

@@ -762,7 +762,74 @@ fn strangers_json() -> impl Strategy<Value = Value> {
     })
 }
 
+/// A fee line of our own JSON; `plainly`: written as most are.
+fn a_line(plainly: bool) -> impl Strategy<Value = Value> {
+    let of = |usual: &[&str], odd: &[Value]| {
+        let usual: Vec<Value> = usual.iter().map(|text| json!(text)).collect();
+        let all = if plainly { usual } else { [usual, odd.to_vec()].concat() };
+        prop::option::weighted(0.9, prop::sample::select(all))
+    };
+    let seldom = |often: f64, text: &'static str| {
+        if plainly { Just(None).boxed() } else { prop::option::weighted(often, Just(json!(text))).boxed() }
+    };
+    let fields = (
+        of(&["001101", "ⅩA1"], &[json!("１２"), json!(" x "), json!("1.2e+5"), json!(17), json!(["x"])]),
+        of(&["Ⅱ级护理", "阿莫西林（胶囊）", "-"], &[json!("a\u{1}b"), json!(""), json!(null), json!({"a": 1})]),
+        of(&["1", "2.5", "-1"], &[json!("1,000"), json!("半"), json!(3), json!(0.1), json!(true)]),
+        of(&["28.00", "7"], &[json!("￥28.00元"), json!("28.001"), json!("many")]),
+        of(
+            &["2026-03-01 08:00:00", "2026-03-02"],
+            &[json!("2026/3/1"), json!("1772323200000"), json!(1_772_323_200_000_i64), json!("soon")],
+        ),
+        of(&["0", "1"], &[json!("是"), json!(false), json!("9.0")]),
+        of(&["81900"], &[json!("81900|81901"), json!(["81900", "81901"])]),
+        of(&["M1"], &[json!("M2"), json!("M1 ")]),
+        seldom(0.1, "1.00"),
+        seldom(0.05, "?"),
+    );
+    fields.prop_map(|(code, name, count, sum, time, flag, traced, encounter, sum_again, unknown)| {
+        let named = [
+            ("hilist_code", code),
+            ("hilist_name", name),
+            ("cnt", count),
+            ("det_item_fee_sumamt", sum),
+            ("fee_ocur_time", time),
+            ("dscg_tkdrug_flag", flag),
+            ("drug_trac_codg", traced),
+            ("mdtrt_id", encounter),
+            ("sumamt", sum_again),
+            ("strange", unknown),
+        ];
+        Value::Object(named.into_iter().filter_map(|(name, cell)| Some((name.to_owned(), cell?))).collect())
+    })
+}
+
+/// Fee lines under serial numbers, one of which may be there twice.
+fn lines() -> impl Strategy<Value = Vec<Value>> {
+    let lines = any::<bool>().prop_flat_map(|plainly| prop::collection::vec(a_line(plainly), 8..20));
+    (lines, 0_usize..60).prop_map(|(mut lines, twice)| {
+        for (number, line) in lines.iter_mut().enumerate() {
+            line["feedetl_sn"] = json!(format!("L{}", if number == twice { 0 } else { number }));
+        }
+        lines
+    })
+}
+
 proptest! {
+    #[test]
+    fn a_list_of_lines_says_what_its_lines_say_one_by_one(lines in lines()) {
+        // An item that is nothing is passed over, and with it in the list its lines are read one by one.
+        let read = |more: &[Value]| {
+            let lines = [&lines[..], more].concat();
+            let encounter = json!({"mdtrt_id": "M1", "psn_no": "P1", "fixmedins_code": "H1", "begntime": "2026-03-01"});
+            let message = json!({"encounter": encounter, "lines": lines}).to_string();
+            own(message.as_bytes(), &Limits::default()).map(|asked| {
+                (tables(&asked.tables), format!("{:?}", asked.visits), asked.unread, asked.facilities)
+            })
+        };
+        prop_assert_eq!(read(&[]), read(&[json!(null)]));
+    }
+
     #[test]
     fn no_json_makes_a_message_panic(message in strangers_json()) {
         let codes = Codes::default();
