@@ -35,7 +35,7 @@ use serde_json::json;
 
 // The program's allocator: the floor and the audit pay the same for memory.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 type Columns = BTreeMap<Table, Vec<&'static str>>;
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;

@@ -36,7 +36,7 @@ use sha2::{Digest, Sha256};
 
 // The program's allocator.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 

@@ -38,7 +38,7 @@ use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
