@@ -37,6 +37,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
+use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::bucket::{self, Waits, Whose};
@@ -44,7 +45,7 @@ use super::dataset::{self, Dataset, MARK, Manifest, TableSummary, Tally};
 use super::intake::{self, Intake, Ledger};
 use super::mapping::Mapping;
 use super::packed::{KeptRows, Packer, texts};
-use super::past::{self, Change, Past, Waiting, Wanted, everything};
+use super::past::{self, Change, Had, Named, Past, Staying, Waiting, Wanted, everything};
 use super::sources::{self, Source, Sources};
 use super::{Days, Error, Input, Job, Options, bytes_of, columns_of, ingest, portions, spill};
 use crate::aside::Aside;
@@ -203,8 +204,21 @@ struct Growing<'a> {
     waited: Ledger,
     /// The rows that waited.
     woken: Vec<Waiting>,
-    /// First and last day of the rows of the dataset that were laid to the new ones.
+    /// What those persons have in the dataset's file.
+    had: HashMap<String, Had>,
+    /// First and last day of all rows that those persons had.
     days: Option<Days>,
+    /// First and last day of those that stay as they are.
+    staying: Option<Days>,
+}
+
+/// Rows of some persons that were laid to the new ones.
+struct Laid {
+    ledger: Ledger,
+    had: Vec<(String, Had)>,
+    days: Option<Days>,
+    /// Of what stays as it is.
+    staying: Option<Days>,
 }
 
 /// What came of it, before it holds.
@@ -241,7 +255,9 @@ impl<'a> Growing<'a> {
             kept: Ledger::default(),
             waited: Ledger::default(),
             woken: Vec::new(),
+            had: HashMap::new(),
             days: None,
+            staying: None,
         })
     }
 
@@ -267,15 +283,17 @@ impl<'a> Growing<'a> {
         }
         change.grow()?;
         let mut lines: BTreeMap<String, u64> = BTreeMap::new();
+        let had = &mut self.had;
         let put = |persons: Vec<past::Packed>| {
             for person in persons {
                 progress.go_on()?;
                 lines.insert(person.psn_no.clone(), person.fee_lines);
-                change.put_packed(person)?;
+                let had = had.remove(&person.psn_no);
+                change.put_packed(person, had)?;
             }
             Ok(())
         };
-        let days = self.job.pack_all(put, progress)?;
+        let days = bucket::joined(self.job.pack_all(put, progress)?, self.staying);
         self.job.settle_up()?;
         // Who is not found among the rows has none any longer.
         for person in &self.job.changed {
@@ -347,14 +365,15 @@ impl<'a> Growing<'a> {
         progress.begin("history", known.len() as u64);
         let intake = || Intake::new(self.job.buckets);
         let lay = |intake: &mut Intake, lot: &[&str]| self.lay(lot, &wanted, intake, progress);
-        let laid: Vec<(Ledger, Option<Days>)> =
-            known.par_chunks(A_LOT).map_init(intake, lay).collect::<Result<_, Error>>()?;
-        for (ledger, days) in laid {
+        let laid: Vec<Laid> = known.par_chunks(A_LOT).map_init(intake, lay).collect::<Result<_, Error>>()?;
+        for Laid { ledger, had, days, staying } in laid {
             self.job.ledger.merge(&ledger);
             for (kept, laid) in self.kept.tables.iter_mut().zip(&ledger.tables) {
                 kept.audited.merge(laid.read);
             }
-            self.days = bucket::joined(self.days, days);
+            self.had.extend(had);
+            self.days = bucket::joined(self.days, bucket::joined(days, staying));
+            self.staying = bucket::joined(self.staying, staying);
         }
         let mut intake = Intake::new(self.job.buckets);
         if self.whose.facilities {
@@ -374,17 +393,25 @@ impl<'a> Growing<'a> {
         Ok(())
     }
 
-    /// Lays the rows of some persons to the new ones. Returns their counts, and the first and last day of service.
+    /// Lays the rows of some persons to the new ones; what these do not touch goes beside them as it is.
     fn lay(
         &self,
         persons: &[&str],
         wanted: &Wanted,
         intake: &mut Intake,
         progress: &dyn Progress,
-    ) -> Result<(Ledger, Option<Days>), Error> {
+    ) -> Result<Laid, Error> {
         progress.go_on()?;
-        let mut days = None;
-        for (table, batch) in self.past.read(persons, wanted)? {
+        let named = Named { encounters: &self.whose.encounters, settlements: &self.whose.settlements };
+        let parted = self.past.part(persons, named, wanted)?;
+        let (mut days, mut staying) = (None, None);
+        let mut had = Vec::with_capacity(parted.staying.len());
+        for stays in parted.staying {
+            intake.take_staying(&stays.psn_no, stays.rows());
+            staying = bucket::joined(staying, self.days_that_stay(&stays)?);
+            had.push((stays.psn_no, stays.had));
+        }
+        for (table, batch) in parted.touched {
             let rows = KeptRows::of(table, &batch);
             for row in 0..batch.num_rows() {
                 let pack = |packer: &mut Packer| packer.pack_kept(&rows, row);
@@ -395,7 +422,19 @@ impl<'a> Growing<'a> {
         self.job.people.take(&mut intake.people, true)?;
         self.job.keys.take(&mut intake.keys, true)?;
         progress.advance(persons.len() as u64);
-        Ok((std::mem::take(&mut intake.ledger), days))
+        Ok(Laid { ledger: std::mem::take(&mut intake.ledger), had, days, staying })
+    }
+
+    fn days_that_stay(&self, stays: &Staying) -> Result<Option<Days>, Error> {
+        let mut days = None;
+        for (table, times) in OF_SERVICE {
+            for time in times {
+                for column in self.past.staying_column(stays, table, time)? {
+                    days = bucket::joined(days, bucket::days_of(&column));
+                }
+            }
+        }
+        Ok(days)
     }
 
     fn wake(&mut self, intake: &mut Intake) -> Result<(), Error> {

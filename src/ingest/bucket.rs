@@ -31,7 +31,7 @@ use super::Error;
 use super::append::{Sent, count, stranger};
 use super::columns::batch;
 use super::dataset::{Unit, bucket_folder, bucket_of, bucket_schema};
-use super::intake::{CHARGED, EARLIER, Ledger, NOW, SPLIT, WAITING, amount_of, put_record, put_record_of};
+use super::intake::{CHARGED, EARLIER, Ledger, NOW, SPLIT, STAYS, WAITING, amount_of, put_record, put_record_of};
 use super::packed::{Packed, Unpacker, compare, pick, put_text, text_of};
 use super::past;
 use super::spill::Complaints;
@@ -87,14 +87,16 @@ pub(super) struct Waits {
     pub waited: bool,
 }
 
-/// Records by table, and the pairs (encounter, person).
+/// Records by table, the pairs (encounter, person), and what stays of persons.
 struct Records<'a> {
     tables: Vec<Vec<Record<'a>>>,
     charged: Vec<(&'a [u8], &'a [u8])>,
+    stays: BTreeMap<&'a str, &'a [u8]>,
 }
 
 fn records(bytes: &[u8]) -> Records<'_> {
-    let mut records = Records { tables: vec![Vec::new(); Table::ALL.len()], charged: Vec::new() };
+    let tables = vec![Vec::new(); Table::ALL.len()];
+    let mut records = Records { tables, charged: Vec::new(), stays: BTreeMap::new() };
     let mut bytes = Unpacker::new(bytes);
     while !bytes.is_done() {
         let tag = bytes.byte();
@@ -105,6 +107,9 @@ fn records(bytes: &[u8]) -> Records<'_> {
         if tag == CHARGED {
             let mut pair = Unpacker::new(payload);
             records.charged.push((pair.slice(), pair.slice()));
+        } else if tag == STAYS {
+            let mut payload = Unpacker::new(payload);
+            records.stays.insert(payload.text(), payload.rest());
         } else {
             let table = usize::from(tag & !(SPLIT | EARLIER | WAITING));
             records.tables[table].push(Record { tag, turn, file, row, payload });
@@ -487,6 +492,8 @@ pub(super) struct Sorted<'a> {
     persons: Vec<&'a str>,
     /// Rows of the tables of [`OF_PERSONS`].
     tables: Vec<Vec<Placed<'a>>>,
+    /// Rows of persons that stay as they are, see [`past::Packed::onto`].
+    stays: BTreeMap<&'a str, &'a [u8]>,
     /// Ranks at which units begin, and the end of the last.
     cuts: Vec<u32>,
     out: Outcome,
@@ -548,7 +555,7 @@ pub(super) fn sort<'a>(bytes: &'a [u8], grows: bool, progress: &dyn Progress) ->
     let tables: Vec<Vec<Placed<'a>>> =
         OF_PERSONS.into_iter().zip(rows).map(|(table, rows)| place(table, rows, &ranks)).collect();
     let cuts = cuts(persons.len(), &tables);
-    Ok(Sorted { persons, tables, cuts, out })
+    Ok(Sorted { persons, tables, stays: records.stays, cuts, out })
 }
 
 impl<'a> Sorted<'a> {
@@ -582,9 +589,19 @@ impl<'a> Sorted<'a> {
                 }
             }
             for (person, rows) in past::persons_of(&batches) {
+                let stays = self.stays.remove(person);
                 if changed.contains(person) || self.out.changed.contains(person) {
-                    self.out.persons.push(past::Packed::of(person, &rows));
+                    self.out.persons.push(match stays {
+                        Some(stays) => past::Packed::onto(person, stays, &rows)?,
+                        None => past::Packed::of(person, &rows),
+                    });
                 }
+            }
+        }
+        // Nothing but what stays is left of the others.
+        for (person, stays) in self.stays {
+            if changed.contains(person) || self.out.changed.contains(person) {
+                self.out.persons.push(past::Packed::onto(person, stays, &[])?);
             }
         }
         Ok(self.out)

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::dataset::bucket_schema;
 use super::grown::there_is;
 use super::payload::{Own, Rows};
-use super::{Error, Ids, Packed, Past, Value, opened};
+use super::{Error, Had, Ids, Packed, Past, Value, opened};
 use crate::model::Table;
 
 /// Persons that wait to be written together.
@@ -28,7 +28,7 @@ const SOON: Duration = Duration::from_secs(1);
 pub struct Change<'p> {
     past: &'p Past,
     pub(super) db: Connection,
-    waiting: Vec<Packed>,
+    waiting: Vec<(Packed, Option<Had>)>,
 }
 
 /// The name of a note among what is known of the file.
@@ -67,12 +67,12 @@ impl<'p> Change<'p> {
             own.push((*table, in_order(*table, &complete(*table, batch)?)?));
         }
         let rows: Vec<Own<'_>> = own.iter().map(|(table, batch)| (*table, batch, 0..batch.num_rows())).collect();
-        self.put_packed(Packed::of(person, &rows))
+        self.put_packed(Packed::of(person, &rows), None)
     }
 
-    /// The same of a person who is packed already.
-    pub(in crate::ingest) fn put_packed(&mut self, packed: Packed) -> Result<(), Error> {
-        self.waiting.push(packed);
+    /// The same of a person who is packed already; `had`: what [`Past::part`] said of him.
+    pub(in crate::ingest) fn put_packed(&mut self, packed: Packed, had: Option<Had>) -> Result<(), Error> {
+        self.waiting.push((packed, had));
         if self.waiting.len() == TOGETHER { self.write() } else { Ok(()) }
     }
 
@@ -123,19 +123,19 @@ impl<'p> Change<'p> {
         let sql = "INSERT OR IGNORE INTO shared SELECT ?1 WHERE EXISTS (SELECT 1 FROM trace WHERE code = ?1 AND person <> ?2)";
         let kept = self.done(there_is(&self.db, "shared"))?;
         let mut shared = if kept { Some(self.done(self.db.prepare(sql))?) } else { None };
-        for packed in waiting {
+        for (packed, had) in waiting {
             let psn_no = &packed.psn_no;
-            let before = self.done(
-                known.query_row([psn_no], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))).optional(),
-            )?;
-            let old = match &before {
-                Some((_, payload)) => {
-                    let rows = Rows::open(psn_no, payload).and_then(|rows| Ids::of_rows(&rows));
-                    rows.map_err(|damage| self.past.damaged(psn_no, damage))?
+            let had = match had {
+                Some(had) => Some(had),
+                None => {
+                    let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?));
+                    let before: Option<(i64, _)> = self.done(known.query_row([psn_no], row).optional())?;
+                    let ids = |payload: Vec<u8>| Rows::open(psn_no, &payload).and_then(|rows| Ids::of_rows(&rows));
+                    let had = before.map(|(id, payload)| Ok(Had { id, ids: ids(payload)? })).transpose();
+                    had.map_err(|damage| self.past.damaged(psn_no, damage))?
                 }
-                None => Ids::default(),
             };
-            let id = before.map(|(id, _)| id);
+            let (id, old) = had.map_or_else(Default::default, |had| (Some(had.id), had.ids));
             self.done(person.execute(params![id, psn_no, packed.ids.open, packed.payload]))?;
             let id = id.unwrap_or_else(|| self.db.last_insert_rowid());
             // Most of what a person has he had before: only the others are written.
@@ -167,19 +167,23 @@ fn complete(table: Table, batch: &RecordBatch) -> Result<RecordBatch, Error> {
         .map_err(|e| Error::new(format!("rows of `{}` cannot be kept: {e}", table.name())))
 }
 
-/// Rows in the order in which an ingest of them puts them.
-fn in_order(table: Table, batch: &RecordBatch) -> Result<RecordBatch, Error> {
-    if batch.num_rows() < 2 {
-        return Ok(batch.clone());
-    }
-    let first: &[&str] = match table {
+/// The columns by which an ingest puts rows in order; after them all columns.
+pub(super) fn order_of(table: Table) -> &'static [&'static str] {
+    match table {
         Table::FeeDetail => &["fee_ocur_time", "mdtrt_id", "feedetl_sn"],
         Table::Encounter => &["begntime", "mdtrt_id"],
         Table::Settlement => &["setl_time", "setl_id"],
         _ => &[],
-    };
+    }
+}
+
+/// Rows in the order in which an ingest of them puts them.
+pub(super) fn in_order(table: Table, batch: &RecordBatch) -> Result<RecordBatch, Error> {
+    if batch.num_rows() < 2 {
+        return Ok(batch.clone());
+    }
     let all = table.columns().iter().map(|column| column.name);
-    let columns: Vec<SortColumn> = first
+    let columns: Vec<SortColumn> = order_of(table)
         .iter()
         .copied()
         .chain(all)

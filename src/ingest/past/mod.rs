@@ -16,6 +16,7 @@
 mod build;
 mod change;
 mod grown;
+mod part;
 mod payload;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +38,7 @@ use crate::progress::Progress;
 pub(super) use build::persons_of;
 pub use change::Change;
 pub(super) use grown::Waiting;
+pub(super) use part::{Had, Named, Staying};
 use payload::{Column, Damage, FORM, Own, Rows, Section};
 
 /// The file in a dataset's folder.
@@ -458,9 +460,10 @@ impl Ids {
     fn of_rows(rows: &Rows) -> Result<Ids, Damage> {
         let mut ids = Ids::default();
         for (table, columns) in Ids::COLUMNS {
-            let Some(section) = rows.of(table)? else { continue };
-            for column in columns {
-                ids.take(table, column, &section.named(column)?);
+            for section in rows.of(table)? {
+                for column in columns {
+                    ids.take(table, column, &section.named(column)?);
+                }
             }
         }
         ids.traces.sort_unstable();

@@ -1,11 +1,11 @@
 //! The rows of a person in a few kilobytes, column by column, so that those which are wanted are read and no others.
 //!
-//! Goes in: batches of a person, in the schemas of the dataset's files. Comes out: bytes, and columns again. Equal rows give
+//! Goes in: batches of a person, in the schemas of the dataset's files. Comes out: bytes, and columns again. Equal batches give
 //! equal bytes. Damage is found before anything is believed: a checksum over the bytes and the person's number. Deliberately
 //! unknown here: where bytes are kept, what a row means.
 //!
-//! Form, all numbers little endian: [`FORM`], length unpacked (u32), checksum (u64), an LZ4 block. In it for each table that
-//! has rows: its place in [`Table::ALL`] (u8), rows (u32), a bit for each column of the schema that is not null throughout
+//! Form, all numbers little endian: [`FORM`], length unpacked (u32), checksum (u64), an LZ4 block. In it a section for each table
+//! that has rows, or several, of which the rows of the first come first: its place in [`Table::ALL`] (u8), rows (u32), a bit for each column of the schema that is not null throughout
 //! (u64), length of the columns (u32); for each of these columns its length (u32) and: a tag (u8), a bit a row where some are
 //! null (1: not null), then texts as lengths and bytes, numbers in as many bytes as the longest needs. `psn_no` is not kept:
 //! whose the rows are is known.
@@ -67,7 +67,12 @@ pub(super) fn pack(person: &str, rows: &[Own<'_>]) -> Vec<u8> {
     for (table, batch, range) in rows.iter().filter(|(_, _, range)| !range.is_empty()) {
         put_table(&mut raw, *table, batch, range.clone());
     }
-    let block = lz4_flex::block::compress(&raw);
+    packed(person, &raw)
+}
+
+/// The sections of a person.
+pub(super) fn packed(person: &str, raw: &[u8]) -> Vec<u8> {
+    let block = lz4_flex::block::compress(raw);
     let mut payload = Vec::with_capacity(HEAD + block.len());
     payload.push(FORM);
     payload.extend(number_of(raw.len()).to_le_bytes());
@@ -76,7 +81,8 @@ pub(super) fn pack(person: &str, rows: &[Own<'_>]) -> Vec<u8> {
     payload
 }
 
-fn put_table(raw: &mut Vec<u8>, table: Table, batch: &RecordBatch, rows: Range<usize>) {
+/// Adds a section.
+pub(super) fn put_table(raw: &mut Vec<u8>, table: Table, batch: &RecordBatch, rows: Range<usize>) {
     let place = Table::ALL.iter().position(|known| *known == table).and_then(|at| u8::try_from(at).ok());
     raw.push(place.expect("ten tables"));
     raw.extend(number_of(rows.len()).to_le_bytes());
@@ -180,6 +186,15 @@ const SHORT: Damage = "it ends too early";
 pub(super) struct Rows(Vec<u8>);
 
 impl Rows {
+    /// Of sections one after the other.
+    pub(super) fn of_sections(raw: Vec<u8>) -> Rows {
+        Rows(raw)
+    }
+
+    pub(super) fn sections(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Opens what [`pack`] made.
     pub(super) fn open(person: &str, payload: &[u8]) -> Result<Rows, Damage> {
         let (head, block) = payload.split_at_checked(HEAD).ok_or(SHORT)?;
@@ -196,21 +211,15 @@ impl Rows {
         if written == length { Ok(Rows(raw)) } else { Err(SHORT) }
     }
 
-    /// The tables that have rows.
+    /// All sections.
     pub(super) fn tables(&self) -> impl Iterator<Item = Result<Section<'_>, Damage>> {
         let mut rest = Bytes(&self.0);
         std::iter::from_fn(move || (!rest.0.is_empty()).then(|| Section::take(&mut rest)))
     }
 
-    /// The rows of a table.
-    pub(super) fn of(&self, table: Table) -> Result<Option<Section<'_>>, Damage> {
-        for section in self.tables() {
-            let section = section?;
-            if section.table == table {
-                return Ok(Some(section));
-            }
-        }
-        Ok(None)
+    /// The sections of a table.
+    pub(super) fn of(&self, table: Table) -> Result<Vec<Section<'_>>, Damage> {
+        self.tables().filter(|section| section.as_ref().map_or(true, |section| section.table == table)).collect()
     }
 }
 
@@ -239,9 +248,11 @@ impl<'a> Bytes<'a> {
     }
 }
 
-/// The rows of a table.
+/// Rows of a table.
 #[derive(Debug)]
 pub(super) struct Section<'a> {
+    /// All of it.
+    pub(super) bytes: &'a [u8],
     pub(super) table: Table,
     pub(super) rows: usize,
     /// The bytes of each column of the schema; none where all of it is null.
@@ -250,6 +261,7 @@ pub(super) struct Section<'a> {
 
 impl<'a> Section<'a> {
     fn take(rest: &mut Bytes<'a>) -> Result<Section<'a>, Damage> {
+        let begin = rest.0;
         let table = *Table::ALL.get(usize::from(rest.byte()?)).ok_or("it has an unknown table")?;
         let rows = rest.length()?;
         let bits = rest.long()?;
@@ -260,7 +272,7 @@ impl<'a> Section<'a> {
             let length = inside.length()?;
             *column = inside.take(length)?;
         }
-        Ok(Section { table, rows, columns })
+        Ok(Section { bytes: &begin[..begin.len() - rest.0.len()], table, rows, columns })
     }
 
     /// Adds a column, by its position in the table's schema, to one of this type.
