@@ -24,7 +24,7 @@
 //! **Atomic.** The Parquet files and `dataset.json` stay as they are. The rows of persons, the manifest of the dataset as it is
 //! now, rows that wait, persons about whom the rules are to be asked and what the delivery brought are one transaction of
 //! `persons.db`: that is the moment at which the delivery is taken. Files that the manifest names are on the disk before it;
-//! those that it names no longer are removed after it. `appended`, an empty file, says that `persons.db` must not be missing.
+//! those that it names no longer are removed once it is on the disk itself, which a night waits for while the rules are asked. `appended`, an empty file, says that `persons.db` must not be missing.
 //!
 //! Not seen: a line of the delivery that made the dataset, in an encounter that came later and is another person's.
 //!
@@ -45,7 +45,7 @@ use super::dataset::{self, Dataset, MARK, Manifest, TableSummary, Tally};
 use super::intake::{self, Intake, Ledger};
 use super::mapping::Mapping;
 use super::packed::{KeptRows, Packer, texts};
-use super::past::{self, Change, Had, Named, Past, Staying, Waiting, Wanted, everything};
+use super::past::{self, Change, Had, Named, Past, Waiting, Wanted, everything};
 use super::sources::{self, Source, Sources};
 use super::{Days, Error, Input, Job, Options, bytes_of, columns_of, ingest, portions, spill};
 use crate::aside::Aside;
@@ -90,11 +90,39 @@ pub struct Appended {
     pub sent: Sent,
 }
 
-/// Takes more files into the dataset `folder`; makes it where there is none.
+/// Takes more files into the dataset `folder`; makes it where there is none. When this returns they are safe on the disk.
 ///
 /// # Errors
 /// As [`ingest`]; then the dataset is as it was.
 pub fn append(
+    inputs: &[PathBuf],
+    delivery: &str,
+    options: &Options,
+    folder: &Path,
+    progress: &dyn Progress,
+) -> Result<Appended, Error> {
+    let told = append_soon(inputs, delivery, options, folder, progress)?;
+    settle(&Dataset::open_for_persons(folder)?)?;
+    Ok(told)
+}
+
+/// Makes safe on the disk what [`append_soon`] did, and removes the files of earlier states.
+///
+/// # Errors
+/// The disk refuses.
+pub fn settle(dataset: &Dataset) -> Result<(), Error> {
+    let Some(past) = dataset.past() else { return Ok(()) };
+    past.sync()?;
+    reached("append::settled");
+    forget_files(dataset.folder(), dataset.manifest());
+    Ok(())
+}
+
+/// As [`append`], but should the power fail before [`settle`] is done, the dataset may be as it was before.
+///
+/// # Errors
+/// As [`append`].
+pub fn append_soon(
     inputs: &[PathBuf],
     delivery: &str,
     options: &Options,
@@ -215,7 +243,7 @@ struct Growing<'a> {
 /// Rows of some persons that were laid to the new ones.
 struct Laid {
     ledger: Ledger,
-    had: Vec<(String, Had)>,
+    had: Vec<Had>,
     days: Option<Days>,
     /// Of what stays as it is.
     staying: Option<Days>,
@@ -283,23 +311,24 @@ impl<'a> Growing<'a> {
         }
         change.grow()?;
         let mut lines: BTreeMap<String, u64> = BTreeMap::new();
-        let had = &mut self.had;
-        let put = |persons: Vec<past::Packed>| {
+        let mut put = |persons: Vec<past::Packed>| {
             for person in persons {
                 progress.go_on()?;
                 lines.insert(person.psn_no.clone(), person.fee_lines);
-                let had = had.remove(&person.psn_no);
-                change.put_packed(person, had)?;
+                change.put_packed(person)?;
             }
             Ok(())
         };
-        let days = bucket::joined(self.job.pack_all(put, progress)?, self.staying);
+        let (past, named, had) = (self.past, named_by(&self.whose), &self.had);
+        let pack = |person: &str, rows: &[past::Own<'_>]| past.joined(person, rows, named, had);
+        let days = bucket::joined(self.job.pack_all(pack, &mut put, progress)?, self.staying);
         self.job.settle_up()?;
-        // Who is not found among the rows has none any longer.
+        // Who is not found among these rows has nothing but what stays.
         for person in &self.job.changed {
             if !lines.contains_key(person) {
-                change.forget(person)?;
-                lines.insert(person.clone(), 0);
+                let rest = past.joined(person, &[], named, had)?;
+                lines.insert(person.clone(), rest.fee_lines);
+                change.put_packed(rest)?;
             }
         }
         change.count(&lines)?;
@@ -340,7 +369,7 @@ impl<'a> Growing<'a> {
         Ok(Grown { manifest, told, waits, files })
     }
 
-    /// Whom the new rows name, and whose the encounters and settlements are that they name.
+    /// Whom the new rows and those that waited for them name, and whose the encounters and settlements are that they name.
     fn look(&mut self) -> Result<(), Error> {
         let look = |bucket: usize| -> Result<Whose, Error> {
             let mut whose = Whose::default();
@@ -350,6 +379,17 @@ impl<'a> Growing<'a> {
         };
         let all = (0..self.job.buckets).into_par_iter().map(look);
         self.whose = all.try_reduce(Whose::default, |one, next| Ok(one.and(next)))?;
+        self.woken = if self.dataset.manifest().growth.is_some() {
+            self.past.waiting_for(&self.whose.begun)?
+        } else {
+            // Nothing was appended yet: those of the ingest wait in a file of their own.
+            let all = waiting_in(self.dataset.folder())?;
+            all.into_iter().filter(|row| self.whose.begun.contains(&row.mdtrt_id)).collect()
+        };
+        // A settlement that waited may be in the dataset too, with another encounter.
+        for row in self.woken.iter().filter(|row| row.of_table() == Some(Table::Settlement)) {
+            self.whose.settlements.extend(cells_of(row)?.remove("setl_id"));
+        }
         self.known.clone_from(&self.whose.persons);
         self.known.extend(self.past.owners(&self.whose.encounters, &self.whose.settlements)?);
         // Lines that came before their encounter: perhaps it is another's.
@@ -371,7 +411,7 @@ impl<'a> Growing<'a> {
             for (kept, laid) in self.kept.tables.iter_mut().zip(&ledger.tables) {
                 kept.audited.merge(laid.read);
             }
-            self.had.extend(had);
+            self.had.extend(had.into_iter().map(|had| (had.psn_no.clone(), had)));
             self.days = bucket::joined(self.days, bucket::joined(days, staying));
             self.staying = bucket::joined(self.staying, staying);
         }
@@ -402,16 +442,11 @@ impl<'a> Growing<'a> {
         progress: &dyn Progress,
     ) -> Result<Laid, Error> {
         progress.go_on()?;
-        let named = Named { encounters: &self.whose.encounters, settlements: &self.whose.settlements };
-        let parted = self.past.part(persons, named, wanted)?;
-        let (mut days, mut staying) = (None, None);
-        let mut had = Vec::with_capacity(parted.staying.len());
-        for stays in parted.staying {
-            intake.take_staying(&stays.psn_no, stays.rows());
-            staying = bucket::joined(staying, self.days_that_stay(&stays)?);
-            had.push((stays.psn_no, stays.had));
-        }
-        for (table, batch) in parted.touched {
+        let (touched, mut had) = self.past.part(persons, named_by(&self.whose), wanted, &OF_SERVICE)?;
+        let times = had.iter_mut().flat_map(|had| std::mem::take(&mut had.times));
+        let staying = times.fold(None, |days, times| bucket::joined(days, bucket::days_of(&times)));
+        let mut days = None;
+        for (table, batch) in touched {
             let rows = KeptRows::of(table, &batch);
             for row in 0..batch.num_rows() {
                 let pack = |packer: &mut Packer| packer.pack_kept(&rows, row);
@@ -425,30 +460,11 @@ impl<'a> Growing<'a> {
         Ok(Laid { ledger: std::mem::take(&mut intake.ledger), had, days, staying })
     }
 
-    fn days_that_stay(&self, stays: &Staying) -> Result<Option<Days>, Error> {
-        let mut days = None;
-        for (table, times) in OF_SERVICE {
-            for time in times {
-                for column in self.past.staying_column(stays, table, time)? {
-                    days = bucket::joined(days, bucket::days_of(&column));
-                }
-            }
-        }
-        Ok(days)
-    }
-
     fn wake(&mut self, intake: &mut Intake) -> Result<(), Error> {
-        self.woken = if self.dataset.manifest().growth.is_some() {
-            self.past.waiting_for(&self.whose.begun)?
-        } else {
-            // Nothing was appended yet: those of the ingest wait in a file of their own.
-            let all = waiting_in(self.dataset.folder())?;
-            all.into_iter().filter(|row| self.whose.begun.contains(&row.mdtrt_id)).collect()
-        };
         for row in &self.woken {
             let damaged = || Error::new(format!("a row of `{}` that waits for its encounter cannot be read", row.file));
             let table = row.of_table().ok_or_else(damaged)?;
-            let cells: BTreeMap<String, String> = serde_json::from_str(&row.cells).map_err(|_| damaged())?;
+            let cells = cells_of(row)?;
             let file = number_of(&mut self.names, &row.file);
             let mut whole = true;
             let cents = intake.take_earlier(table, true, row.turn, (file, row.row), |packer| {
@@ -608,11 +624,14 @@ impl<'a> Growing<'a> {
         change.note(&note_of(delivery), &serde_json::to_string(&told).map_err(described)?)?;
         progress.go_on()?;
         reached("append::change");
-        change.commit()?;
+        change.commit_soon()?;
         reached("append::kept");
-        forget_files(folder, &manifest);
         Ok(told)
     }
+}
+
+fn named_by(whose: &Whose) -> Named<'_> {
+    Named { encounters: &whose.encounters, settlements: &whose.settlements, told: &whose.told }
 }
 
 /// Columns that tell days of service.
@@ -673,13 +692,18 @@ fn waiting(row: &Waits, turn: u32, names: &[String]) -> Result<Waiting, Error> {
 
 /// File, row and text of a row that waits, as the list of rows set aside has them.
 fn listed(row: &Waiting) -> Result<[String; 3], Error> {
-    let cells: BTreeMap<String, String> =
-        serde_json::from_str(&row.cells).map_err(|e| Error::new(format!("cannot read a row that waits: {e}")))?;
+    let cells = cells_of(row)?;
     let text = match cells.get("psn_no") {
         Some(person) => stranger(person, &row.mdtrt_id),
         None => row.mdtrt_id.clone(),
     };
     Ok([harmless(&row.file).into_owned(), row.row.to_string(), harmless(&text).into_owned()])
+}
+
+/// The texts of a row that waits, by column.
+fn cells_of(row: &Waiting) -> Result<BTreeMap<String, String>, Error> {
+    let damaged = |_| Error::new(format!("a row of `{}` that waits for its encounter cannot be read", row.file));
+    serde_json::from_str(&row.cells).map_err(damaged)
 }
 
 /// What the list of rows set aside says of a line in another's encounter.

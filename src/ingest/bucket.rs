@@ -31,7 +31,7 @@ use super::Error;
 use super::append::{Sent, count, stranger};
 use super::columns::batch;
 use super::dataset::{Unit, bucket_folder, bucket_of, bucket_schema};
-use super::intake::{CHARGED, EARLIER, Ledger, NOW, SPLIT, STAYS, WAITING, amount_of, put_record, put_record_of};
+use super::intake::{CHARGED, EARLIER, Ledger, NOW, SPLIT, WAITING, amount_of, put_record, put_record_of};
 use super::packed::{Packed, Unpacker, compare, pick, put_text, text_of};
 use super::past;
 use super::spill::Complaints;
@@ -87,16 +87,14 @@ pub(super) struct Waits {
     pub waited: bool,
 }
 
-/// Records by table, the pairs (encounter, person), and what stays of persons.
+/// Records by table, and the pairs (encounter, person).
 struct Records<'a> {
     tables: Vec<Vec<Record<'a>>>,
     charged: Vec<(&'a [u8], &'a [u8])>,
-    stays: BTreeMap<&'a str, &'a [u8]>,
 }
 
 fn records(bytes: &[u8]) -> Records<'_> {
-    let tables = vec![Vec::new(); Table::ALL.len()];
-    let mut records = Records { tables, charged: Vec::new(), stays: BTreeMap::new() };
+    let mut records = Records { tables: vec![Vec::new(); Table::ALL.len()], charged: Vec::new() };
     let mut bytes = Unpacker::new(bytes);
     while !bytes.is_done() {
         let tag = bytes.byte();
@@ -107,9 +105,6 @@ fn records(bytes: &[u8]) -> Records<'_> {
         if tag == CHARGED {
             let mut pair = Unpacker::new(payload);
             records.charged.push((pair.slice(), pair.slice()));
-        } else if tag == STAYS {
-            let mut payload = Unpacker::new(payload);
-            records.stays.insert(payload.text(), payload.rest());
         } else {
             let table = usize::from(tag & !(SPLIT | EARLIER | WAITING));
             records.tables[table].push(Record { tag, turn, file, row, payload });
@@ -127,6 +122,8 @@ pub(super) struct Whose {
     /// Encounters that are rows themselves.
     pub begun: BTreeSet<String>,
     pub settlements: BTreeSet<String>,
+    /// Persons of rows without an encounter.
+    pub told: BTreeSet<String>,
     /// Whether there is a row of a facility.
     pub facilities: bool,
     /// Fee lines by facility.
@@ -149,6 +146,9 @@ impl Whose {
             for row in rows {
                 if let Some([person]) = person.as_ref().map(|names| names.in_row(row.payload)) {
                     note(|whose| &mut whose.persons, person);
+                    if encounter.is_none() {
+                        note(|whose| &mut whose.told, person);
+                    }
                 }
                 if let Some([encounter]) = encounter.as_ref().map(|names| names.in_row(row.payload)) {
                     note(|whose| &mut whose.encounters, encounter);
@@ -177,6 +177,7 @@ impl Whose {
         self.encounters.append(&mut other.encounters);
         self.begun.append(&mut other.begun);
         self.settlements.append(&mut other.settlements);
+        self.told.append(&mut other.told);
         self.facilities |= other.facilities;
         for (facility, (lines, last)) in other.sent {
             let known = self.sent.entry(facility).or_insert((0, last));
@@ -492,8 +493,6 @@ pub(super) struct Sorted<'a> {
     persons: Vec<&'a str>,
     /// Rows of the tables of [`OF_PERSONS`].
     tables: Vec<Vec<Placed<'a>>>,
-    /// Rows of persons that stay as they are, see [`past::Packed::onto`].
-    stays: BTreeMap<&'a str, &'a [u8]>,
     /// Ranks at which units begin, and the end of the last.
     cuts: Vec<u32>,
     out: Outcome,
@@ -555,7 +554,7 @@ pub(super) fn sort<'a>(bytes: &'a [u8], grows: bool, progress: &dyn Progress) ->
     let tables: Vec<Vec<Placed<'a>>> =
         OF_PERSONS.into_iter().zip(rows).map(|(table, rows)| place(table, rows, &ranks)).collect();
     let cuts = cuts(persons.len(), &tables);
-    Ok(Sorted { persons, tables, stays: records.stays, cuts, out })
+    Ok(Sorted { persons, tables, cuts, out })
 }
 
 impl<'a> Sorted<'a> {
@@ -573,8 +572,14 @@ impl<'a> Sorted<'a> {
         Ok(self.out)
     }
 
-    /// Packs the persons of whom the dataset has other rows now; `changed` are those of whom that is known without their bucket.
-    pub(super) fn pack(mut self, changed: &BTreeSet<String>, progress: &dyn Progress) -> Result<Outcome, Error> {
+    /// Packs the persons of whom the dataset has other rows now, each with `pack`; `changed` are those of whom that is known without
+    /// their bucket.
+    pub(super) fn pack(
+        mut self,
+        changed: &BTreeSet<String>,
+        pack: impl Fn(&str, &[past::Own<'_>]) -> Result<past::Packed, Error>,
+        progress: &dyn Progress,
+    ) -> Result<Outcome, Error> {
         let tables = std::mem::take(&mut self.tables);
         let mut rest: Vec<&[Placed<'a>]> = tables.iter().map(Vec::as_slice).collect();
         for end in self.cuts.clone().into_iter().skip(1) {
@@ -589,19 +594,9 @@ impl<'a> Sorted<'a> {
                 }
             }
             for (person, rows) in past::persons_of(&batches) {
-                let stays = self.stays.remove(person);
                 if changed.contains(person) || self.out.changed.contains(person) {
-                    self.out.persons.push(match stays {
-                        Some(stays) => past::Packed::onto(person, stays, &rows)?,
-                        None => past::Packed::of(person, &rows),
-                    });
+                    self.out.persons.push(pack(person, &rows)?);
                 }
-            }
-        }
-        // Nothing but what stays is left of the others.
-        for (person, stays) in self.stays {
-            if changed.contains(person) || self.out.changed.contains(person) {
-                self.out.persons.push(past::Packed::onto(person, stays, &[])?);
             }
         }
         Ok(self.out)

@@ -23,9 +23,6 @@ use crate::model::{Kind, Table};
 /// Tag of a record that says: this person is charged in this encounter.
 pub(super) const CHARGED: u8 = 0x40;
 
-/// Tag of a record that says: these rows of a person stay as they are, whatever comes.
-pub(super) const STAYS: u8 = 0x41;
-
 /// Bit of a tag that says: split off a flat file.
 pub(super) const SPLIT: u8 = 0x80;
 
@@ -356,14 +353,6 @@ impl Intake {
         let tag = table as u8 | EARLIER | if waited { WAITING } else { 0 };
         self.send(table, tag, turn, place, true);
         cents
-    }
-
-    /// Sends a person's rows on their way that stay as they are.
-    pub(super) fn take_staying(&mut self, person: &str, rows: &[u8]) {
-        let mut payload = Vec::with_capacity(person.len() + rows.len() + 8);
-        put_text(&mut payload, person.as_bytes());
-        payload.extend_from_slice(rows);
-        put_record(&mut self.people[bucket_of(person.as_bytes(), self.buckets)], STAYS, 0, 0, &payload);
     }
 
     /// Puts the packed row into its partition or bucket, and says who is charged in which encounter, where somebody asks.

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, params};
 
 use super::super::dataset::bucket_schema;
 use super::grown::there_is;
-use super::payload::{Own, Rows};
-use super::{Error, Had, Ids, Packed, Past, Value, opened};
+use super::payload::Own;
+use super::{Before, Error, Found, Ids, Packed, Past, Value, opened};
 use crate::model::Table;
 
 /// Persons that wait to be written together.
@@ -28,7 +28,7 @@ const SOON: Duration = Duration::from_secs(1);
 pub struct Change<'p> {
     past: &'p Past,
     pub(super) db: Connection,
-    waiting: Vec<(Packed, Option<Had>)>,
+    waiting: Vec<Packed>,
 }
 
 /// The name of a note among what is known of the file.
@@ -42,8 +42,10 @@ impl<'p> Change<'p> {
             db.busy_timeout(SOON)?;
             // What is changed stays in memory until it holds, and is written once, into the log; unless that has grown long,
             // nobody waits here for what is in it to be brought to its place, see [`Past::write_back`].
-            db.execute_batch("PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384; BEGIN IMMEDIATE")
-                .map(|()| db)
+            db.execute_batch(
+                "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384; PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE",
+            )
+            .map(|()| db)
         });
         let db = begun.map_err(|e| {
             if e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) {
@@ -67,12 +69,12 @@ impl<'p> Change<'p> {
             own.push((*table, in_order(*table, &complete(*table, batch)?)?));
         }
         let rows: Vec<Own<'_>> = own.iter().map(|(table, batch)| (*table, batch, 0..batch.num_rows())).collect();
-        self.put_packed(Packed::of(person, &rows), None)
+        self.put_packed(Packed::of(person, &rows))
     }
 
-    /// The same of a person who is packed already; `had`: what [`Past::part`] said of him.
-    pub(in crate::ingest) fn put_packed(&mut self, packed: Packed, had: Option<Had>) -> Result<(), Error> {
-        self.waiting.push((packed, had));
+    /// The same of a person who is packed already.
+    pub(in crate::ingest) fn put_packed(&mut self, packed: Packed) -> Result<(), Error> {
+        self.waiting.push(packed);
         if self.waiting.len() == TOGETHER { self.write() } else { Ok(()) }
     }
 
@@ -97,7 +99,14 @@ impl<'p> Change<'p> {
     ///
     /// # Errors
     /// The file cannot be written; then it is as it was.
-    pub fn commit(mut self) -> Result<(), Error> {
+    pub fn commit(self) -> Result<(), Error> {
+        let past = self.past;
+        self.commit_soon()?;
+        past.sync()
+    }
+
+    /// Makes the change hold, whole or, should the power fail before [`Past::sync`], not at all.
+    pub(in crate::ingest) fn commit_soon(mut self) -> Result<(), Error> {
         self.write()?;
         self.done(self.db.execute_batch("COMMIT"))
     }
@@ -106,13 +115,21 @@ impl<'p> Change<'p> {
         result.map_err(|e| Error::at(&self.past.path, "write", &e))
     }
 
+    /// What the file has of a person.
+    fn before(&self, person: &str) -> Result<Option<Before>, Error> {
+        let Some(Found { id, rows, .. }) = self.past.found(&self.db, person)? else { return Ok(None) };
+        let ids = Ids::of_rows(&rows).map_err(|damage| self.past.damaged(person, damage))?;
+        Ok(Some(Before { id, ids }))
+    }
+
     fn write(&mut self) -> Result<(), Error> {
         let waiting = std::mem::take(&mut self.waiting);
-        let mut known = self.done(self.db.prepare("SELECT id, payload FROM person WHERE psn_no = ?1"))?;
         let mut person = self.done(self.db.prepare(
             "INSERT INTO person(id, psn_no, changed, open, payload) VALUES (?1, ?2, 1, ?3, ?4) \
              ON CONFLICT(id) DO UPDATE SET changed = 1, open = excluded.open, payload = excluded.payload",
         ))?;
+        let mut later = self.done(self.db.prepare("INSERT INTO later(person, open, payload) VALUES (?1, ?2, ?3)"))?;
+        let mut together = self.done(self.db.prepare("DELETE FROM later WHERE person = ?1"))?;
         let mut forget = Vec::new();
         let mut keep = Vec::new();
         for (table, id) in [("encounter", "mdtrt_id"), ("settlement", "setl_id"), ("trace", "code")] {
@@ -123,23 +140,26 @@ impl<'p> Change<'p> {
         let sql = "INSERT OR IGNORE INTO shared SELECT ?1 WHERE EXISTS (SELECT 1 FROM trace WHERE code = ?1 AND person <> ?2)";
         let kept = self.done(there_is(&self.db, "shared"))?;
         let mut shared = if kept { Some(self.done(self.db.prepare(sql))?) } else { None };
-        for (packed, had) in waiting {
+        for packed in waiting {
             let psn_no = &packed.psn_no;
-            let had = match had {
-                Some(had) => Some(had),
-                None => {
-                    let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?));
-                    let before: Option<(i64, _)> = self.done(known.query_row([psn_no], row).optional())?;
-                    let ids = |payload: Vec<u8>| Rows::open(psn_no, &payload).and_then(|rows| Ids::of_rows(&rows));
-                    let had = before.map(|(id, payload)| Ok(Had { id, ids: ids(payload)? })).transpose();
-                    had.map_err(|damage| self.past.damaged(psn_no, damage))?
-                }
+            let open = packed.ids.open;
+            let (id, old) = if let Some(id) = packed.behind {
+                self.done(later.execute(params![id, open, packed.payload]))?;
+                (id, Ids::default())
+            } else {
+                let before = match packed.before {
+                    Some(before) => Some(before),
+                    None => self.before(psn_no)?,
+                };
+                let (id, old) = before.map_or_else(Default::default, |before| (Some(before.id), before.ids));
+                self.done(person.execute(params![id, psn_no, open, packed.payload]))?;
+                let id = id.unwrap_or_else(|| self.db.last_insert_rowid());
+                self.done(together.execute([id]))?;
+                (id, old)
             };
-            let (id, old) = had.map_or_else(Default::default, |had| (Some(had.id), had.ids));
-            self.done(person.execute(params![id, psn_no, packed.ids.open, packed.payload]))?;
-            let id = id.unwrap_or_else(|| self.db.last_insert_rowid());
             // Most of what a person has he had before: only the others are written.
             let (new, old) = (packed.ids.named(), old.named());
+            // Most of what a person has he had before: only the others are written.
             for (table, (new, old)) in new.iter().zip(&old).enumerate() {
                 for gone in old.difference(new) {
                     self.done(forget[table].execute(params![gone, id]))?;

@@ -67,12 +67,7 @@ pub(super) fn pack(person: &str, rows: &[Own<'_>]) -> Vec<u8> {
     for (table, batch, range) in rows.iter().filter(|(_, _, range)| !range.is_empty()) {
         put_table(&mut raw, *table, batch, range.clone());
     }
-    packed(person, &raw)
-}
-
-/// The sections of a person.
-pub(super) fn packed(person: &str, raw: &[u8]) -> Vec<u8> {
-    let block = lz4_flex::block::compress(raw);
+    let block = lz4_flex::block::compress(&raw);
     let mut payload = Vec::with_capacity(HEAD + block.len());
     payload.push(FORM);
     payload.extend(number_of(raw.len()).to_le_bytes());
@@ -81,8 +76,7 @@ pub(super) fn packed(person: &str, raw: &[u8]) -> Vec<u8> {
     payload
 }
 
-/// Adds a section.
-pub(super) fn put_table(raw: &mut Vec<u8>, table: Table, batch: &RecordBatch, rows: Range<usize>) {
+fn put_table(raw: &mut Vec<u8>, table: Table, batch: &RecordBatch, rows: Range<usize>) {
     let place = Table::ALL.iter().position(|known| *known == table).and_then(|at| u8::try_from(at).ok());
     raw.push(place.expect("ten tables"));
     raw.extend(number_of(rows.len()).to_le_bytes());
@@ -182,19 +176,10 @@ pub(super) type Damage = &'static str;
 const SHORT: Damage = "it ends too early";
 
 /// The unpacked rows of a person.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Rows(Vec<u8>);
 
 impl Rows {
-    /// Of sections one after the other.
-    pub(super) fn of_sections(raw: Vec<u8>) -> Rows {
-        Rows(raw)
-    }
-
-    pub(super) fn sections(&self) -> &[u8] {
-        &self.0
-    }
-
     /// Opens what [`pack`] made.
     pub(super) fn open(person: &str, payload: &[u8]) -> Result<Rows, Damage> {
         let (head, block) = payload.split_at_checked(HEAD).ok_or(SHORT)?;
@@ -211,15 +196,48 @@ impl Rows {
         if written == length { Ok(Rows(raw)) } else { Err(SHORT) }
     }
 
-    /// All sections.
-    pub(super) fn tables(&self) -> impl Iterator<Item = Result<Section<'_>, Damage>> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Rows, and what was put behind them: of tables that do not stand by time the last has all rows.
+    pub(super) fn with_later(all: Vec<Rows>, by_time: impl Fn(Table) -> bool) -> Result<Rows, Damage> {
+        let mut last = [0; Table::ALL.len()];
+        for (number, rows) in all.iter().enumerate() {
+            for section in rows.sections() {
+                last[section?.table as usize] = number;
+            }
+        }
+        let mut joined = Rows::default();
+        for (number, rows) in all.iter().enumerate() {
+            for section in rows.sections() {
+                let section = section?;
+                if by_time(section.table) || last[section.table as usize] == number {
+                    joined.take(&section);
+                }
+            }
+        }
+        Ok(joined)
+    }
+
+    /// Puts a section of others behind these.
+    pub(super) fn take(&mut self, section: &Section<'_>) {
+        self.0.extend_from_slice(section.bytes);
+    }
+
+    /// Puts rows of a batch behind these.
+    pub(super) fn put(&mut self, table: Table, batch: &RecordBatch) {
+        put_table(&mut self.0, table, batch, 0..batch.num_rows());
+    }
+
+    pub(super) fn sections(&self) -> impl Iterator<Item = Result<Section<'_>, Damage>> {
         let mut rest = Bytes(&self.0);
         std::iter::from_fn(move || (!rest.0.is_empty()).then(|| Section::take(&mut rest)))
     }
 
     /// The sections of a table.
     pub(super) fn of(&self, table: Table) -> Result<Vec<Section<'_>>, Damage> {
-        self.tables().filter(|section| section.as_ref().map_or(true, |section| section.table == table)).collect()
+        self.sections().filter(|section| section.as_ref().map_or(true, |section| section.table == table)).collect()
     }
 }
 
