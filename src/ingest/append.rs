@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! files ─ read ─┐
-//! persons.db ─ all rows of the persons that are named ─┴─ assign ─ sort ─ pack ─ their rows, new and old ─ one change of persons.db
+//! persons.db ─ rows that the new ones may touch ─┴─ assign ─ sort ─ pack ─ behind or with what stays ─ one change of persons.db
 //! ```
-//! The rows that are in the dataset already go the same way once more as the new ones, with an earlier *turn*: so a key, a
-//! duplicate, a stranger's line mean what they mean in [`super::ingest`], and there is one place that says so
-//! (`bucket::settle`).
+//! Rows that are in the dataset already and may be touched go the same way once more as the new ones, with an earlier *turn*: so a
+//! key, a duplicate, a stranger's line mean what they mean in [`super::ingest`], and there is one place that says so
+//! (`bucket::settle`). What no new row can touch stays where it is: `past::part` says what that is.
 //!
 //! **Keys** are those of [`Table::key`], for fee lines with the person. A new row that is equal to the old one under its key
 //! is a duplicate. One that differs is a correction: it takes the old one's place, which is counted as *replaced*. Two that
@@ -28,8 +28,8 @@
 //!
 //! Not seen: a line of the delivery that made the dataset, in an encounter that came later and is another person's.
 //!
-//! Goes in: paths, a name for the delivery, a dataset. Comes out: [`Appended`]. Cost: that of an ingest of the new rows and of
-//! all rows of the persons whom they name. Deliberately unknown here: rules, who asks for it, at which time of day.
+//! Goes in: paths, a name for the delivery, a dataset. Comes out: [`Appended`]. Cost: that of an ingest of the new rows, and of
+//! looking through all rows of the persons whom they name. Deliberately unknown here: rules, who asks for it, at which time of day.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -63,7 +63,7 @@ const BUCKETS: usize = 4;
 /// Bytes of rows that wait for the next step in memory, for each of two ways; those of a larger delivery wait on the disk.
 const HELD: usize = 128 << 20;
 
-/// For each byte of new rows about so many of the persons whom they name.
+/// For each byte of new rows at most about so many that they touch.
 const HISTORY: u64 = 8;
 
 /// The file of an ordinary ingest with rows that wait for their encounter, a JSON object a line.

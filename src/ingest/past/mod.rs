@@ -379,7 +379,7 @@ impl Past {
         let rows = if behind == 0 {
             all.remove(0)
         } else {
-            Rows::with_later(all, part::stands_by_time).map_err(|damage| self.damaged(person, damage))?
+            Rows::with_later(&all, part::stands_by_time).map_err(|damage| self.damaged(person, damage))?
         };
         Ok(Some(Found { id, rows, behind }))
     }

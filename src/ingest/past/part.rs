@@ -193,7 +193,7 @@ fn staying(person: &str, section: &Section<'_>, own: &HashSet<&str>, named: Name
         last.1
     };
     let settlements = (section.table == Table::Settlement).then(|| section.named("setl_id")).transpose()?;
-    let settlements: Option<&StringArray> = settlements.as_ref().map(|ids| ids.as_string());
+    let settlements: Option<&StringArray> = settlements.as_ref().map(AsArray::as_string);
     let is_named = |row: usize| settlements.is_some_and(|ids| named.settlements.contains(ids.value(row)));
     Ok((0..section.rows).map(|row| is_own(row) && !is_named(row)).collect())
 }

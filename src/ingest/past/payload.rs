@@ -201,7 +201,7 @@ impl Rows {
     }
 
     /// Rows, and what was put behind them: of tables that do not stand by time the last has all rows.
-    pub(super) fn with_later(all: Vec<Rows>, by_time: impl Fn(Table) -> bool) -> Result<Rows, Damage> {
+    pub(super) fn with_later(all: &[Rows], by_time: impl Fn(Table) -> bool) -> Result<Rows, Damage> {
         let mut last = [0; Table::ALL.len()];
         for (number, rows) in all.iter().enumerate() {
             for section in rows.sections() {
