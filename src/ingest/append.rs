@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! files ─ read ─┐
-//! persons.db ─ all rows of the persons that are named ─┴─ assign ─ sort ─ pack ─ their rows, new and old ─ one change of persons.db
+//! persons.db ─ rows that the new ones may touch ─┴─ assign ─ sort ─ pack ─ behind or with what stays ─ one change of persons.db
 //! ```
-//! The rows that are in the dataset already go the same way once more as the new ones, with an earlier *turn*: so a key, a
-//! duplicate, a stranger's line mean what they mean in [`super::ingest`], and there is one place that says so
-//! (`bucket::settle`).
+//! Rows that are in the dataset already and may be touched go the same way once more as the new ones, with an earlier *turn*: so a
+//! key, a duplicate, a stranger's line mean what they mean in [`super::ingest`], and there is one place that says so
+//! (`bucket::settle`). What no new row can touch stays where it is: `past::part` says what that is.
 //!
 //! **Keys** are those of [`Table::key`], for fee lines with the person. A new row that is equal to the old one under its key
 //! is a duplicate. One that differs is a correction: it takes the old one's place, which is counted as *replaced*. Two that
@@ -24,12 +24,12 @@
 //! **Atomic.** The Parquet files and `dataset.json` stay as they are. The rows of persons, the manifest of the dataset as it is
 //! now, rows that wait, persons about whom the rules are to be asked and what the delivery brought are one transaction of
 //! `persons.db`: that is the moment at which the delivery is taken. Files that the manifest names are on the disk before it;
-//! those that it names no longer are removed after it. `appended`, an empty file, says that `persons.db` must not be missing.
+//! those that it names no longer are removed once it is on the disk itself, which a night waits for while the rules are asked. `appended`, an empty file, says that `persons.db` must not be missing.
 //!
 //! Not seen: a line of the delivery that made the dataset, in an encounter that came later and is another person's.
 //!
-//! Goes in: paths, a name for the delivery, a dataset. Comes out: [`Appended`]. Cost: that of an ingest of the new rows and of
-//! all rows of the persons whom they name. Deliberately unknown here: rules, who asks for it, at which time of day.
+//! Goes in: paths, a name for the delivery, a dataset. Comes out: [`Appended`]. Cost: that of an ingest of the new rows, and of
+//! looking through all rows of the persons whom they name. Deliberately unknown here: rules, who asks for it, at which time of day.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -37,6 +37,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
+use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::bucket::{self, Waits, Whose};
@@ -44,7 +45,7 @@ use super::dataset::{self, Dataset, MARK, Manifest, TableSummary, Tally};
 use super::intake::{self, Intake, Ledger};
 use super::mapping::Mapping;
 use super::packed::{KeptRows, Packer, texts};
-use super::past::{self, Change, Past, Waiting, Wanted, everything};
+use super::past::{self, Change, Had, Named, Past, Waiting, Wanted, everything};
 use super::sources::{self, Source, Sources};
 use super::{Days, Error, Input, Job, Options, bytes_of, columns_of, ingest, portions, spill};
 use crate::aside::Aside;
@@ -62,7 +63,7 @@ const BUCKETS: usize = 4;
 /// Bytes of rows that wait for the next step in memory, for each of two ways; those of a larger delivery wait on the disk.
 const HELD: usize = 128 << 20;
 
-/// For each byte of new rows about so many of the persons whom they name.
+/// For each byte of new rows at most about so many that they touch.
 const HISTORY: u64 = 8;
 
 /// The file of an ordinary ingest with rows that wait for their encounter, a JSON object a line.
@@ -89,11 +90,39 @@ pub struct Appended {
     pub sent: Sent,
 }
 
-/// Takes more files into the dataset `folder`; makes it where there is none.
+/// Takes more files into the dataset `folder`; makes it where there is none. When this returns they are safe on the disk.
 ///
 /// # Errors
 /// As [`ingest`]; then the dataset is as it was.
 pub fn append(
+    inputs: &[PathBuf],
+    delivery: &str,
+    options: &Options,
+    folder: &Path,
+    progress: &dyn Progress,
+) -> Result<Appended, Error> {
+    let told = append_soon(inputs, delivery, options, folder, progress)?;
+    settle(&Dataset::open_for_persons(folder)?)?;
+    Ok(told)
+}
+
+/// Makes safe on the disk what [`append_soon`] did, and removes the files of earlier states.
+///
+/// # Errors
+/// The disk refuses.
+pub fn settle(dataset: &Dataset) -> Result<(), Error> {
+    let Some(past) = dataset.past() else { return Ok(()) };
+    past.sync()?;
+    reached("append::settled");
+    forget_files(dataset.folder(), dataset.manifest());
+    Ok(())
+}
+
+/// As [`append`], but should the power fail before [`settle`] is done, the dataset may be as it was before.
+///
+/// # Errors
+/// As [`append`].
+pub fn append_soon(
     inputs: &[PathBuf],
     delivery: &str,
     options: &Options,
@@ -203,8 +232,21 @@ struct Growing<'a> {
     waited: Ledger,
     /// The rows that waited.
     woken: Vec<Waiting>,
-    /// First and last day of the rows of the dataset that were laid to the new ones.
+    /// What those persons have in the dataset's file.
+    had: HashMap<String, Had>,
+    /// First and last day of all rows that those persons had.
     days: Option<Days>,
+    /// First and last day of those that stay as they are.
+    staying: Option<Days>,
+}
+
+/// Rows of some persons that were laid to the new ones.
+struct Laid {
+    ledger: Ledger,
+    had: Vec<Had>,
+    days: Option<Days>,
+    /// Of what stays as it is.
+    staying: Option<Days>,
 }
 
 /// What came of it, before it holds.
@@ -241,7 +283,9 @@ impl<'a> Growing<'a> {
             kept: Ledger::default(),
             waited: Ledger::default(),
             woken: Vec::new(),
+            had: HashMap::new(),
             days: None,
+            staying: None,
         })
     }
 
@@ -267,7 +311,7 @@ impl<'a> Growing<'a> {
         }
         change.grow()?;
         let mut lines: BTreeMap<String, u64> = BTreeMap::new();
-        let put = |persons: Vec<past::Packed>| {
+        let mut put = |persons: Vec<past::Packed>| {
             for person in persons {
                 progress.go_on()?;
                 lines.insert(person.psn_no.clone(), person.fee_lines);
@@ -275,13 +319,16 @@ impl<'a> Growing<'a> {
             }
             Ok(())
         };
-        let days = self.job.pack_all(put, progress)?;
+        let (past, named, had) = (self.past, named_by(&self.whose), &self.had);
+        let pack = |person: &str, rows: &[past::Own<'_>]| past.joined(person, rows, named, had);
+        let days = bucket::joined(self.job.pack_all(pack, &mut put, progress)?, self.staying);
         self.job.settle_up()?;
-        // Who is not found among the rows has none any longer.
+        // Who is not found among these rows has nothing but what stays.
         for person in &self.job.changed {
             if !lines.contains_key(person) {
-                change.forget(person)?;
-                lines.insert(person.clone(), 0);
+                let rest = past.joined(person, &[], named, had)?;
+                lines.insert(person.clone(), rest.fee_lines);
+                change.put_packed(rest)?;
             }
         }
         change.count(&lines)?;
@@ -322,7 +369,7 @@ impl<'a> Growing<'a> {
         Ok(Grown { manifest, told, waits, files })
     }
 
-    /// Whom the new rows name, and whose the encounters and settlements are that they name.
+    /// Whom the new rows and those that waited for them name, and whose the encounters and settlements are that they name.
     fn look(&mut self) -> Result<(), Error> {
         let look = |bucket: usize| -> Result<Whose, Error> {
             let mut whose = Whose::default();
@@ -332,6 +379,17 @@ impl<'a> Growing<'a> {
         };
         let all = (0..self.job.buckets).into_par_iter().map(look);
         self.whose = all.try_reduce(Whose::default, |one, next| Ok(one.and(next)))?;
+        self.woken = if self.dataset.manifest().growth.is_some() {
+            self.past.waiting_for(&self.whose.begun)?
+        } else {
+            // Nothing was appended yet: those of the ingest wait in a file of their own.
+            let all = waiting_in(self.dataset.folder())?;
+            all.into_iter().filter(|row| self.whose.begun.contains(&row.mdtrt_id)).collect()
+        };
+        // A settlement that waited may be in the dataset too, with another encounter.
+        for row in self.woken.iter().filter(|row| row.of_table() == Some(Table::Settlement)) {
+            self.whose.settlements.extend(cells_of(row)?.remove("setl_id"));
+        }
         self.known.clone_from(&self.whose.persons);
         self.known.extend(self.past.owners(&self.whose.encounters, &self.whose.settlements)?);
         // Lines that came before their encounter: perhaps it is another's.
@@ -347,14 +405,15 @@ impl<'a> Growing<'a> {
         progress.begin("history", known.len() as u64);
         let intake = || Intake::new(self.job.buckets);
         let lay = |intake: &mut Intake, lot: &[&str]| self.lay(lot, &wanted, intake, progress);
-        let laid: Vec<(Ledger, Option<Days>)> =
-            known.par_chunks(A_LOT).map_init(intake, lay).collect::<Result<_, Error>>()?;
-        for (ledger, days) in laid {
+        let laid: Vec<Laid> = known.par_chunks(A_LOT).map_init(intake, lay).collect::<Result<_, Error>>()?;
+        for Laid { ledger, had, days, staying } in laid {
             self.job.ledger.merge(&ledger);
             for (kept, laid) in self.kept.tables.iter_mut().zip(&ledger.tables) {
                 kept.audited.merge(laid.read);
             }
-            self.days = bucket::joined(self.days, days);
+            self.had.extend(had.into_iter().map(|had| (had.psn_no.clone(), had)));
+            self.days = bucket::joined(self.days, bucket::joined(days, staying));
+            self.staying = bucket::joined(self.staying, staying);
         }
         let mut intake = Intake::new(self.job.buckets);
         if self.whose.facilities {
@@ -374,17 +433,20 @@ impl<'a> Growing<'a> {
         Ok(())
     }
 
-    /// Lays the rows of some persons to the new ones. Returns their counts, and the first and last day of service.
+    /// Lays the rows of some persons to the new ones; what these do not touch goes beside them as it is.
     fn lay(
         &self,
         persons: &[&str],
         wanted: &Wanted,
         intake: &mut Intake,
         progress: &dyn Progress,
-    ) -> Result<(Ledger, Option<Days>), Error> {
+    ) -> Result<Laid, Error> {
         progress.go_on()?;
+        let (touched, mut had) = self.past.part(persons, named_by(&self.whose), wanted, &OF_SERVICE)?;
+        let times = had.iter_mut().flat_map(|had| std::mem::take(&mut had.times));
+        let staying = times.fold(None, |days, times| bucket::joined(days, bucket::days_of(&times)));
         let mut days = None;
-        for (table, batch) in self.past.read(persons, wanted)? {
+        for (table, batch) in touched {
             let rows = KeptRows::of(table, &batch);
             for row in 0..batch.num_rows() {
                 let pack = |packer: &mut Packer| packer.pack_kept(&rows, row);
@@ -395,21 +457,14 @@ impl<'a> Growing<'a> {
         self.job.people.take(&mut intake.people, true)?;
         self.job.keys.take(&mut intake.keys, true)?;
         progress.advance(persons.len() as u64);
-        Ok((std::mem::take(&mut intake.ledger), days))
+        Ok(Laid { ledger: std::mem::take(&mut intake.ledger), had, days, staying })
     }
 
     fn wake(&mut self, intake: &mut Intake) -> Result<(), Error> {
-        self.woken = if self.dataset.manifest().growth.is_some() {
-            self.past.waiting_for(&self.whose.begun)?
-        } else {
-            // Nothing was appended yet: those of the ingest wait in a file of their own.
-            let all = waiting_in(self.dataset.folder())?;
-            all.into_iter().filter(|row| self.whose.begun.contains(&row.mdtrt_id)).collect()
-        };
         for row in &self.woken {
             let damaged = || Error::new(format!("a row of `{}` that waits for its encounter cannot be read", row.file));
             let table = row.of_table().ok_or_else(damaged)?;
-            let cells: BTreeMap<String, String> = serde_json::from_str(&row.cells).map_err(|_| damaged())?;
+            let cells = cells_of(row)?;
             let file = number_of(&mut self.names, &row.file);
             let mut whole = true;
             let cents = intake.take_earlier(table, true, row.turn, (file, row.row), |packer| {
@@ -569,11 +624,14 @@ impl<'a> Growing<'a> {
         change.note(&note_of(delivery), &serde_json::to_string(&told).map_err(described)?)?;
         progress.go_on()?;
         reached("append::change");
-        change.commit()?;
+        change.commit_soon()?;
         reached("append::kept");
-        forget_files(folder, &manifest);
         Ok(told)
     }
+}
+
+fn named_by(whose: &Whose) -> Named<'_> {
+    Named { encounters: &whose.encounters, settlements: &whose.settlements, told: &whose.told }
 }
 
 /// Columns that tell days of service.
@@ -634,13 +692,18 @@ fn waiting(row: &Waits, turn: u32, names: &[String]) -> Result<Waiting, Error> {
 
 /// File, row and text of a row that waits, as the list of rows set aside has them.
 fn listed(row: &Waiting) -> Result<[String; 3], Error> {
-    let cells: BTreeMap<String, String> =
-        serde_json::from_str(&row.cells).map_err(|e| Error::new(format!("cannot read a row that waits: {e}")))?;
+    let cells = cells_of(row)?;
     let text = match cells.get("psn_no") {
         Some(person) => stranger(person, &row.mdtrt_id),
         None => row.mdtrt_id.clone(),
     };
     Ok([harmless(&row.file).into_owned(), row.row.to_string(), harmless(&text).into_owned()])
+}
+
+/// The texts of a row that waits, by column.
+fn cells_of(row: &Waiting) -> Result<BTreeMap<String, String>, Error> {
+    let damaged = |_| Error::new(format!("a row of `{}` that waits for its encounter cannot be read", row.file));
+    serde_json::from_str(&row.cells).map_err(damaged)
 }
 
 /// What the list of rows set aside says of a line in another's encounter.

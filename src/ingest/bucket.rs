@@ -122,6 +122,8 @@ pub(super) struct Whose {
     /// Encounters that are rows themselves.
     pub begun: BTreeSet<String>,
     pub settlements: BTreeSet<String>,
+    /// Persons of rows without an encounter.
+    pub told: BTreeSet<String>,
     /// Whether there is a row of a facility.
     pub facilities: bool,
     /// Fee lines by facility.
@@ -144,6 +146,9 @@ impl Whose {
             for row in rows {
                 if let Some([person]) = person.as_ref().map(|names| names.in_row(row.payload)) {
                     note(|whose| &mut whose.persons, person);
+                    if encounter.is_none() {
+                        note(|whose| &mut whose.told, person);
+                    }
                 }
                 if let Some([encounter]) = encounter.as_ref().map(|names| names.in_row(row.payload)) {
                     note(|whose| &mut whose.encounters, encounter);
@@ -172,6 +177,7 @@ impl Whose {
         self.encounters.append(&mut other.encounters);
         self.begun.append(&mut other.begun);
         self.settlements.append(&mut other.settlements);
+        self.told.append(&mut other.told);
         self.facilities |= other.facilities;
         for (facility, (lines, last)) in other.sent {
             let known = self.sent.entry(facility).or_insert((0, last));
@@ -566,8 +572,14 @@ impl<'a> Sorted<'a> {
         Ok(self.out)
     }
 
-    /// Packs the persons of whom the dataset has other rows now; `changed` are those of whom that is known without their bucket.
-    pub(super) fn pack(mut self, changed: &BTreeSet<String>, progress: &dyn Progress) -> Result<Outcome, Error> {
+    /// Packs the persons of whom the dataset has other rows now, each with `pack`; `changed` are those of whom that is known without
+    /// their bucket.
+    pub(super) fn pack(
+        mut self,
+        changed: &BTreeSet<String>,
+        pack: impl Fn(&str, &[past::Own<'_>]) -> Result<past::Packed, Error>,
+        progress: &dyn Progress,
+    ) -> Result<Outcome, Error> {
         let tables = std::mem::take(&mut self.tables);
         let mut rest: Vec<&[Placed<'a>]> = tables.iter().map(Vec::as_slice).collect();
         for end in self.cuts.clone().into_iter().skip(1) {
@@ -583,7 +595,7 @@ impl<'a> Sorted<'a> {
             }
             for (person, rows) in past::persons_of(&batches) {
                 if changed.contains(person) || self.out.changed.contains(person) {
-                    self.out.persons.push(past::Packed::of(person, &rows));
+                    self.out.persons.push(pack(person, &rows)?);
                 }
             }
         }

@@ -346,6 +346,11 @@ impl Dataset {
         Ok(self)
     }
 
+    /// Where the rows are that were appended, if there are any.
+    pub(super) fn past(&self) -> Option<&Past> {
+        self.grown.as_deref().map(|grown| grown.past.as_ref())
+    }
+
     /// Where it is.
     #[must_use]
     pub fn folder(&self) -> &Path {

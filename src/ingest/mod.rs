@@ -36,7 +36,7 @@ pub mod survey;
 pub mod values;
 mod xlsx;
 
-pub use append::{Appended, append, delivered};
+pub use append::{Appended, append, append_soon, delivered, settle};
 pub use csv::Encoding;
 pub use dataset::{Cents, Dataset, Growth, Input, Manifest, TableSummary, Tally, Unit, bucket_of};
 pub use error::Error;
@@ -434,6 +434,7 @@ impl Job {
     /// time, and hands them over in order while the next are packed. Returns the first and last day.
     fn pack_all(
         &mut self,
+        pack: impl Fn(&str, &[past::Own<'_>]) -> Result<past::Packed, Error> + Sync,
         mut put: impl FnMut(Vec<past::Packed>) -> Result<(), Error> + Send,
         progress: &dyn Progress,
     ) -> Result<Option<Days>, Error> {
@@ -441,10 +442,11 @@ impl Job {
         let buckets: Vec<usize> = (0..self.buckets).collect();
         let mut days: Option<Days> = None;
         let mut ready = Vec::new();
-        for round in buckets.chunks(rayon::current_num_threads() * 2) {
+        for round in buckets.chunks(rayon::current_num_threads()) {
             let (people, changed) = (&self.people, &self.changed);
-            let pack = |bucket: &usize| bucket::sort(&people.load(*bucket)?, true, progress)?.pack(changed, progress);
-            let packed = || round.par_iter().map(pack).collect::<Result<Vec<_>, Error>>();
+            let of_bucket =
+                |bucket: &usize| bucket::sort(&people.load(*bucket)?, true, progress)?.pack(changed, &pack, progress);
+            let packed = || round.par_iter().map(of_bucket).collect::<Result<Vec<_>, Error>>();
             let (written, packed) = rayon::join(|| put(std::mem::take(&mut ready)), packed);
             written?;
             for mut outcome in packed? {

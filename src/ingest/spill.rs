@@ -55,8 +55,11 @@ impl Spill {
     fn put(&self, bucket: usize, bytes: &[u8]) -> Result<(), Error> {
         let mut pending = self.pending(bucket)?;
         if pending.len() + bytes.len() < self.room {
-            if pending.capacity() == 0 {
-                pending.reserve_exact(self.room.min(GATHERED / self.pending.len()));
+            if pending.capacity() < pending.len() + bytes.len() {
+                // Twice as much as before, and never more than there is room for.
+                let wanted = (pending.capacity() * 2).max(pending.len() + bytes.len()).min(self.room);
+                let more = wanted - pending.len();
+                pending.reserve_exact(more);
             }
             pending.extend_from_slice(bytes);
             return Ok(());

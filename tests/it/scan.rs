@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use fundaudit::cases::{Act, Actor, Status};
 use fundaudit::findings::{Finding, FindingLine};
+use fundaudit::ingest::past::{Key, Past, everything};
 use fundaudit::ingest::{self, Dataset, Tally, append, ingest};
 use fundaudit::model::{Table, day};
 use fundaudit::operations::casework::{self, Order};
@@ -20,6 +21,7 @@ use fundaudit::operations::{audit, library};
 use fundaudit::progress::Silent;
 use fundaudit::rules::Exemptions;
 use fundaudit::store::{self, Filter, Store};
+use proptest::prelude::*;
 
 use super::ingest::{ENCOUNTERS, FEES, SETTLEMENTS, counts, rows};
 
@@ -535,6 +537,134 @@ fn a_line_that_came_before_its_encounter_is_held_against_it() {
     assert!(growing.quarantine().is_empty());
 }
 
+/// Rows of a delivery by table and key: what is new, late, there again, corrected, or somebody else's. The first delivery begins every
+/// encounter of which it has a line.
+fn delivery(seed: u64, number: u64) -> BTreeMap<(Table, String), String> {
+    let chance = |what: String, of: u64| hash(&format!("{number} {what}"), seed) / 7 % of;
+    let first = number == 0;
+    let mut sent = BTreeMap::new();
+    for m in (0..10_u64).filter(|m| !first || *m < 5) {
+        let some = |what: &str, of: u64| chance(format!("{what} {m}"), of);
+        let owner = |what: &str| if some(what, 6) > 0 { m % 4 } else { some(what, 24) / 6 };
+        let day = |after: u64| format!("2026-03-{:02}", 1 + m + after);
+        if first || some("visit", 6) == 0 {
+            let end = if some("open", 3) == 0 { String::new() } else { day(some("end", 4)) };
+            sent.insert(
+                (Table::Encounter, format!("M{m}")),
+                format!("M{m},P{},H1,21,{},{end}", owner("whose"), day(0)),
+            );
+        }
+        for sn in (0..4).filter(|sn| some(&format!("line {sn}"), if first { 2 } else { 9 }) == 0) {
+            let of_line = |what: &str, of: u64| some(&format!("{what} of {sn}"), of);
+            let (person, amount) = (owner(&format!("line's {sn}")), 1 + of_line("amount", 2));
+            let time = format!("{} 0{}:00:00", day(of_line("day", 2)), of_line("hour", 3));
+            let traces = if of_line("traced", 2) == 0 { String::new() } else { format!("T{}", of_line("trace", 5)) };
+            let row = format!("{sn},M{m},P{person},H1,{time},001,1,{amount},{amount}.00,{traces}");
+            sent.insert((Table::FeeDetail, format!("{person} {m} {sn}")), row);
+        }
+        if some("settled", 6) == 0 {
+            let row = format!("S{m},M{m},P{},H1,{} 10:00:00,{}.00", m % 4, day(3), 1 + some("paid", 2));
+            sent.insert((Table::Settlement, format!("S{m}")), row);
+        }
+        for code in (0..3).filter(|code| some(&format!("diagnosis {code}"), 12) == 0) {
+            let row = format!("M{m},D{code}");
+            sent.insert((Table::Diagnosis, row.clone()), row);
+        }
+    }
+    sent
+}
+
+/// As files.
+fn files_with<'r>(rows: impl IntoIterator<Item = (&'r (Table, String), &'r String)>) -> Vec<(&'static str, String)> {
+    let traced = FEES.trim_end();
+    let fees = format!("{traced},drug_trac_codg\n");
+    let heads = [
+        (Table::Encounter, "encounter.csv", ENCOUNTERS),
+        (Table::FeeDetail, "fee_detail.csv", fees.as_str()),
+        (Table::Settlement, "settlement.csv", SETTLEMENTS),
+        (Table::Diagnosis, "diagnosis.csv", "mdtrt_id,diag_code\n"),
+    ];
+    let mut files = heads.map(|(table, name, head)| (table, name, head.to_owned()));
+    for ((table, _), row) in rows {
+        let file = files.iter_mut().find(|(other, _, _)| other == table).unwrap();
+        file.2.push_str(row);
+        file.2.push('\n');
+    }
+    files.into_iter().map(|(_, name, text)| (name, text)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    /// Rows that come in many deliveries end where an ingest puts them all at once as they were last: whose they are, in which
+    /// order they stand, what they are found by.
+    #[test]
+    fn deliveries_one_after_the_other_are_one_ingest_of_what_was_said_last(seed in any::<u64>()) {
+        let mut growing = Growing::new();
+        let mut last: BTreeMap<(Table, String), String> = BTreeMap::new();
+        for number in 0..14 {
+            let rows = delivery(seed, number);
+            growing.take(&files_with(&rows));
+            last.extend(rows);
+        }
+        let mut once = Growing::new();
+        once.take(&files_with(&last));
+        assert_same_past(&growing, &once);
+    }
+}
+
+#[test]
+fn a_visit_a_day_is_what_all_visits_at_once_are() {
+    let mut growing = Growing::new();
+    let mut all: BTreeMap<(Table, String), String> = BTreeMap::new();
+    for day in 1..=20_u32 {
+        // Numbers do not ascend with the days.
+        let visit = format!("M{}", (day * 7) % 10 + 10 * (day / 10));
+        let mut rows = BTreeMap::new();
+        let mut row = |table, row: String| rows.insert((table, format!("{visit} {row}")), row);
+        row(Table::Encounter, format!("{visit},P1,H1,11,2026-03-{day:02},2026-03-{day:02}"));
+        row(Table::FeeDetail, format!("1,{visit},P1,H1,2026-03-{day:02} 08:00:00,001,1,5,5.00,T{}", day % 3));
+        row(Table::FeeDetail, format!("2,{visit},P1,H1,2026-03-{day:02} 08:00:00,001,1,5,5.00,"));
+        row(Table::Settlement, format!("S{visit},{visit},P1,H1,2026-03-{day:02} 09:00:00,10.00"));
+        row(Table::Diagnosis, format!("{visit},I10.x00"));
+        growing.take(&files_with(&rows));
+        all.extend(rows);
+        if day % 8 == 3 {
+            let mut once = Growing::new();
+            once.take(&files_with(&all));
+            assert_same_past(&growing, &once);
+        }
+    }
+}
+
+/// Rows, their order, and what they are found by.
+fn assert_same_past(grown: &Growing, once: &Growing) {
+    let [(grown, now), (once, wanted)] = [grown, once].map(|growing| {
+        let dataset = Dataset::open(&growing.path()).unwrap();
+        (Past::of(&dataset, &Silent).unwrap(), dataset.manifest().clone())
+    });
+    let whole = everything();
+    for person in ["P0", "P1", "P2", "P3"] {
+        let (rows, wanted) = (grown.read(&[person], &whole).unwrap(), once.read(&[person], &whole).unwrap());
+        for (table, wanted) in &wanted {
+            assert_eq!(&rows[table], wanted, "{} of {person}", table.name());
+        }
+        let alone = BTreeSet::from([person.to_owned()]);
+        assert_eq!(grown.sharing(&alone).unwrap(), once.sharing(&alone).unwrap(), "who shares a code with {person}");
+    }
+    for number in 0..30 {
+        let (encounter, settlement) = (format!("M{number}"), format!("S{number}"));
+        for key in [Key::Encounter(&encounter), Key::Settlement(&settlement)] {
+            assert_eq!(grown.person_of(key).unwrap(), once.person_of(key).unwrap(), "{key:?}");
+        }
+    }
+    assert_eq!(grown.open_stays().unwrap(), once.open_stays().unwrap());
+    assert_eq!((now.first_day, now.last_day), (wanted.first_day, wanted.last_day));
+    for (name, table) in &wanted.tables {
+        assert_eq!(now.tables[name].audited, table.audited, "{name}");
+    }
+}
+
 #[test]
 fn the_first_day_moves_when_the_row_that_made_it_is_corrected() {
     let mut growing = Growing::new();
@@ -729,7 +859,7 @@ fn assert_as(folder: &Path, wanted: &[(String, String)], when: &str) {
 }
 
 /// Every point of the work at which it can be stopped dead.
-const POINTS: [&str; 13] = [
+const POINTS: [&str; 14] = [
     "scan::chosen",
     "scan::begun",
     "append::files",
@@ -737,6 +867,7 @@ const POINTS: [&str; 13] = [
     "append::kept",
     "scan::delivered",
     "scan::taken",
+    "append::settled",
     "scan::asked",
     "scan::merged",
     "scan::expired",

@@ -17,7 +17,7 @@ use rusqlite::{Connection, params};
 
 use super::super::dataset::{Dataset, Unit};
 use super::payload::Own;
-use super::{Error, FILE, INDEXES, Packed, SCHEMA};
+use super::{Error, FILE, INDEXES, LATER, Packed, SCHEMA};
 use crate::aside::Aside;
 use crate::model::Table;
 use crate::progress::Progress;
@@ -46,6 +46,7 @@ pub(super) fn build(dataset: &Dataset, state: &str, path: &Path, progress: &dyn 
     db.execute_batch("PRAGMA ids.journal_mode = OFF; PRAGMA ids.synchronous = OFF;").map_err(failed)?;
     db.execute_batch("BEGIN").map_err(failed)?;
     db.execute_batch(SCHEMA).map_err(failed)?;
+    db.execute_batch(LATER).map_err(failed)?;
     db.execute_batch(UNSORTED).map_err(failed)?;
 
     progress.begin("persons", dataset.units_in_files().iter().map(|unit| unit.fee_lines).sum());

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::super::dataset::bucket_schema;
 use super::grown::there_is;
-use super::payload::{Own, Rows};
-use super::{Error, Ids, Packed, Past, Value, opened};
+use super::payload::Own;
+use super::{Before, Error, Found, Ids, Packed, Past, Value, opened};
 use crate::model::Table;
 
 /// Persons that wait to be written together.
@@ -42,8 +42,10 @@ impl<'p> Change<'p> {
             db.busy_timeout(SOON)?;
             // What is changed stays in memory until it holds, and is written once, into the log; unless that has grown long,
             // nobody waits here for what is in it to be brought to its place, see [`Past::write_back`].
-            db.execute_batch("PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384; BEGIN IMMEDIATE")
-                .map(|()| db)
+            db.execute_batch(
+                "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384; PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE",
+            )
+            .map(|()| db)
         });
         let db = begun.map_err(|e| {
             if e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) {
@@ -97,7 +99,14 @@ impl<'p> Change<'p> {
     ///
     /// # Errors
     /// The file cannot be written; then it is as it was.
-    pub fn commit(mut self) -> Result<(), Error> {
+    pub fn commit(self) -> Result<(), Error> {
+        let past = self.past;
+        self.commit_soon()?;
+        past.sync()
+    }
+
+    /// Makes the change hold, whole or, should the power fail before [`Past::sync`], not at all.
+    pub(in crate::ingest) fn commit_soon(mut self) -> Result<(), Error> {
         self.write()?;
         self.done(self.db.execute_batch("COMMIT"))
     }
@@ -106,13 +115,21 @@ impl<'p> Change<'p> {
         result.map_err(|e| Error::at(&self.past.path, "write", &e))
     }
 
+    /// What the file has of a person.
+    fn before(&self, person: &str) -> Result<Option<Before>, Error> {
+        let Some(Found { id, rows, .. }) = self.past.found(&self.db, person)? else { return Ok(None) };
+        let ids = Ids::of_rows(&rows).map_err(|damage| self.past.damaged(person, damage))?;
+        Ok(Some(Before { id, ids }))
+    }
+
     fn write(&mut self) -> Result<(), Error> {
         let waiting = std::mem::take(&mut self.waiting);
-        let mut known = self.done(self.db.prepare("SELECT id, payload FROM person WHERE psn_no = ?1"))?;
         let mut person = self.done(self.db.prepare(
             "INSERT INTO person(id, psn_no, changed, open, payload) VALUES (?1, ?2, 1, ?3, ?4) \
              ON CONFLICT(id) DO UPDATE SET changed = 1, open = excluded.open, payload = excluded.payload",
         ))?;
+        let mut later = self.done(self.db.prepare("INSERT INTO later(person, open, payload) VALUES (?1, ?2, ?3)"))?;
+        let mut together = self.done(self.db.prepare("DELETE FROM later WHERE person = ?1"))?;
         let mut forget = Vec::new();
         let mut keep = Vec::new();
         for (table, id) in [("encounter", "mdtrt_id"), ("settlement", "setl_id"), ("trace", "code")] {
@@ -125,21 +142,24 @@ impl<'p> Change<'p> {
         let mut shared = if kept { Some(self.done(self.db.prepare(sql))?) } else { None };
         for packed in waiting {
             let psn_no = &packed.psn_no;
-            let before = self.done(
-                known.query_row([psn_no], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))).optional(),
-            )?;
-            let old = match &before {
-                Some((_, payload)) => {
-                    let rows = Rows::open(psn_no, payload).and_then(|rows| Ids::of_rows(&rows));
-                    rows.map_err(|damage| self.past.damaged(psn_no, damage))?
-                }
-                None => Ids::default(),
+            let open = packed.ids.open;
+            let (id, old) = if let Some(id) = packed.behind {
+                self.done(later.execute(params![id, open, packed.payload]))?;
+                (id, Ids::default())
+            } else {
+                let before = match packed.before {
+                    Some(before) => Some(before),
+                    None => self.before(psn_no)?,
+                };
+                let (id, old) = before.map_or_else(Default::default, |before| (Some(before.id), before.ids));
+                self.done(person.execute(params![id, psn_no, open, packed.payload]))?;
+                let id = id.unwrap_or_else(|| self.db.last_insert_rowid());
+                self.done(together.execute([id]))?;
+                (id, old)
             };
-            let id = before.map(|(id, _)| id);
-            self.done(person.execute(params![id, psn_no, packed.ids.open, packed.payload]))?;
-            let id = id.unwrap_or_else(|| self.db.last_insert_rowid());
             // Most of what a person has he had before: only the others are written.
             let (new, old) = (packed.ids.named(), old.named());
+            // Most of what a person has he had before: only the others are written.
             for (table, (new, old)) in new.iter().zip(&old).enumerate() {
                 for gone in old.difference(new) {
                     self.done(forget[table].execute(params![gone, id]))?;
@@ -167,19 +187,23 @@ fn complete(table: Table, batch: &RecordBatch) -> Result<RecordBatch, Error> {
         .map_err(|e| Error::new(format!("rows of `{}` cannot be kept: {e}", table.name())))
 }
 
-/// Rows in the order in which an ingest of them puts them.
-fn in_order(table: Table, batch: &RecordBatch) -> Result<RecordBatch, Error> {
-    if batch.num_rows() < 2 {
-        return Ok(batch.clone());
-    }
-    let first: &[&str] = match table {
+/// The columns by which an ingest puts rows in order; after them all columns.
+pub(super) fn order_of(table: Table) -> &'static [&'static str] {
+    match table {
         Table::FeeDetail => &["fee_ocur_time", "mdtrt_id", "feedetl_sn"],
         Table::Encounter => &["begntime", "mdtrt_id"],
         Table::Settlement => &["setl_time", "setl_id"],
         _ => &[],
-    };
+    }
+}
+
+/// Rows in the order in which an ingest of them puts them.
+pub(super) fn in_order(table: Table, batch: &RecordBatch) -> Result<RecordBatch, Error> {
+    if batch.num_rows() < 2 {
+        return Ok(batch.clone());
+    }
     let all = table.columns().iter().map(|column| column.name);
-    let columns: Vec<SortColumn> = first
+    let columns: Vec<SortColumn> = order_of(table)
         .iter()
         .copied()
         .chain(all)

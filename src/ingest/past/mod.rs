@@ -1,13 +1,13 @@
 //! The past of persons, one read a person: `persons.db` in the folder of a dataset.
 //!
 //! ```text
-//! buckets of a dataset ─ build ─ persons.db: person → payload │ encounter, settlement → person │ trace code → persons
-//! later rows of persons ─ change ─┘                    └─ read ─ the columns that are wanted, of these persons
+//! buckets of a dataset ─ build ─ persons.db: person → payload, later ones │ encounter, settlement → person │ trace code → persons
+//! later rows of persons ─ part, change ─┘               └─ read ─ the columns that are wanted, of these persons
 //! ```
 //! The Parquet files of a dataset are for reading everything; who asks about one person in a hundred thousand reads this:
 //! about ten pages of a database file and one small block to unpack. It is made from the Parquet files when it is first asked
-//! for, and again when it belongs to another state of them. Rows that come later are put here, person by person, each change
-//! whole or not at all; readers go on meanwhile. Whoever reads the whole dataset asks [`Past::changed`] whose rows he has to
+//! for, and again when it belongs to another state of them. Rows that come later are put here, person by person, instead of his
+//! rows or behind them, each change whole or not at all; readers go on meanwhile. Whoever reads the whole dataset asks [`Past::changed`] whose rows he has to
 //! take from here instead.
 //!
 //! Goes in: a [`Dataset`], later whole persons. Comes out: batches as the dataset would give them. Deliberately unknown here:
@@ -16,6 +16,7 @@
 mod build;
 mod change;
 mod grown;
+mod part;
 mod payload;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +38,9 @@ use crate::progress::Progress;
 pub(super) use build::persons_of;
 pub use change::Change;
 pub(super) use grown::Waiting;
-use payload::{Column, Damage, FORM, Own, Rows, Section};
+pub(super) use part::{Had, Named};
+pub(super) use payload::Own;
+use payload::{Column, Damage, FORM, Rows, Section};
 
 /// The file in a dataset's folder.
 pub const FILE: &str = "persons.db";
@@ -45,8 +48,11 @@ pub const FILE: &str = "persons.db";
 /// Columns by table.
 pub type Wanted = BTreeMap<Table, Vec<&'static str>>;
 
-/// Persons or ids that one thread looks up in one go.
+/// Ids that one thread looks up in one go.
 const A_LOT: usize = 64;
+
+/// Persons whose rows one thread reads in one go.
+const PERSONS: usize = 256;
 
 /// Wishes whose places are remembered.
 const WISHES: usize = 16;
@@ -57,6 +63,13 @@ CREATE TABLE person(id INTEGER PRIMARY KEY, psn_no TEXT NOT NULL, changed INTEGE
 CREATE TABLE encounter(mdtrt_id TEXT PRIMARY KEY, person INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE settlement(setl_id TEXT PRIMARY KEY, person INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE trace(code INTEGER NOT NULL, person INTEGER NOT NULL, PRIMARY KEY(code, person)) WITHOUT ROWID;
+";
+
+/// What was put behind the rows of a person since they were written.
+const LATER: &str = "
+CREATE TABLE IF NOT EXISTS later(id INTEGER PRIMARY KEY, person INTEGER NOT NULL, open INTEGER NOT NULL, payload BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS later_of ON later(person);
+CREATE INDEX IF NOT EXISTS open_later ON later(person) WHERE open;
 ";
 
 const INDEXES: &str = "
@@ -165,7 +178,7 @@ impl Past {
             build::build(dataset, &state, &path, progress)?;
         }
         let past = Past { path, readers: Mutex::default(), wishes: Mutex::default() };
-        past.reading(|_| Ok(()))?;
+        past.reading(|db| db.execute_batch(LATER).map_err(|e| Error::at(&past.path, "write", &e)))?;
         Ok(past)
     }
 
@@ -176,10 +189,10 @@ impl Past {
     /// The file cannot be read or is damaged; a column is unknown.
     pub fn read(&self, persons: &[&str], wanted: &Wanted) -> Result<BTreeMap<Table, RecordBatch>, Error> {
         let wishes = self.wishes(wanted)?;
-        let lots = if persons.len() <= A_LOT {
+        let lots = if persons.len() <= PERSONS {
             vec![self.read_lot(persons, &wishes)?]
         } else {
-            persons.par_chunks(A_LOT).map(|lot| self.read_lot(lot, &wishes)).collect::<Result<_, Error>>()?
+            persons.par_chunks(PERSONS).map(|lot| self.read_lot(lot, &wishes)).collect::<Result<_, Error>>()?
         };
         let mut read = BTreeMap::new();
         for (at, (table, wish)) in wishes.iter().enumerate() {
@@ -197,12 +210,9 @@ impl Past {
     fn read_lot(&self, persons: &[&str], wishes: &Wishes) -> Result<Vec<RecordBatch>, Error> {
         let mut made: Vec<Made<'_>> = wishes.iter().map(Made::of).collect();
         self.reading(|db| {
-            let mut statement = self.told(db.prepare_cached("SELECT payload FROM person WHERE psn_no = ?1"))?;
             for person in persons {
-                let mut found = self.told(statement.query([person]))?;
-                let Some(row) = self.told(found.next())? else { continue };
-                let rows = self.rows(person, row, 0)?;
-                for section in rows.tables() {
+                let Some(Found { rows, .. }) = self.found(db, person)? else { continue };
+                for section in rows.sections() {
                     let section = section.map_err(|damage| self.damaged(person, damage))?;
                     if let Some(made) = made.iter_mut().find(|made| made.table == section.table) {
                         made.add(person, &section).map_err(|damage| self.damaged(person, damage))?;
@@ -247,14 +257,11 @@ impl Past {
         let mut waiting: Vec<String> = persons.iter().cloned().collect();
         let mut asked: HashSet<i64> = HashSet::new();
         self.reading(|db| {
-            let mut own = self.told(db.prepare_cached("SELECT payload FROM person WHERE psn_no = ?1"))?;
             let mut others = self.told(db.prepare_cached(
                 "SELECT psn_no FROM trace JOIN person ON person.id = trace.person WHERE trace.code = ?1",
             ))?;
             while let Some(person) = waiting.pop() {
-                let mut found = self.told(own.query([&person]))?;
-                let Some(row) = self.told(found.next())? else { continue };
-                let rows = self.rows(&person, row, 0)?;
+                let Some(Found { rows, .. }) = self.found(db, &person)? else { continue };
                 let traces = Ids::of_rows(&rows).map_err(|damage| self.damaged(&person, damage))?.traces;
                 for code in traces.into_iter().filter(|code| asked.insert(*code)) {
                     for other in self.told(others.query_map([code], |row| row.get::<_, String>(0)))? {
@@ -275,7 +282,10 @@ impl Past {
     /// # Errors
     /// The file cannot be read.
     pub fn open_stays(&self) -> Result<BTreeSet<String>, Error> {
-        self.persons("SELECT psn_no FROM person WHERE open")
+        self.persons(
+            "SELECT psn_no FROM person WHERE open UNION \
+             SELECT psn_no FROM later JOIN person ON person.id = later.person WHERE later.open",
+        )
     }
 
     /// Persons whose rows were put here, or taken away, since the Parquet files were written: whoever reads those leaves these
@@ -284,7 +294,10 @@ impl Past {
     /// # Errors
     /// The file cannot be read.
     pub fn changed(&self) -> Result<BTreeSet<String>, Error> {
-        self.persons("SELECT psn_no FROM person WHERE changed")
+        self.persons(
+            "SELECT psn_no FROM person WHERE changed UNION \
+             SELECT psn_no FROM later JOIN person ON person.id = later.person",
+        )
     }
 
     /// What a change noted under a name.
@@ -304,11 +317,25 @@ impl Past {
         Change::begin(self)
     }
 
+    /// Waits until all changes that hold are on the disk.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn sync(&self) -> Result<(), Error> {
+        let mut log = self.path.as_os_str().to_owned();
+        log.push("-wal");
+        match std::fs::File::open(&log).and_then(|log| log.sync_all()) {
+            // Whoever closed the file last has brought all to its place.
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::at(Path::new(&log), "write", &e)),
+            _ => Ok(()),
+        }
+    }
+
     /// Brings what changes wrote into the log to its place in the file, beside those who read. Who closes the file last does it in
     /// any case; until then it may be done while nobody waits for it.
     ///
     /// # Errors
-    /// The file cannot be written; what holds is safe in the log.
+    /// The file cannot be written; what holds stays in the log.
     pub fn write_back(&self) -> Result<(), Error> {
         let done = opened(&self.path).and_then(|db| db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
         done.map_err(|e| Error::at(&self.path, "write", &e))
@@ -334,6 +361,27 @@ impl Past {
         }
         known.push((wanted.clone(), Arc::clone(&made)));
         Ok(made)
+    }
+
+    /// What a connection sees of a person.
+    fn found(&self, db: &Connection, person: &str) -> Result<Option<Found>, Error> {
+        let mut first = self.told(db.prepare_cached("SELECT id, payload FROM person WHERE psn_no = ?1"))?;
+        let mut row = self.told(first.query([person]))?;
+        let Some(row) = self.told(row.next())? else { return Ok(None) };
+        let (id, rows) = (self.told(row.get(0))?, self.rows(person, row, 1)?);
+        let mut later = self.told(db.prepare_cached("SELECT payload FROM later WHERE person = ?1 ORDER BY id"))?;
+        let mut later = self.told(later.query([id]))?;
+        let mut all = vec![rows];
+        while let Some(row) = self.told(later.next())? {
+            all.push(self.rows(person, row, 0)?);
+        }
+        let behind = all.len() - 1;
+        let rows = if behind == 0 {
+            all.remove(0)
+        } else {
+            Rows::with_later(&all, part::stands_by_time).map_err(|damage| self.damaged(person, damage))?
+        };
+        Ok(Some(Found { id, rows, behind }))
     }
 
     /// The rows in a column of a result.
@@ -430,7 +478,11 @@ fn belongs(path: &Path, state: &str) -> Result<bool, Error> {
             Err(Error::at(path, "read", &cause))
         }
         _ => {
-            let later = one(&db, "SELECT count(*) || '' FROM person WHERE changed").unwrap_or_default();
+            // A file of an earlier version may lack the second table.
+            let grown =
+                "SELECT count(*) || '' FROM (SELECT id FROM person WHERE changed UNION SELECT person FROM later)";
+            let changed = "SELECT count(*) || '' FROM person WHERE changed";
+            let later = one(&db, grown).or_else(|_| one(&db, changed)).unwrap_or_default();
             if later == "0" || (later.is_empty() && !appended) {
                 return Ok(false);
             }
@@ -442,6 +494,21 @@ fn belongs(path: &Path, state: &str) -> Result<bool, Error> {
             )))
         }
     }
+}
+
+/// A person in the file.
+struct Found {
+    id: i64,
+    rows: Rows,
+    /// How often something was put behind them.
+    behind: usize,
+}
+
+/// Where a person stands in the file, and the ids he has there.
+#[derive(Debug, Default)]
+struct Before {
+    id: i64,
+    ids: Ids,
 }
 
 /// What rows of a person are known by, and whether one of his encounters is open.
@@ -458,9 +525,10 @@ impl Ids {
     fn of_rows(rows: &Rows) -> Result<Ids, Damage> {
         let mut ids = Ids::default();
         for (table, columns) in Ids::COLUMNS {
-            let Some(section) = rows.of(table)? else { continue };
-            for column in columns {
-                ids.take(table, column, &section.named(column)?);
+            for section in rows.of(table)? {
+                for column in columns {
+                    ids.take(table, column, &section.named(column)?);
+                }
             }
         }
         ids.traces.sort_unstable();
@@ -539,7 +607,12 @@ impl rusqlite::ToSql for Value {
 #[derive(Debug)]
 pub(super) struct Packed {
     pub psn_no: String,
+    /// All that he has.
     pub fee_lines: u64,
+    /// What the file has of him; nothing: that is to be looked up.
+    before: Option<Before>,
+    /// Behind whose rows these are put; nothing: they are all that he has.
+    behind: Option<i64>,
     payload: Vec<u8>,
     ids: Ids,
 }
@@ -550,6 +623,8 @@ impl Packed {
         let lines = rows.iter().filter(|(table, _, _)| *table == Table::FeeDetail);
         Packed {
             psn_no: psn_no.to_owned(),
+            before: None,
+            behind: None,
             fee_lines: lines.map(|(_, _, rows)| rows.len() as u64).sum(),
             payload: payload::pack(psn_no, rows),
             ids: Ids::of_batches(rows),

@@ -1,11 +1,11 @@
 //! The rows of a person in a few kilobytes, column by column, so that those which are wanted are read and no others.
 //!
-//! Goes in: batches of a person, in the schemas of the dataset's files. Comes out: bytes, and columns again. Equal rows give
+//! Goes in: batches of a person, in the schemas of the dataset's files. Comes out: bytes, and columns again. Equal batches give
 //! equal bytes. Damage is found before anything is believed: a checksum over the bytes and the person's number. Deliberately
 //! unknown here: where bytes are kept, what a row means.
 //!
-//! Form, all numbers little endian: [`FORM`], length unpacked (u32), checksum (u64), an LZ4 block. In it for each table that
-//! has rows: its place in [`Table::ALL`] (u8), rows (u32), a bit for each column of the schema that is not null throughout
+//! Form, all numbers little endian: [`FORM`], length unpacked (u32), checksum (u64), an LZ4 block. In it a section for each table
+//! that has rows, or several, of which the rows of the first come first: its place in [`Table::ALL`] (u8), rows (u32), a bit for each column of the schema that is not null throughout
 //! (u64), length of the columns (u32); for each of these columns its length (u32) and: a tag (u8), a bit a row where some are
 //! null (1: not null), then texts as lengths and bytes, numbers in as many bytes as the longest needs. `psn_no` is not kept:
 //! whose the rows are is known.
@@ -176,7 +176,7 @@ pub(super) type Damage = &'static str;
 const SHORT: Damage = "it ends too early";
 
 /// The unpacked rows of a person.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Rows(Vec<u8>);
 
 impl Rows {
@@ -196,21 +196,48 @@ impl Rows {
         if written == length { Ok(Rows(raw)) } else { Err(SHORT) }
     }
 
-    /// The tables that have rows.
-    pub(super) fn tables(&self) -> impl Iterator<Item = Result<Section<'_>, Damage>> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Rows, and what was put behind them: of tables that do not stand by time the last has all rows.
+    pub(super) fn with_later(all: &[Rows], by_time: impl Fn(Table) -> bool) -> Result<Rows, Damage> {
+        let mut last = [0; Table::ALL.len()];
+        for (number, rows) in all.iter().enumerate() {
+            for section in rows.sections() {
+                last[section?.table as usize] = number;
+            }
+        }
+        let mut joined = Rows::default();
+        for (number, rows) in all.iter().enumerate() {
+            for section in rows.sections() {
+                let section = section?;
+                if by_time(section.table) || last[section.table as usize] == number {
+                    joined.take(&section);
+                }
+            }
+        }
+        Ok(joined)
+    }
+
+    /// Puts a section of others behind these.
+    pub(super) fn take(&mut self, section: &Section<'_>) {
+        self.0.extend_from_slice(section.bytes);
+    }
+
+    /// Puts rows of a batch behind these.
+    pub(super) fn put(&mut self, table: Table, batch: &RecordBatch) {
+        put_table(&mut self.0, table, batch, 0..batch.num_rows());
+    }
+
+    pub(super) fn sections(&self) -> impl Iterator<Item = Result<Section<'_>, Damage>> {
         let mut rest = Bytes(&self.0);
         std::iter::from_fn(move || (!rest.0.is_empty()).then(|| Section::take(&mut rest)))
     }
 
-    /// The rows of a table.
-    pub(super) fn of(&self, table: Table) -> Result<Option<Section<'_>>, Damage> {
-        for section in self.tables() {
-            let section = section?;
-            if section.table == table {
-                return Ok(Some(section));
-            }
-        }
-        Ok(None)
+    /// The sections of a table.
+    pub(super) fn of(&self, table: Table) -> Result<Vec<Section<'_>>, Damage> {
+        self.sections().filter(|section| section.as_ref().map_or(true, |section| section.table == table)).collect()
     }
 }
 
@@ -239,9 +266,11 @@ impl<'a> Bytes<'a> {
     }
 }
 
-/// The rows of a table.
+/// Rows of a table.
 #[derive(Debug)]
 pub(super) struct Section<'a> {
+    /// All of it.
+    pub(super) bytes: &'a [u8],
     pub(super) table: Table,
     pub(super) rows: usize,
     /// The bytes of each column of the schema; none where all of it is null.
@@ -250,6 +279,7 @@ pub(super) struct Section<'a> {
 
 impl<'a> Section<'a> {
     fn take(rest: &mut Bytes<'a>) -> Result<Section<'a>, Damage> {
+        let begin = rest.0;
         let table = *Table::ALL.get(usize::from(rest.byte()?)).ok_or("it has an unknown table")?;
         let rows = rest.length()?;
         let bits = rest.long()?;
@@ -260,7 +290,7 @@ impl<'a> Section<'a> {
             let length = inside.length()?;
             *column = inside.take(length)?;
         }
-        Ok(Section { table, rows, columns })
+        Ok(Section { bytes: &begin[..begin.len() - rest.0.len()], table, rows, columns })
     }
 
     /// Adds a column, by its position in the table's schema, to one of this type.

@@ -34,6 +34,7 @@ mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::thread;
 
@@ -145,16 +146,57 @@ pub fn night(options: &Options, store: &dyn Store, asking: Asking<'_>, progress:
     audit::check_region(options.region.as_deref())?;
     let guard = lease::take(store, &options.dataset, asking.owner, asking.now)?;
     let done = guard.during(asking.now, progress, |progress| {
-        let origin = library::Origin { rules: options.rules.as_deref(), knowledge: options.knowledge.as_deref() };
-        let library = library::compile(origin, &[])?;
-        let exemptions = library::exemptions(options.exemptions.as_deref(), &library.set)?;
-        let procedure = casework::procedure(options.rules.as_deref())?;
-        Scanning { options, store, asking, lease: &guard.lease, library, exemptions, procedure }.run(progress)
+        let watch = Stopwatch::start();
+        let open = journal::unfinished(store)?;
+        // The rules are compiled while somebody looks what there is to take.
+        let (asked_with, found) = thread::scope(|threads| {
+            let rules = threads.spawn(|| asked_with(options));
+            let found = open.is_none().then(|| found(options, store, asking, progress)).transpose();
+            (rules.join().unwrap_or_else(|panic| resume_unwind(panic)), found)
+        });
+        let (library, exemptions, procedure) = asked_with?;
+        let found = found?.unwrap_or_default();
+        let lease = &guard.lease;
+        Scanning { options, store, asking, lease, watch, library, exemptions, procedure }.run(open, found, progress)
     });
     let released = guard.release();
     let done = done?;
     released?;
     Ok(done)
+}
+
+/// What the rules are asked with.
+fn asked_with(options: &Options) -> Result<(library::Library, Exemptions, Procedure), Error> {
+    let origin = library::Origin { rules: options.rules.as_deref(), knowledge: options.knowledge.as_deref() };
+    let library = library::compile(origin, &[])?;
+    let exemptions = library::exemptions(options.exemptions.as_deref(), &library.set)?;
+    Ok((library, exemptions, casework::procedure(options.rules.as_deref())?))
+}
+
+/// What is new in the drop folder.
+fn found(
+    options: &Options,
+    store: &dyn Store,
+    asking: Asking<'_>,
+    progress: &dyn Progress,
+) -> Result<drop::Found, Error> {
+    let taken: BTreeSet<String> = if options.dataset.join("dataset.json").exists() {
+        let dataset = Dataset::open_for_persons(&options.dataset)?;
+        dataset.manifest().inputs.iter().map(|input| input.sha256.clone()).collect()
+    } else {
+        BTreeSet::new()
+    };
+    let known = |sha256: &str| {
+        // What was set aside is looked at again: perhaps there is a mapping now.
+        Ok(taken.contains(sha256) || store.file(sha256)?.is_some_and(|file| file.reason.is_none()))
+    };
+    let how = drop::Look {
+        folder: &options.drop,
+        mapping: options.mapping.as_deref(),
+        quiet: options.quiet,
+        now: asking.seconds,
+    };
+    drop::look(how, &journal::seen(store)?, known, progress)
 }
 
 /// A night on its way.
@@ -163,6 +205,7 @@ struct Scanning<'a> {
     store: &'a dyn Store,
     asking: Asking<'a>,
     lease: &'a Lease,
+    watch: Stopwatch,
     library: library::Library,
     exemptions: Exemptions,
     procedure: Procedure,
@@ -176,9 +219,7 @@ struct Concern {
 }
 
 impl Scanning<'_> {
-    fn run(&self, progress: &dyn Progress) -> Result<Done, Error> {
-        let watch = Stopwatch::start();
-        let open = journal::unfinished(self.store)?;
+    fn run(&self, open: Option<Night>, found: drop::Found, progress: &dyn Progress) -> Result<Done, Error> {
         let resumed = open.is_some();
         let mut night = match open {
             Some(night) if night.dataset == self.place() => night,
@@ -188,7 +229,7 @@ impl Scanning<'_> {
                     other.scan_id, other.dataset
                 )));
             }
-            None => self.chosen(progress)?,
+            None => self.chosen(found)?,
         };
         reached("scan::chosen");
         self.store.scan_begin(&ScanRecord {
@@ -198,7 +239,7 @@ impl Scanning<'_> {
             ..ScanRecord::default()
         })?;
         reached("scan::begun");
-        self.finished(&mut night, resumed, watch, progress).inspect_err(|error| {
+        self.finished(&mut night, resumed, progress).inspect_err(|error| {
             if !matches!(error, Error::Stopped) {
                 let why = serde_json::json!({ "failed": error.to_string() }).to_string();
                 // The error to tell is the first one; the next run goes on anyhow.
@@ -207,13 +248,7 @@ impl Scanning<'_> {
         })
     }
 
-    fn finished(
-        &self,
-        night: &mut Night,
-        resumed: bool,
-        watch: Stopwatch,
-        progress: &dyn Progress,
-    ) -> Result<Done, Error> {
+    fn finished(&self, night: &mut Night, resumed: bool, progress: &dyn Progress) -> Result<Done, Error> {
         if let Some(done) = self.closed(night)? {
             return Ok(done);
         }
@@ -229,9 +264,15 @@ impl Scanning<'_> {
         }
         let (how, whom) = (self.as_an_audit(), concern.whom.as_ref());
         let looked = thread::scope(|threads| {
-            // If it fails, whoever closes the file tries again.
-            threads.spawn(|| past.write_back());
-            audit::look(&how, &self.library, &self.exemptions, &dataset, whom, progress)
+            let settled = threads.spawn(|| {
+                ingest::settle(&dataset)?;
+                // If this fails, whoever closes the file tries again.
+                let _ = past.write_back();
+                Ok::<_, ingest::Error>(())
+            });
+            let looked = audit::look(&how, &self.library, &self.exemptions, &dataset, whom, progress)?;
+            settled.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            Ok::<_, Error>(looked)
         })?;
         drop(open);
         reached("scan::asked");
@@ -254,7 +295,7 @@ impl Scanning<'_> {
             persons: concern.whom.as_ref().map(|whom| whom.len() as u64),
             facilities: &facilities,
             files: &files,
-            elapsed_ms: u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX),
+            elapsed_ms: u64::try_from(self.watch.elapsed().as_millis()).unwrap_or(u64::MAX),
         })?;
         let report = report::publish(&told, &self.options.out)?;
         reached("scan::reported");
@@ -302,26 +343,8 @@ impl Scanning<'_> {
     }
 
     /// Decides what the night is to do, and writes it down.
-    fn chosen(&self, progress: &dyn Progress) -> Result<Night, Error> {
-        let has_dataset = self.options.dataset.join("dataset.json").exists();
-        let taken: BTreeSet<String> = if has_dataset {
-            let dataset = Dataset::open_for_persons(&self.options.dataset)?;
-            dataset.manifest().inputs.iter().map(|input| input.sha256.clone()).collect()
-        } else {
-            BTreeSet::new()
-        };
-        let known = |sha256: &str| {
-            // What was set aside is looked at again: perhaps there is a mapping now.
-            Ok(taken.contains(sha256) || self.store.file(sha256)?.is_some_and(|file| file.reason.is_none()))
-        };
-        let how = drop::Look {
-            folder: &self.options.drop,
-            mapping: self.options.mapping.as_deref(),
-            quiet: self.options.quiet,
-            now: self.asking.seconds,
-        };
-        let found = drop::look(how, &journal::seen(self.store)?, known, progress)?;
-        if !has_dataset && found.deliveries.is_empty() {
+    fn chosen(&self, found: drop::Found) -> Result<Night, Error> {
+        if found.deliveries.is_empty() && !self.options.dataset.join("dataset.json").exists() {
             let why = found.aside.first().map_or_else(String::new, |aside| format!("; {}", aside.reason));
             return Err(Error::Usage(format!(
                 "nothing to scan: there is no dataset `{}` yet, and no new table in `{}`{why}",
@@ -378,7 +401,7 @@ impl Scanning<'_> {
                     break;
                 }
                 let files: Vec<PathBuf> = delivery.files.iter().map(|file| file.path.clone()).collect();
-                match ingest::append(&files, &delivery.name, &how, &self.options.dataset, progress) {
+                match ingest::append_soon(&files, &delivery.name, &how, &self.options.dataset, progress) {
                     Ok(_) => break,
                     Err(error) if error.is_stop() => return Err(error.into()),
                     Err(error) => self.cross_out(night, at, error)?,
