@@ -24,7 +24,8 @@
 //! **Atomic.** The Parquet files and `dataset.json` stay as they are. The rows of persons, the manifest of the dataset as it is
 //! now, rows that wait, persons about whom the rules are to be asked and what the delivery brought are one transaction of
 //! `persons.db`: that is the moment at which the delivery is taken. Files that the manifest names are on the disk before it;
-//! those that it names no longer are removed once it is on the disk itself, which a night waits for while the rules are asked. `appended`, an empty file, says that `persons.db` must not be missing.
+//! those that it names no longer are removed once it is on the disk itself, which a night waits for while the rules are asked.
+//! `appended`, an empty file, says that `persons.db` must not be missing.
 //!
 //! Not seen: a line of the delivery that made the dataset, in an encounter that came later and is another person's.
 //!

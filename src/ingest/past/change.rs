@@ -159,7 +159,6 @@ impl<'p> Change<'p> {
             };
             // Most of what a person has he had before: only the others are written.
             let (new, old) = (packed.ids.named(), old.named());
-            // Most of what a person has he had before: only the others are written.
             for (table, (new, old)) in new.iter().zip(&old).enumerate() {
                 for gone in old.difference(new) {
                     self.done(forget[table].execute(params![gone, id]))?;

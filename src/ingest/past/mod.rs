@@ -7,8 +7,8 @@
 //! The Parquet files of a dataset are for reading everything; who asks about one person in a hundred thousand reads this:
 //! about ten pages of a database file and one small block to unpack. It is made from the Parquet files when it is first asked
 //! for, and again when it belongs to another state of them. Rows that come later are put here, person by person, instead of his
-//! rows or behind them, each change whole or not at all; readers go on meanwhile. Whoever reads the whole dataset asks [`Past::changed`] whose rows he has to
-//! take from here instead.
+//! rows or behind them, each change whole or not at all; readers go on meanwhile. Whoever reads the whole dataset asks
+//! [`Past::changed`] whose rows he has to take from here instead.
 //!
 //! Goes in: a [`Dataset`], later whole persons. Comes out: batches as the dataset would give them. Deliberately unknown here:
 //! rules, what is pending, where later rows come from.
