@@ -119,6 +119,22 @@ pub enum Form {
     Own,
 }
 
+/// Bytes of a message in which a hint is looked for.
+const BEGINNING: usize = 4_096;
+
+/// Whom a message is probably about, before it is read: the first `psn_no` or `patn_id` of its beginning. A guess, to get
+/// ready by; nothing is to be answered because of it.
+#[must_use]
+pub fn person_hint(body: &[u8]) -> Option<String> {
+    let body = &body[..body.len().min(BEGINNING)];
+    let names: [&[u8]; 2] = [b"\"psn_no\"", b"\"patn_id\""];
+    let behind = |name: &[u8]| body.windows(name.len()).position(|part| part == name).map(|at| at + name.len());
+    let begin = names.into_iter().filter_map(behind).min()?;
+    let value = body[begin..].trim_ascii_start().strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")?;
+    let value = &value[..value.iter().position(|byte| *byte == b'"')?];
+    std::str::from_utf8(value).ok().filter(|person| !person.is_empty()).map(str::to_owned)
+}
+
 /// What a message asks.
 #[derive(Debug)]
 pub enum Asked {

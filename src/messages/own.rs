@@ -429,7 +429,7 @@ impl Take for Made {
         if row.push(&mut self.tables, notes) {
             self.visit(
                 looked.whose().map(|position| row.get_at(position?)),
-                [looked.serial.and_then(|at| row.get_at(at))],
+                [looked.serial.and_then(|at| row.get_at(at))].into_iter(),
             );
         }
     }
@@ -439,11 +439,15 @@ impl Take for Made {
         let looked = Looked::at(table);
         let column = |position: usize| sheet.column(position).unwrap_or_default();
         let cell = |position: Option<usize>, row: usize| column(position?).get(row).copied().flatten();
-        let keys = |row: usize| key_of(looked.key.iter().map(|position| cell(Some(*position), row)));
-        let keys: HashSet<(Table, String)> = (0..sheet.rows()).filter_map(|row| Some((table, keys(row)?))).collect();
+        let key = |row: usize| key_of(looked.key.iter().map(|position| cell(Some(*position), row)));
+        let mut keys = HashSet::with_capacity(sheet.rows());
+        keys.extend((0..sheet.rows()).filter_map(|row| Some((table, key(row)?))));
         let are_new = looked.key.is_empty() || keys.len() == sheet.rows();
         if !are_new || keys.iter().any(|key| self.seen.contains(key)) || !sheet.push(&mut self.tables) {
             return false;
+        }
+        if self.seen.len() < keys.len() {
+            std::mem::swap(&mut self.seen, &mut keys);
         }
         self.seen.extend(keys);
         let whose = |row: usize| looked.whose().map(|position| cell(position, row));
@@ -459,7 +463,7 @@ impl Take for Made {
 
 /// What a row is known by, where it has all of it.
 fn key_of<'k>(parts: impl Iterator<Item = Option<&'k str>>) -> Option<String> {
-    let mut key = String::new();
+    let mut key = String::with_capacity(40);
     for part in parts {
         key.push_str(part?);
         key.push('\0');
@@ -472,7 +476,7 @@ impl Made {
     fn visit<'r>(
         &mut self,
         [person, facility, encounter]: [Option<&str>; IDS - 1],
-        serials: impl IntoIterator<Item = Option<&'r str>>,
+        serials: impl ExactSizeIterator<Item = Option<&'r str>>,
     ) {
         if let Some(facility) = facility.filter(|code| !self.facilities.contains(*code)) {
             self.facilities.insert(facility.to_owned());
@@ -485,7 +489,8 @@ impl Made {
         if let (true, Some(psn_no)) = (visit.psn_no.is_empty(), person) {
             psn_no.clone_into(&mut visit.psn_no);
         }
-        visit.lines.extend(serials.into_iter().flatten().map(str::to_owned));
+        visit.lines.reserve(serials.len());
+        visit.lines.extend(serials.flatten().map(str::to_owned));
     }
 
     fn finish(self, mut asked: ReviewAsked) -> Result<ReviewAsked, Refused> {

@@ -25,8 +25,8 @@ use crate::messages::{
     self, Answered, Asked, Claim, Codes, Feedback, Form, Infno, NotEvaluated, Refused, ReviewAsked, Stamp, Why,
 };
 use crate::model::Table;
-use crate::operations::review::history::With;
-use crate::operations::review::{Ask, Review, Reviewer, Stage};
+use crate::operations::review::history::{Ahead, With};
+use crate::operations::review::{Ask, History, Review, Reviewer, Stage};
 
 /// What is compiled and read of a rule library.
 pub(super) struct Rules {
@@ -139,19 +139,40 @@ impl Reply {
 /// Reads, reviews, answers.
 pub(super) fn answer(state: &State, asking: &Asking) -> Said {
     let rules = state.rules.now();
-    said(state, asking, &rules).unwrap_or_else(|refusal| {
+    let history = history(state, asking, &rules);
+    said(state, asking, &rules, history.as_ref()).unwrap_or_else(|refusal| {
         Said::Reply(refusal.reply(asking.address, &rules.codes, &asking.id, &asking.received))
     })
 }
 
-fn said(state: &State, asking: &Asking, rules: &Rules) -> Result<Said, Refusal> {
+/// The past as it is at this moment, until the review is done. An idle thread reads that of the person whom the message is
+/// probably about, while the message is read.
+fn history(state: &State, asking: &Asking, rules: &Rules) -> Arc<dyn History> {
+    let known = Arc::clone(&**state.history.load());
+    let stage = match asking.address {
+        Address::National(Some(Infno::Feedback)) => return known,
+        Address::National(Some(Infno::Before)) => Stage::Before,
+        _ => Stage::During,
+    };
+    let person = if state.crew.idle() > 0 { messages::person_hint(&asking.body) } else { None };
+    let Some(person) = person else { return known };
+    let ahead = Arc::new(Ahead::new(known, person, rules.reviewer.columns(stage).clone()));
+    let reader = Arc::clone(&ahead);
+    rayon::spawn(move || {
+        // Whoever asks for it is told if it failed.
+        let _ = reader.read();
+    });
+    ahead
+}
+
+fn said(state: &State, asking: &Asking, rules: &Rules, history: &dyn History) -> Result<Said, Refusal> {
     let limits = &state.limits;
     let asked = match asking.address {
         Address::Review => messages::own(&asking.body, limits).map(|asked| Asked::Review(Box::new(asked))),
         Address::National(infno) => messages::request_to(infno, &asking.body, limits, &rules.codes),
     };
     match asked? {
-        Asked::Review(asked) => review(state, asking, rules, &asked).map(Said::Reply),
+        Asked::Review(asked) => review(state, asking, rules, &asked, history).map(Said::Reply),
         Asked::Feedback(feedback) => {
             if let (Some(by), Some(code)) = (&asking.by, &feedback.fixmedins_code)
                 && !by.may_ask_for(code)
@@ -173,7 +194,13 @@ pub(super) fn acknowledged(feedback: &Feedback, codes: &Codes, id: &str, receive
     Reply::of(&messages::acknowledge(feedback, &stamp(id, received), codes), "acknowledged")
 }
 
-fn review(state: &State, asking: &Asking, rules: &Rules, asked: &ReviewAsked) -> Result<Reply, Refusal> {
+fn review(
+    state: &State,
+    asking: &Asking,
+    rules: &Rules,
+    asked: &ReviewAsked,
+    history: &dyn History,
+) -> Result<Reply, Refusal> {
     let by = asking.by.as_deref().filter(|by| !by.may_ask_for_all());
     if let Some(by) = by {
         whose(by, asked)?;
@@ -197,9 +224,7 @@ fn review(state: &State, asking: &Asking, rules: &Rules, asked: &ReviewAsked) ->
         hands: 1 + state.crew.idle().min(1),
         ..Ask::of(stage_of(asked.stage), last_day(asked).map_or(asking.today, |day| day.min(asking.today)))
     };
-    // As it is at this moment, until the review is done.
-    let known = state.history.load_full();
-    let history = With::new(known.as_ref().as_ref(), &asked.context);
+    let history = With::new(history, &asked.context);
     let review = rules.reviewer.review(&asked.tables, &history, &ask).map_err(|error| {
         tracing::error!(request = %asking.id, %error, "a review failed");
         failed()

@@ -13,7 +13,7 @@ use fundaudit::engine::{Claims, Compiler, Memory, Scope, Setting, Views, run};
 use fundaudit::findings::{Assembled, RuleFacts, assemble};
 use fundaudit::messages::{
     Answered, Asked, Claim, Codes, Done, Form, Limits, NotEvaluated, Refused, ReviewAsked, Stage, Stamp, Why,
-    acknowledge, answer, own, own_answer, own_refusal, refuse, request,
+    acknowledge, answer, own, own_answer, own_refusal, person_hint, refuse, request,
 };
 use fundaudit::model::Table;
 use fundaudit::operations::{Error, library};
@@ -499,6 +499,23 @@ fn our_own_json_says_shared_ids_once_and_unknown_fields_are_told() {
         "{warned}"
     );
     assert!(warned.ends_with("缺数据，没有评：MED101"), "{warned}");
+}
+
+#[test]
+fn whom_a_message_is_about_can_be_guessed_before_it_is_read() {
+    for (message, person) in [
+        (r#"{"claims": [{"settlement": {"setl_id": "S1", "psn_no": "P1"}, "person": {"psn_no": "P2"}}]}"#, Some("P1")),
+        ("{\"input\": {\"patn_id\"\n :\t\"P3\", \"psn_no\": \"P4\"}}", Some("P3")),
+        (r#"{"psn_no": 17}"#, None),
+        (r#"{"psn_no": ""}"#, None),
+        (r#"{"psn_no": "P"#, None),
+        (r#"{"lines": []}"#, None),
+        ("", None),
+    ] {
+        assert_eq!(person_hint(message.as_bytes()).as_deref(), person, "{message}");
+    }
+    let far = format!(r#"{{"x": "{}", "psn_no": "P1"}}"#, "-".repeat(5_000));
+    assert_eq!(person_hint(far.as_bytes()), None);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! else does who implements [`History`]. Deliberately unknown here: what is pending; rows that are pending too are left out
 //! by who lays both together.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashMap;
 
@@ -120,6 +120,48 @@ impl History for OfDataset {
     }
 }
 
+/// A past of which the rows of one person are read before it is sure that they are asked for.
+pub struct Ahead {
+    base: Arc<dyn History>,
+    person: String,
+    wanted: Wanted,
+    read: OnceLock<Result<Tables, Error>>,
+}
+
+impl Ahead {
+    /// Nothing is read yet.
+    #[must_use]
+    pub fn new(base: Arc<dyn History>, person: String, wanted: Wanted) -> Ahead {
+        Ahead { base, person, wanted, read: OnceLock::new() }
+    }
+
+    /// Reads the person's rows, once: who asks for them meanwhile waits for them.
+    pub fn read(&self) -> &Result<Tables, Error> {
+        self.read.get_or_init(|| self.base.of(&[&self.person], &self.wanted))
+    }
+}
+
+impl History for Ahead {
+    fn of(&self, persons: &[&str], wanted: &Wanted) -> Result<Tables, Error> {
+        match persons {
+            [person] if *person == self.person && *wanted == self.wanted => match self.read() {
+                Ok(rows) => Ok(rows.clone()),
+                // Perhaps it can be read now; else it says why not.
+                Err(_) => self.base.of(persons, wanted),
+            },
+            _ => self.base.of(persons, wanted),
+        }
+    }
+
+    fn first_day(&self) -> i32 {
+        self.base.first_day()
+    }
+
+    fn facilities(&self) -> &Arc<HashMap<String, Facility>> {
+        self.base.facilities()
+    }
+}
+
 /// A past to which somebody adds what he knows of it himself, as a hospital's message does of earlier visits. What both know
 /// counts once, as `base` has it: see `told`.
 #[derive(Clone, Copy)]
@@ -153,5 +195,59 @@ impl History for With<'_> {
 
     fn facilities(&self) -> &Arc<HashMap<String, Facility>> {
         self.base.facilities()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::model::Table;
+
+    /// Writes down for whom it is asked.
+    #[derive(Default)]
+    struct Asked {
+        of: Mutex<Vec<String>>,
+        nobody: Nothing,
+    }
+
+    impl History for Asked {
+        fn of(&self, persons: &[&str], wanted: &Wanted) -> Result<Tables, Error> {
+            self.of.lock().unwrap().push(persons.join(" "));
+            if persons == ["P3"] { Err(Error::Stopped) } else { self.nobody.of(persons, wanted) }
+        }
+
+        fn first_day(&self) -> i32 {
+            self.nobody.first_day()
+        }
+
+        fn facilities(&self) -> &Arc<HashMap<String, Facility>> {
+            self.nobody.facilities()
+        }
+    }
+
+    #[test]
+    fn who_is_read_ahead_is_read_once_and_others_as_ever() {
+        let wanted = Wanted::from([(Table::Encounter, vec!["mdtrt_id"])]);
+        let base = Arc::new(Asked::default());
+        let ahead = |person: &str| Ahead::new(Arc::clone(&base) as Arc<dyn History>, person.to_owned(), wanted.clone());
+        let asked = || std::mem::take(&mut *base.of.lock().unwrap());
+        let of_p1 = ahead("P1");
+        std::thread::scope(|threads| {
+            threads.spawn(|| of_p1.read().is_ok());
+            assert!(of_p1.of(&["P1"], &wanted).is_ok());
+        });
+        assert_eq!(asked(), ["P1"]);
+        // Somebody else, more than one, other columns: what was read ahead is not what is asked for.
+        assert!(of_p1.of(&["P2"], &wanted).is_ok());
+        assert!(of_p1.of(&["P1", "P2"], &wanted).is_ok());
+        assert!(of_p1.of(&["P1"], &Wanted::new()).is_ok());
+        assert_eq!(asked(), ["P2", "P1 P2", "P1"]);
+        // What cannot be read is told to who asks for it.
+        let of_p3 = ahead("P3");
+        assert!(of_p3.read().is_err());
+        assert!(of_p3.of(&["P3"], &wanted).is_err());
+        assert_eq!(asked(), ["P3", "P3"]);
     }
 }
