@@ -9,6 +9,7 @@
 //! completely is answered with the same bytes; an answer for which time ran out is not remembered, so that asking again
 //! helps.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::AsArray;
@@ -158,10 +159,8 @@ fn history(state: &State, asking: &Asking, rules: &Rules) -> Arc<dyn History> {
     let Some(person) = person else { return known };
     let ahead = Arc::new(Ahead::new(known, person, rules.reviewer.columns(stage).clone()));
     let reader = Arc::clone(&ahead);
-    rayon::spawn(move || {
-        // Whoever asks for it is told if it failed.
-        let _ = reader.read();
-    });
+    // If it fails or panics, so it does for who asks for it: he tells.
+    rayon::spawn(move || drop(catch_unwind(AssertUnwindSafe(|| reader.read().is_ok()))));
     ahead
 }
 

@@ -369,6 +369,7 @@ impl Past {
         let mut row = self.told(first.query([person]))?;
         let Some(row) = self.told(row.next())? else { return Ok(None) };
         let (id, rows) = (self.told(row.get(0))?, self.rows(person, row, 1)?);
+        // The first statement is not done yet, so that both see the same state, whoever changes the file meanwhile.
         let mut later = self.told(db.prepare_cached("SELECT payload FROM later WHERE person = ?1 ORDER BY id"))?;
         let mut later = self.told(later.query([id]))?;
         let mut all = vec![rows];

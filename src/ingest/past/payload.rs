@@ -5,10 +5,10 @@
 //! unknown here: where bytes are kept, what a row means.
 //!
 //! Form, all numbers little endian: [`FORM`], length unpacked (u32), checksum (u64), an LZ4 block. In it a section for each table
-//! that has rows, or several, of which the rows of the first come first: its place in [`Table::ALL`] (u8), rows (u32), a bit for each column of the schema that is not null throughout
-//! (u64), length of the columns (u32); for each of these columns its length (u32) and: a tag (u8), a bit a row where some are
-//! null (1: not null), then texts as lengths and bytes, numbers in as many bytes as the longest needs. `psn_no` is not kept:
-//! whose the rows are is known.
+//! that has rows, or several, of which the rows of the first come first: its place in [`Table::ALL`] (u8), rows (u32), a bit for
+//! each column of the schema that is not null throughout (u64), length of the columns (u32); for each of these columns its length
+//! (u32) and: a tag (u8), a bit a row where some are null (1: not null), then texts as lengths and bytes, numbers in as many bytes
+//! as the longest needs. `psn_no` is not kept: whose the rows are is known.
 //!
 //! To change the form: a new [`FORM`]; files of another are made again.
 
